@@ -1,0 +1,376 @@
+//! Every knob, with its unit, default and price.
+
+use std::time::Duration;
+
+use crate::error::ConfigError;
+use crate::mechanisms::Mechanisms;
+
+/// The prototype's base configuration. The default is the LAN profile.
+#[derive(Debug, Clone)]
+pub struct GossipConfig {
+    /// Milliseconds between two probes by one member, default 1,000. Detection time grows with
+    /// it, load shrinks with it.
+    pub probe_interval: u64,
+    /// Milliseconds a direct ping may take at most, default 500, at most `probe_interval`. The
+    /// time-out actually used is learned from round trips and is usually far shorter.
+    pub probe_timeout: u64,
+    /// Relays asked when a direct ping fails, default 3, at most 8. Each one divides the chance of
+    /// a false suspicion by the reciprocal of the loss of a round trip.
+    pub indirect_probes: usize,
+    /// An unconfirmed suspicion lasts `probe_timeout * suspicion_multiplier * max(1, log10 n)`,
+    /// default 5. Detection time grows with it, false deaths shrink with it.
+    pub suspicion_multiplier: u32,
+    /// Members gossiped to in one round, default 3; also the most messages that one `tick` sends.
+    pub fanout: usize,
+    /// Updates in one `Gossip`, default 10.
+    pub max_piggyback: usize,
+}
+
+impl Default for GossipConfig {
+    fn default() -> Self {
+        Self {
+            probe_interval: 1_000,
+            probe_timeout: 500,
+            indirect_probes: 3,
+            suspicion_multiplier: 5,
+            fanout: 3,
+            max_piggyback: 10,
+        }
+    }
+}
+
+impl GossipConfig {
+    /// For members in one process or on one machine: twice as fast as a LAN.
+    pub fn local() -> Self {
+        Self { probe_interval: 500, probe_timeout: 200, ..Self::default() }
+    }
+
+    /// For members in one data centre; the same as the default.
+    pub fn lan() -> Self {
+        Self::default()
+    }
+
+    /// For members on several continents.
+    pub fn wan() -> Self {
+        Self { probe_interval: 5_000, probe_timeout: 3_000, fanout: 4, ..Self::default() }
+    }
+}
+
+/// The prototype's advanced configuration.
+#[derive(Debug, Clone)]
+pub struct AdvancedGossipConfig {
+    /// The base configuration.
+    pub base: GossipConfig,
+    /// Milliseconds between two digest exchanges with a random member, default 30,000; 0 switches
+    /// them off. In sync one exchange costs one datagram.
+    pub anti_entropy_interval: u64,
+    /// Updates waiting to be gossiped, at most, default 4,096, at most 65,534. When it is full the
+    /// most-sent update goes, counted; anti-entropy repairs what that loses.
+    pub broadcast_queue_size: usize,
+    /// Each update is sent at most `retransmit_mult * ceil(log10(n + 1))` times, default 4.
+    pub retransmit_mult: u32,
+    /// Whether every `tick` calls `auto_tune`, default no.
+    pub dynamic_tuning: bool,
+}
+
+impl Default for AdvancedGossipConfig {
+    fn default() -> Self {
+        Self {
+            base: GossipConfig::default(),
+            anti_entropy_interval: 30_000,
+            broadcast_queue_size: 4_096,
+            retransmit_mult: 4,
+            dynamic_tuning: false,
+        }
+    }
+}
+
+impl AdvancedGossipConfig {
+    /// For members in one process or on one machine.
+    pub fn local() -> Self {
+        Self { base: GossipConfig::local(), anti_entropy_interval: 15_000, ..Self::default() }
+    }
+
+    /// For members in one data centre; the same as the default.
+    pub fn lan() -> Self {
+        Self::default()
+    }
+
+    /// For members on several continents.
+    pub fn wan() -> Self {
+        Self { base: GossipConfig::wan(), anti_entropy_interval: 60_000, ..Self::default() }
+    }
+}
+
+/// Who keeps the time-outs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Timers {
+    /// The protocol: the driver sleeps until `next_timeout` and calls `handle_timeout`, which also
+    /// starts the protocol periods. No `ScheduleTimer` is emitted and `tick` is not called.
+    #[default]
+    Owned,
+    /// The caller: it keeps what `ScheduleTimer` names, hands each name back through
+    /// `handle_timer`, and calls `tick` every `probe_interval()`.
+    Named,
+}
+
+/// Everything that can be set, beyond the prototype's configuration.
+#[derive(Debug, Clone)]
+pub struct Options {
+    /// The prototype's configuration.
+    pub gossip: AdvancedGossipConfig,
+    /// Milliseconds between two gossip rounds while there is something to say, default 200.
+    pub gossip_interval: u64,
+    /// Bytes of one datagram, envelope included, default 1,400, from 1,024 to 65,000.
+    pub datagram_budget: usize,
+    /// Bytes that a member's metadata may take on the wire ([`metadata_len`](crate::metadata_len)),
+    /// default 512, at most half of `datagram_budget`.
+    pub metadata_limit: usize,
+    /// Upper half of the incarnation that this node starts with, default 0. A value that grows
+    /// with every start, such as the Unix time in seconds, lets a restarted node take its name
+    /// back at once instead of after a round of correction.
+    pub boot_epoch: u32,
+    /// Milliseconds between two attempts to reach a lost member or seed, default 5,000. The price
+    /// is at most one small datagram in that time, and none while nobody is lost.
+    pub healing_interval: u64,
+    /// Milliseconds for which a dead or departed member is remembered, default 300,000. Stale news
+    /// must not outlive it.
+    pub dead_retention: u64,
+    /// Which mechanisms are on, default all.
+    pub mechanisms: Mechanisms,
+    /// Who keeps the time-outs.
+    pub timers: Timers,
+    /// Whether `GossipAction::Event` explains each change, default no.
+    pub events: bool,
+    /// Seed of all randomness; `None` takes one from the operating system.
+    pub seed: Option<u64>,
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        Self {
+            gossip: AdvancedGossipConfig::default(),
+            gossip_interval: 200,
+            datagram_budget: 1_400,
+            metadata_limit: 512,
+            boot_epoch: 0,
+            healing_interval: 5_000,
+            dead_retention: 300_000,
+            mechanisms: Mechanisms::all(),
+            timers: Timers::default(),
+            events: false,
+            seed: None,
+        }
+    }
+}
+
+impl Options {
+    /// For members in one process or on one machine.
+    pub fn local() -> Self {
+        Self {
+            gossip: AdvancedGossipConfig::local(),
+            gossip_interval: 100,
+            healing_interval: 2_000,
+            dead_retention: 60_000,
+            ..Self::default()
+        }
+    }
+
+    /// For members in one data centre; the same as the default.
+    pub fn lan() -> Self {
+        Self::default()
+    }
+
+    /// For members on several continents.
+    pub fn wan() -> Self {
+        Self {
+            gossip: AdvancedGossipConfig::wan(),
+            gossip_interval: 500,
+            healing_interval: 15_000,
+            dead_retention: 900_000,
+            ..Self::default()
+        }
+    }
+
+    /// The same with every nonsensical value moved to the nearest that makes sense: what
+    /// [`GossipProtocol::new`](crate::GossipProtocol::new), which cannot fail, does.
+    #[must_use]
+    pub fn clamped(mut self) -> Self {
+        let base = &mut self.gossip.base;
+        base.probe_interval = base.probe_interval.clamp(2, MAX_MILLIS);
+        base.probe_timeout = base.probe_timeout.clamp(2, base.probe_interval);
+        base.indirect_probes = base.indirect_probes.min(MAX_RELAYS);
+        base.suspicion_multiplier = base.suspicion_multiplier.clamp(1, 1_000);
+        base.fanout = base.fanout.clamp(1, MAX_FANOUT);
+        base.max_piggyback = base.max_piggyback.clamp(1, MAX_PIGGYBACK);
+        let gossip = &mut self.gossip;
+        gossip.anti_entropy_interval = gossip.anti_entropy_interval.min(MAX_MILLIS);
+        gossip.broadcast_queue_size = gossip.broadcast_queue_size.clamp(1, MAX_QUEUE);
+        gossip.retransmit_mult = gossip.retransmit_mult.clamp(1, 1_000);
+        self.gossip_interval = self.gossip_interval.clamp(1, MAX_MILLIS);
+        self.datagram_budget = self.datagram_budget.clamp(MIN_DATAGRAM, MAX_DATAGRAM);
+        self.metadata_limit = self.metadata_limit.min(self.datagram_budget / 2);
+        self.healing_interval = self.healing_interval.clamp(1, MAX_MILLIS);
+        self.dead_retention = self.dead_retention.clamp(1, MAX_MILLIS);
+        self
+    }
+
+    /// Checks every value.
+    ///
+    /// # Errors
+    /// The first value that is out of range or clashes with another; the error names both.
+    pub fn validate(&self) -> Result<(), ConfigError> {
+        let base = &self.gossip.base;
+        if base.probe_timeout > base.probe_interval {
+            return Err(ConfigError::TimeoutAboveInterval {
+                probe_timeout: base.probe_timeout,
+                probe_interval: base.probe_interval,
+            });
+        }
+        if self.metadata_limit > self.datagram_budget / 2 {
+            return Err(ConfigError::MetadataAboveBudget {
+                metadata_limit: self.metadata_limit,
+                datagram_budget: self.datagram_budget,
+            });
+        }
+        let clamped = self.clone().clamped();
+        let fixed = clamped.ranged_values();
+        for ((name, value, range), (_, nearest, _)) in self.ranged_values().into_iter().zip(fixed) {
+            if value != nearest {
+                return Err(ConfigError::OutOfRange { name, value, range });
+            }
+        }
+        Ok(())
+    }
+
+    /// Every value that has a range of its own.
+    fn ranged_values(&self) -> [(&'static str, u64, &'static str); 13] {
+        let gossip = &self.gossip;
+        let base = &gossip.base;
+        [
+            ("probe_interval", base.probe_interval, "2 ms to 7 days"),
+            ("probe_timeout", base.probe_timeout, "2 ms to probe_interval"),
+            ("indirect_probes", base.indirect_probes as u64, "0 to 8"),
+            ("suspicion_multiplier", base.suspicion_multiplier.into(), "1 to 1000"),
+            ("fanout", base.fanout as u64, "1 to 64"),
+            ("max_piggyback", base.max_piggyback as u64, "1 to 255"),
+            ("anti_entropy_interval", gossip.anti_entropy_interval, "0 ms to 7 days"),
+            ("broadcast_queue_size", gossip.broadcast_queue_size as u64, "1 to 65534"),
+            ("retransmit_mult", gossip.retransmit_mult.into(), "1 to 1000"),
+            ("gossip_interval", self.gossip_interval, "1 ms to 7 days"),
+            ("datagram_budget", self.datagram_budget as u64, "1024 to 65000 bytes"),
+            ("healing_interval", self.healing_interval, "1 ms to 7 days"),
+            ("dead_retention", self.dead_retention, "1 ms to 7 days"),
+        ]
+    }
+}
+
+/// Most relays of one indirect probe.
+pub(crate) const MAX_RELAYS: usize = 8;
+const MAX_FANOUT: usize = 64;
+const MAX_PIGGYBACK: usize = 255;
+/// A record names its place in the queue in 16 bits.
+const MAX_QUEUE: usize = 65_534;
+const MIN_DATAGRAM: usize = 1_024;
+const MAX_DATAGRAM: usize = 65_000;
+const MAX_MILLIS: u64 = 7 * 24 * 3_600 * 1_000;
+
+/// What the engine runs on: valid by construction.
+#[derive(Debug, Clone)]
+pub struct Config {
+    pub(crate) probe_interval: Duration,
+    pub(crate) probe_timeout: Duration,
+    pub(crate) indirect_probes: usize,
+    pub(crate) suspicion_multiplier: u32,
+    pub(crate) fanout: usize,
+    pub(crate) max_piggyback: usize,
+    pub(crate) sync_interval: Option<Duration>,
+    pub(crate) queue_size: usize,
+    pub(crate) retransmit_mult: u32,
+    pub(crate) dynamic_tuning: bool,
+    pub(crate) gossip_interval: Duration,
+    pub(crate) datagram_budget: usize,
+    pub(crate) boot_epoch: u32,
+    pub(crate) healing_interval: Duration,
+    pub(crate) dead_retention: Duration,
+    pub(crate) mechanisms: Mechanisms,
+    pub(crate) timers: Timers,
+}
+
+impl From<Options> for Config {
+    /// Clamps nonsense first; see [`Options::clamped`].
+    fn from(options: Options) -> Self {
+        let options = options.clamped();
+        let base = &options.gossip.base;
+        let interval = options.gossip.anti_entropy_interval;
+        Self {
+            probe_interval: Duration::from_millis(base.probe_interval),
+            probe_timeout: Duration::from_millis(base.probe_timeout),
+            indirect_probes: base.indirect_probes,
+            suspicion_multiplier: base.suspicion_multiplier,
+            fanout: base.fanout,
+            max_piggyback: base.max_piggyback,
+            sync_interval: (interval > 0).then(|| Duration::from_millis(interval)),
+            queue_size: options.gossip.broadcast_queue_size,
+            retransmit_mult: options.gossip.retransmit_mult,
+            dynamic_tuning: options.gossip.dynamic_tuning,
+            gossip_interval: Duration::from_millis(options.gossip_interval),
+            datagram_budget: options.datagram_budget,
+            boot_epoch: options.boot_epoch,
+            healing_interval: Duration::from_millis(options.healing_interval),
+            dead_retention: Duration::from_millis(options.dead_retention),
+            mechanisms: options.mechanisms,
+            timers: options.timers,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_preset_is_valid() {
+        for options in [Options::default(), Options::local(), Options::lan(), Options::wan()] {
+            options.validate().unwrap();
+        }
+    }
+
+    #[test]
+    fn a_timeout_above_its_interval_is_refused_with_both_values() {
+        let mut options = Options::default();
+        options.gossip.base.probe_timeout = 1_500;
+        let error = options.validate().unwrap_err().to_string();
+        assert!(error.contains("1500") && error.contains("1000"), "{error}");
+    }
+
+    #[test]
+    fn metadata_above_half_a_datagram_is_refused_with_both_values() {
+        let options = Options { metadata_limit: 900, ..Options::default() };
+        let error = options.validate().unwrap_err().to_string();
+        assert!(error.contains("900") && error.contains("1400"), "{error}");
+    }
+
+    #[test]
+    fn a_value_out_of_its_range_is_refused_by_name() {
+        let mut options = Options::default();
+        options.gossip.base.fanout = 0;
+        let error = options.validate().unwrap_err().to_string();
+        assert!(error.contains("fanout") && error.contains('0'), "{error}");
+    }
+
+    #[test]
+    fn clamping_makes_any_nonsense_valid() {
+        let mut options = Options::default();
+        options.gossip.base = GossipConfig {
+            probe_interval: 0,
+            probe_timeout: u64::MAX,
+            indirect_probes: usize::MAX,
+            suspicion_multiplier: 0,
+            fanout: 0,
+            max_piggyback: 0,
+        };
+        options.metadata_limit = usize::MAX;
+        options.clamped().validate().unwrap();
+    }
+}

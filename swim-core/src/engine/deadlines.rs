@@ -1,0 +1,72 @@
+//! All deadlines of one engine, and what is due at them.
+
+use super::heap::{Handle, Heap};
+use super::message::MemberIdx;
+use crate::time::Time;
+
+/// What can fall due.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum Timer {
+    /// When to start the next protocol period; only with [`Timers::Owned`](crate::Timers).
+    Period,
+    /// When to gossip what waits in the broadcast queue.
+    Gossip,
+    /// When to compare views with a random member.
+    Sync,
+    /// When to try a lost member or seed.
+    Healing,
+    /// When to ask the seeds again that have not answered.
+    Join,
+    /// When a departure is over even if nobody confirmed it.
+    Leave,
+    /// When a member's probe enters its next stage.
+    Probe(MemberIdx),
+    /// When a suspect that has not refuted is dead.
+    Suspicion(MemberIdx),
+    /// When rumours count again about a suspect that answered this node itself.
+    Vouch(MemberIdx),
+    /// When to forget a dead or departed member.
+    Cleanup(MemberIdx),
+    /// When a relay owes its asker a nack, and when it stops waiting. Named by the relay's `seq`.
+    Relay(u64),
+}
+
+/// Names an armed timer.
+pub(super) type TimerKey = Handle;
+
+/// Timers by time, first armed first among equals.
+#[derive(Debug)]
+pub(super) struct Deadlines {
+    heap: Heap<(Time, u64), Timer>,
+    armed: u64,
+}
+
+impl Deadlines {
+    pub(super) fn new() -> Self {
+        Self { heap: Heap::new(), armed: 0 }
+    }
+
+    pub(super) fn arm(&mut self, timer: Timer, at: Time) -> TimerKey {
+        self.armed += 1;
+        self.heap.push((at, self.armed), timer)
+    }
+
+    /// Does nothing when the timer is gone.
+    pub(super) fn cancel(&mut self, key: TimerKey) {
+        self.heap.remove(key);
+    }
+
+    /// When the timer is due.
+    pub(super) fn at(&self, key: TimerKey) -> Option<Time> {
+        self.heap.get(key).map(|((at, _), _)| at)
+    }
+
+    pub(super) fn next(&self) -> Option<Time> {
+        self.heap.peek().map(|((at, _), _)| at)
+    }
+
+    pub(super) fn pop_due(&mut self, now: Time) -> Option<Timer> {
+        self.next().filter(|&at| at <= now)?;
+        self.heap.pop().map(|(_, timer)| timer)
+    }
+}

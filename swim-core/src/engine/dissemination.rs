@@ -1,0 +1,342 @@
+//! Dissemination (SWIM, sections 4.1 and 4.4): what waits to be told, by piggyback and in gossip
+//! rounds of its own.
+
+use std::cmp::Reverse;
+use std::time::Duration;
+
+use super::Engine;
+use super::deadlines::Timer;
+use super::heap::Heap;
+use super::message::{Accusers, Dest, MemberIdx, Message, Rumor};
+use super::output::{Output, Profile};
+use super::table::NOT_QUEUED;
+use crate::member::MemberState;
+use crate::time::Time;
+use crate::{tuning, wire_size};
+
+/// Refutations first, then fewest sent, then newest.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+struct Priority {
+    calm: bool,
+    sent: u32,
+    newest: Reverse<u64>,
+}
+
+#[derive(Debug, Clone, Copy)]
+struct Entry {
+    member: MemberIdx,
+    /// Rounds it had been under way when it came here; `None` until its companion says.
+    age: Option<u8>,
+    /// The gossip round of this node in which it came.
+    since: u32,
+}
+
+/// Members about whom there is news to tell. What is told is read from the record when it is
+/// sent, so newer news replaces older by itself.
+#[derive(Debug)]
+pub(super) struct BroadcastQueue {
+    heap: Heap<Priority, Entry>,
+    queued: u64,
+    /// Gossip rounds of this node so far.
+    round: u32,
+    /// When the last round was, or the last change while nothing waited.
+    last_round: Time,
+    /// Entries taken out while a message is filled.
+    taken: Vec<(Priority, Entry)>,
+}
+
+impl BroadcastQueue {
+    pub(super) fn new() -> Self {
+        Self {
+            heap: Heap::new(),
+            queued: 0,
+            round: 0,
+            last_round: Time::ZERO,
+            taken: Vec::new(),
+        }
+    }
+
+    pub(super) fn len(&self) -> usize {
+        self.heap.len()
+    }
+}
+
+/// Room in one datagram.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Room {
+    /// Bytes left.
+    pub(super) bytes: usize,
+    /// Whether the companion that names origins can go along; forwarded suspicions need it.
+    pub(super) evidence: bool,
+}
+
+/// The first round after a quiet time waits this part of the interval, so that what changes
+/// together travels together.
+const GATHER: u32 = 10;
+/// Entries that do not fit are passed over this often before a message is full.
+const MISFITS: usize = 4;
+/// A sample that random picks did not complete is completed by walking this far: the whole of a
+/// small cluster, and no more than this of a large one in which hardly anybody fits.
+const SCAN: usize = 64;
+
+impl<P: Profile> Engine<P> {
+    /// Puts news of `member` up for telling, in place of older news of it.
+    pub(super) fn enqueue<O: Output<P>>(
+        &mut self,
+        now: Time,
+        member: MemberIdx,
+        age: Option<u8>,
+        urgent: bool,
+        out: &mut O,
+    ) {
+        self.dequeue(member);
+        if self.queue.len() >= self.config.queue_size {
+            self.drop_most_sent();
+        }
+        self.queue.queued += 1;
+        let priority =
+            Priority { calm: !urgent, sent: 0, newest: Reverse(self.queue.queued) };
+        self.requeue(priority, Entry { member, age, since: self.queue.round });
+        self.arm_gossip(now, out);
+    }
+
+    /// Takes back what is to be told of `member`.
+    pub(super) fn dequeue(&mut self, member: MemberIdx) {
+        let Some(record) = self.table.get_mut(member) else { return };
+        let slot = std::mem::replace(&mut record.queued, NOT_QUEUED);
+        if slot != NOT_QUEUED
+            && let Some(handle) = self.queue.heap.handle(slot.into())
+        {
+            self.queue.heap.remove(handle);
+        }
+    }
+
+    /// Takes in the age of news of `member`, if that was news and came without one.
+    pub(super) fn hear_age(&mut self, member: MemberIdx, age: u8) {
+        let Some(slot) = self.table.get(member).map(|record| record.queued) else { return };
+        let Some(handle) = self.queue.heap.handle(slot.into()) else { return };
+        let round = self.queue.round;
+        let Some(entry) = self.queue.heap.value_mut(handle) else { return };
+        if entry.age.is_none() && entry.since == round {
+            entry.age = Some(age);
+            self.count_age(age);
+        }
+    }
+
+    pub(super) fn count_age(&mut self, age: u8) {
+        self.stats.ages_known += 1;
+        self.stats.ages_sum += u64::from(age);
+    }
+
+    fn drop_most_sent(&mut self) {
+        let Some((_, entry)) = self.queue.heap.greatest() else { return };
+        self.dequeue(entry.member);
+        self.stats.broadcasts_dropped += 1;
+    }
+
+    fn requeue(&mut self, priority: Priority, entry: Entry) {
+        let handle = self.queue.heap.push(priority, entry);
+        if let Some(record) = self.table.get_mut(entry.member) {
+            // At most `queue_size` entries, which is below 2^16 - 1.
+            record.queued = handle.slot() as u16;
+        }
+    }
+
+    /// Fills the rumor list with at most `most` things to be told next, after `first`; counts each
+    /// as sent.
+    pub(super) fn fill(&mut self, first: Option<Rumor>, most: usize, mut room: Room) {
+        self.rumors.clear();
+        if let Some(rumor) = first {
+            self.put(rumor, &mut room);
+        }
+        let limit = tuning::retransmit_limit(self.config.retransmit_mult, self.table.n());
+        let mut misfits = 0;
+        while self.rumors.len() < most && misfits < MISFITS {
+            let Some((mut priority, entry)) = self.queue.heap.pop() else { break };
+            if let Some(record) = self.table.get_mut(entry.member) {
+                record.queued = NOT_QUEUED;
+            }
+            if priority.sent >= limit {
+                continue;
+            }
+            let rumor = self.rumor(entry.member, self.age_now(&entry));
+            let told = first.is_some_and(|first| first.member == entry.member);
+            if told || !self.put(rumor, &mut room) {
+                misfits += 1;
+            } else {
+                priority.sent += 1;
+            }
+            self.queue.taken.push((priority, entry));
+        }
+        while let Some((priority, entry)) = self.queue.taken.pop() {
+            if priority.sent < limit {
+                self.requeue(priority, entry);
+            }
+        }
+    }
+
+    /// Adds a rumor to the list if there is room for it.
+    fn put(&mut self, rumor: Rumor, room: &mut Room) -> bool {
+        let header = if self.rumors.len().is_multiple_of(self.config.max_piggyback) {
+            wire_size::GOSSIP
+        } else {
+            0
+        };
+        let len = header + self.rumor_len(&rumor);
+        if len > room.bytes || (!room.evidence && self.needs_evidence(&rumor)) {
+            return false;
+        }
+        room.bytes -= len;
+        self.rumors.push(rumor);
+        true
+    }
+
+    fn age_now(&self, entry: &Entry) -> u8 {
+        let waited = self.queue.round.wrapping_sub(entry.since);
+        entry.age.unwrap_or(0).saturating_add(u8::try_from(waited).unwrap_or(u8::MAX))
+    }
+
+    /// What is held of `member`, to be told.
+    pub(super) fn rumor(&self, member: MemberIdx, age: u8) -> Rumor {
+        let (state, incarnation) = match self.table.get(member) {
+            Some(record) => (record.state(), record.incarnation),
+            None => (MemberState::Dead, 0),
+        };
+        Rumor {
+            member,
+            state,
+            incarnation,
+            age: Some(age),
+            with_profile: state == MemberState::Alive,
+            accusers: self.accusers_of(member),
+        }
+    }
+
+    /// A suspicion that others raised: told bare, it would make this node its accuser.
+    fn needs_evidence(&self, rumor: &Rumor) -> bool {
+        rumor.accusers.iter().any(|(accuser, _)| accuser != self.table.me)
+    }
+
+    /// Most bytes that a rumor takes on the wire, evidence included.
+    fn rumor_len(&self, rumor: &Rumor) -> usize {
+        let name = |member| self.table.profile(member).wire_len(false);
+        let subject = self.table.profile(rumor.member).wire_len(rumor.with_profile);
+        let accusation = wire_size::ACCUSATION + name(rumor.member);
+        let accusers: usize =
+            rumor.accusers.iter().map(|(accuser, _)| accusation + name(accuser)).sum();
+        wire_size::UPDATE + subject + accusers
+    }
+
+    /// Sends what was filled in, at most `max_piggyback` to a message.
+    pub(super) fn send_rumors<O: Output<P>>(&mut self, to: Dest<P::Address>, out: &mut O) {
+        for part in self.rumors.chunks(self.config.max_piggyback) {
+            self.stats.messages_sent += 1;
+            out.send(&self.table.profiles, to, Message::Gossip(part));
+        }
+    }
+
+    /// Tells one rumor to one place at once.
+    pub(super) fn tell<O: Output<P>>(&mut self, rumor: Rumor, to: Dest<P::Address>, out: &mut O) {
+        self.stats.messages_sent += 1;
+        out.send(&self.table.profiles, to, Message::Gossip(&[rumor]));
+    }
+
+    /// Tells a rumor to at most `fanout` random members; alone, this node sends it to itself.
+    pub(super) fn announce<O: Output<P>>(&mut self, rumor: Rumor, out: &mut O) {
+        let me = self.table.me;
+        if self.table.others() == 0 {
+            self.tell(rumor, Dest::Member(me), out);
+            return;
+        }
+        let mut targets = std::mem::take(&mut self.targets);
+        self.sample(self.config.fanout, &mut targets, |_, _| true);
+        for &target in &targets {
+            self.tell(rumor, Dest::Member(target), out);
+        }
+        self.targets = targets;
+    }
+
+    /// Room for updates that ride on a message which takes `used` bytes.
+    pub(super) fn room_beside(&self, used: usize, evidence: bool) -> Room {
+        let bytes = self.config.datagram_budget.saturating_sub(wire_size::ENVELOPE + used);
+        Room { bytes, evidence }
+    }
+
+    /// A gossip round: to `fanout` random members, each the next part of the queue.
+    pub(super) fn gossip_round<O: Output<P>>(&mut self, now: Time, out: &mut O) {
+        self.queue.round = self.queue.round.wrapping_add(1);
+        self.queue.last_round = now;
+        let mut targets = std::mem::take(&mut self.targets);
+        self.sample(self.config.fanout, &mut targets, |_, _| true);
+        for &target in &targets {
+            self.fill(None, usize::MAX, self.room_beside(0, true));
+            self.send_rumors(Dest::Member(target), out);
+        }
+        self.targets = targets;
+        self.arm_gossip(now, out);
+    }
+
+    /// Arms the next gossip round when there is something to say and somebody to say it to.
+    pub(super) fn arm_gossip<O: Output<P>>(&mut self, now: Time, out: &mut O) {
+        let idle = self.queue.heap.is_empty() || self.table.others() == 0;
+        if idle || self.timers.gossip.is_some() || !self.config.mechanisms.gossip_rounds {
+            return;
+        }
+        let interval = self.config.gossip_interval;
+        let passed = now.since(self.queue.last_round);
+        let delay = interval.saturating_sub(passed).max(interval / GATHER).max(Duration::from_millis(1));
+        self.timers.gossip = Some(self.arm(Timer::Gossip, now, delay, out));
+    }
+
+    /// Fills `chosen` with at most `k` distinct random live members that `fit`. O(k) unless most
+    /// do not fit.
+    pub(super) fn sample(
+        &mut self,
+        k: usize,
+        chosen: &mut Vec<MemberIdx>,
+        fits: impl Fn(&Self, MemberIdx) -> bool,
+    ) {
+        chosen.clear();
+        let n = self.table.ring.len();
+        if n == 0 {
+            return;
+        }
+        let start = self.rng.below(n);
+        let steps = if n > k { 8 * k } else { 0 };
+        for _ in 0..steps {
+            if chosen.len() == k {
+                return;
+            }
+            let candidate = self.table.ring.members()[self.rng.below(n)];
+            if !chosen.contains(&candidate) && fits(self, candidate) {
+                chosen.push(candidate);
+            }
+        }
+        self.scan(start, k, chosen, fits);
+    }
+
+    /// Completes a sample by walking the ring, in which neighbours are random, from `start`.
+    fn scan(
+        &self,
+        start: usize,
+        k: usize,
+        chosen: &mut Vec<MemberIdx>,
+        fits: impl Fn(&Self, MemberIdx) -> bool,
+    ) {
+        let n = self.table.ring.len();
+        for step in 0..n.min(SCAN) {
+            if chosen.len() >= k {
+                return;
+            }
+            let candidate = self.table.ring.members()[(start + step) % n];
+            if !chosen.contains(&candidate) && fits(self, candidate) {
+                chosen.push(candidate);
+            }
+        }
+    }
+
+    pub(super) fn accusers_of(&self, member: MemberIdx) -> Accusers {
+        self.suspicions.get(member).map(|suspicion| suspicion.accusers).unwrap_or_default()
+    }
+}
+

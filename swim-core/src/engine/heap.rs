@@ -1,0 +1,208 @@
+//! A binary heap whose entries can be moved and removed by handle.
+//!
+//! Deadlines and the broadcast queue need both, and neither may allocate in steady state, which
+//! rules out a `BTreeMap`; stale entries left in a plain heap would be unbounded growth.
+
+/// Names an entry until it is removed; later uses do nothing.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Handle {
+    slot: u32,
+    generation: u32,
+}
+
+#[derive(Debug)]
+struct Slot<K, V> {
+    key: K,
+    value: V,
+    /// Place in `order`, or [`FREE`].
+    place: u32,
+    generation: u32,
+}
+
+const FREE: u32 = u32::MAX;
+
+impl Handle {
+    /// The slot alone, for owners that have room for no more and drop it with the entry.
+    pub(super) fn slot(self) -> u32 {
+        self.slot
+    }
+}
+
+/// Smallest key first.
+#[derive(Debug)]
+pub(super) struct Heap<K, V> {
+    slots: Vec<Slot<K, V>>,
+    order: Vec<u32>,
+    free: Vec<u32>,
+}
+
+impl<K: Copy + Ord, V: Copy> Heap<K, V> {
+    pub(super) fn new() -> Self {
+        Self { slots: Vec::new(), order: Vec::new(), free: Vec::new() }
+    }
+
+    pub(super) fn len(&self) -> usize {
+        self.order.len()
+    }
+
+    pub(super) fn is_empty(&self) -> bool {
+        self.order.is_empty()
+    }
+
+    /// Adds an entry. O(log n).
+    pub(super) fn push(&mut self, key: K, value: V) -> Handle {
+        let place = self.order.len() as u32;
+        let slot = if let Some(slot) = self.free.pop() {
+            let entry = &mut self.slots[slot as usize];
+            (entry.key, entry.value, entry.place) = (key, value, place);
+            slot
+        } else {
+            self.slots.push(Slot { key, value, place, generation: 0 });
+            self.slots.len() as u32 - 1
+        };
+        self.order.push(slot);
+        self.rise(place as usize);
+        Handle { slot, generation: self.slots[slot as usize].generation }
+    }
+
+    /// The entry with the smallest key.
+    pub(super) fn peek(&self) -> Option<(K, V)> {
+        let entry = &self.slots[*self.order.first()? as usize];
+        Some((entry.key, entry.value))
+    }
+
+    /// Takes the entry with the smallest key. O(log n).
+    pub(super) fn pop(&mut self) -> Option<(K, V)> {
+        let slot = *self.order.first()?;
+        Some(self.take(slot))
+    }
+
+    /// Takes an entry; `None` if it is gone already. O(log n).
+    pub(super) fn remove(&mut self, handle: Handle) -> Option<V> {
+        self.is_held(handle).then(|| self.take(handle.slot).1)
+    }
+
+    /// The key and value of an entry.
+    pub(super) fn get(&self, handle: Handle) -> Option<(K, V)> {
+        let entry = self.slots.get(handle.slot as usize)?;
+        self.is_held(handle).then_some((entry.key, entry.value))
+    }
+
+    /// The value of an entry, to change it.
+    pub(super) fn value_mut(&mut self, handle: Handle) -> Option<&mut V> {
+        self.is_held(handle).then(|| &mut self.slots[handle.slot as usize].value)
+    }
+
+    /// The handle of the entry in `slot`, if there is one.
+    pub(super) fn handle(&self, slot: u32) -> Option<Handle> {
+        let entry = self.slots.get(slot as usize)?;
+        (entry.place != FREE).then_some(Handle { slot, generation: entry.generation })
+    }
+
+    /// The entry with the greatest key. O(n).
+    pub(super) fn greatest(&self) -> Option<(K, V)> {
+        self.order
+            .iter()
+            .map(|&slot| &self.slots[slot as usize])
+            .max_by_key(|entry| entry.key)
+            .map(|entry| (entry.key, entry.value))
+    }
+
+    fn is_held(&self, handle: Handle) -> bool {
+        self.slots
+            .get(handle.slot as usize)
+            .is_some_and(|entry| entry.place != FREE && entry.generation == handle.generation)
+    }
+
+    fn take(&mut self, slot: u32) -> (K, V) {
+        let entry = &mut self.slots[slot as usize];
+        let place = entry.place as usize;
+        entry.place = FREE;
+        entry.generation = entry.generation.wrapping_add(1);
+        let taken = (entry.key, entry.value);
+        self.free.push(slot);
+        self.order.swap_remove(place);
+        if place < self.order.len() {
+            self.slots[self.order[place] as usize].place = place as u32;
+            self.rise(place);
+            self.sink(place);
+        }
+        taken
+    }
+
+    fn key_at(&self, place: usize) -> K {
+        self.slots[self.order[place] as usize].key
+    }
+
+    fn swap(&mut self, a: usize, b: usize) {
+        self.order.swap(a, b);
+        self.slots[self.order[a] as usize].place = a as u32;
+        self.slots[self.order[b] as usize].place = b as u32;
+    }
+
+    fn rise(&mut self, mut place: usize) {
+        while place > 0 {
+            let parent = (place - 1) / 2;
+            if self.key_at(parent) <= self.key_at(place) {
+                break;
+            }
+            self.swap(place, parent);
+            place = parent;
+        }
+    }
+
+    fn sink(&mut self, mut place: usize) {
+        loop {
+            let children = (2 * place + 1)..(2 * place + 3).min(self.order.len());
+            let Some(child) = children.min_by_key(|&child| self.key_at(child)) else { break };
+            if self.key_at(place) <= self.key_at(child) {
+                break;
+            }
+            self.swap(place, child);
+            place = child;
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::rng::SwimRng;
+
+    #[test]
+    fn behaves_like_a_sorted_list_under_random_operations() {
+        let mut rng = SwimRng::new(7);
+        let mut heap = Heap::new();
+        let mut model: Vec<((usize, u32), Handle)> = Vec::new();
+        for step in 0..20_000u32 {
+            match rng.below(5) {
+                0..=2 => {
+                    let key = (rng.below(50), step);
+                    model.push((key, heap.push(key, step)));
+                }
+                3 if !model.is_empty() => {
+                    let (key, handle) = model.swap_remove(rng.below(model.len()));
+                    assert_eq!(heap.remove(handle), Some(key.1));
+                    assert_eq!(heap.remove(handle), None, "a handle works once");
+                }
+                _ => {
+                    let least = model.iter().map(|(key, _)| *key).min();
+                    assert_eq!(heap.greatest().map(|(key, _)| key), model.iter().map(|m| m.0).max());
+                    assert_eq!(heap.pop().map(|(key, _)| key), least);
+                    model.retain(|(key, _)| Some(*key) != least);
+                }
+            }
+            assert_eq!(heap.len(), model.len());
+        }
+    }
+
+    #[test]
+    fn a_reused_slot_is_not_reached_by_an_old_handle() {
+        let mut heap = Heap::new();
+        let old = heap.push(1, 'a');
+        heap.pop();
+        let new = heap.push(2, 'b');
+        assert_eq!(heap.remove(old), None);
+        assert_eq!(heap.get(new), Some((2, 'b')));
+    }
+}

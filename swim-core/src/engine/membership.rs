@@ -1,0 +1,473 @@
+//! The one door through which a record changes: precedence (SWIM, section 4.2), death, departure,
+//! forgetting, and what this node does when it is the one talked about.
+
+use super::Engine;
+use super::deadlines::Timer;
+use super::message::{Accusers, Dest, MemberIdx, Rumor, Source, Update};
+use super::output::{Cause, Change, Output, Profile, Reason};
+use crate::member::{Incarnation, MemberState};
+use crate::time::Time;
+
+/// Alive claims from here on are refused: no honest member gets there, and a refutation needs
+/// room above whatever was believed.
+const ALIVE_LIMIT: Incarnation = u64::MAX - (1 << 32) + 1;
+/// Accusations from here on are not outbid by one but by the accused's own count, and do not
+/// raise what is held of the dead: else one of them would use all incarnations up.
+const PLAUSIBLE: Incarnation = u64::MAX - (1 << 33) + 1;
+
+/// Where news came from.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Heard<A> {
+    pub(super) source: Source<A>,
+    pub(super) reason: Reason,
+    /// Whether to pass it on.
+    pub(super) spread: bool,
+}
+
+impl<A> Heard<A> {
+    fn cause(&self, rumor: &Rumor) -> Cause {
+        let own = self.source.member == Some(rumor.member);
+        let accuser = rumor.accusers.iter().next().map(|(accuser, _)| accuser);
+        let reason = if own { Reason::OwnWord } else { self.reason };
+        Cause { by: accuser.or(self.source.member), reason }
+    }
+}
+
+/// What became of an update.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Verdict {
+    /// It changed what is held.
+    News,
+    /// It said nothing new, or nothing that can be used.
+    Known,
+    /// What is held beats it: its sender does not know the latest.
+    Stale,
+}
+
+impl<P: Profile> Engine<P> {
+    /// Merges one update. O(log n) for news, O(1) for the rest.
+    pub(super) fn apply<O: Output<P>>(
+        &mut self,
+        now: Time,
+        heard: &Heard<P::Address>,
+        update: &mut Update<P>,
+        out: &mut O,
+    ) -> Verdict {
+        let rumor = update.rumor;
+        let verdict = if rumor.member == self.table.me {
+            self.apply_own(now, heard, update, out)
+        } else {
+            match rumor.state {
+                MemberState::Alive => self.apply_alive(now, heard, update, out),
+                MemberState::Suspect => self.apply_suspect(now, heard, update, out),
+                MemberState::Dead | MemberState::Left => self.apply_end(now, heard, &rumor, out),
+            }
+        };
+        match verdict {
+            Verdict::News => self.stats.updates_learned += 1,
+            Verdict::Known | Verdict::Stale => self.stats.updates_ignored += 1,
+        }
+        if verdict == Verdict::News
+            && let Some(age) = rumor.age
+        {
+            self.count_age(age.saturating_add(1));
+        }
+        verdict
+    }
+
+    fn apply_alive<O: Output<P>>(
+        &mut self,
+        now: Time,
+        heard: &Heard<P::Address>,
+        update: &mut Update<P>,
+        out: &mut O,
+    ) -> Verdict {
+        let rumor = update.rumor;
+        if rumor.incarnation >= ALIVE_LIMIT {
+            self.stats.incarnations_refused += 1;
+            return Verdict::Known;
+        }
+        let Some(record) = self.table.get(rumor.member).copied() else {
+            return self.welcome(now, heard, update, out);
+        };
+        if rumor.incarnation > record.incarnation {
+            self.renew(now, heard, update, out);
+            return Verdict::News;
+        }
+        if rumor.incarnation < record.incarnation || !record.is_live() {
+            return Verdict::Stale;
+        }
+        match update.profile.take() {
+            Some(profile) if profile != *self.table.profile(rumor.member) => {
+                self.settle_conflict(now, heard, &rumor, profile, out)
+            }
+            _ => Verdict::Known,
+        }
+    }
+
+    /// A member nobody here knew.
+    fn welcome<O: Output<P>>(
+        &mut self,
+        now: Time,
+        heard: &Heard<P::Address>,
+        update: &mut Update<P>,
+        out: &mut O,
+    ) -> Verdict {
+        let Some(profile) = update.profile.take() else { return Verdict::Known };
+        let rumor = update.rumor;
+        self.table.insert(rumor.member, profile, rumor.incarnation);
+        let change = Change {
+            member: rumor.member,
+            old: None,
+            new: Some(MemberState::Alive),
+            incarnation: rumor.incarnation,
+            profile: true,
+            cause: heard.cause(&rumor),
+        };
+        out.changed(&mut self.table.profiles, change);
+        self.found(now, rumor.member, out);
+        self.pass_on(now, heard, &rumor, false, out);
+        Verdict::News
+    }
+
+    /// A known member raised its incarnation.
+    fn renew<O: Output<P>>(
+        &mut self,
+        now: Time,
+        heard: &Heard<P::Address>,
+        update: &mut Update<P>,
+        out: &mut O,
+    ) {
+        let rumor = update.rumor;
+        let member = rumor.member;
+        let Some(record) = self.table.get(member).copied() else { return };
+        let old = record.state();
+        let accused = matches!(old, MemberState::Suspect | MemberState::Dead);
+        if accused && epoch(rumor.incarnation) == epoch(record.incarnation) {
+            self.stats.refuted += 1;
+        }
+        self.end_suspicion(member);
+        self.end_vouch(member);
+        self.end_cleanup(member);
+        let moved = update.profile.take().filter(|profile| *profile != *self.table.profile(member));
+        let profile = moved.is_some();
+        if let Some(news) = moved {
+            self.healing.drop_address(self.table.address(member));
+            self.table.set_profile(member, news, record.incarnation);
+        }
+        self.table.set(member, MemberState::Alive, rumor.incarnation);
+        let mut cause = heard.cause(&rumor);
+        if accused {
+            cause.reason = Reason::Refutation;
+        }
+        let change = Change {
+            member,
+            old: Some(old),
+            new: Some(MemberState::Alive),
+            incarnation: rumor.incarnation,
+            profile,
+            cause,
+        };
+        out.changed(&mut self.table.profiles, change);
+        if !old.is_live() || profile {
+            self.found(now, member, out);
+        }
+        self.pass_on(now, heard, &rumor, accused, out);
+    }
+
+    /// Two different Alives at one incarnation: the greater profile stays, wherever which came
+    /// first.
+    fn settle_conflict<O: Output<P>>(
+        &mut self,
+        now: Time,
+        heard: &Heard<P::Address>,
+        rumor: &Rumor,
+        profile: P,
+        out: &mut O,
+    ) -> Verdict {
+        let wins = profile.outranks(self.table.profile(rumor.member));
+        let reported = self.conflict == Some((rumor.member, rumor.incarnation));
+        if !wins && reported {
+            return Verdict::Known;
+        }
+        if wins {
+            self.table.set_profile(rumor.member, profile, rumor.incarnation);
+            self.pass_on(now, heard, rumor, false, out);
+        }
+        self.report_conflict(rumor.member, rumor.incarnation, wins, heard.source.member, out);
+        if wins { Verdict::News } else { Verdict::Known }
+    }
+
+    fn report_conflict<O: Output<P>>(
+        &mut self,
+        member: MemberIdx,
+        incarnation: Incarnation,
+        profile: bool,
+        by: Option<MemberIdx>,
+        out: &mut O,
+    ) {
+        self.stats.conflicts += 1;
+        self.conflict = Some((member, incarnation));
+        let state = self.table.state(member);
+        let cause = Cause { by, reason: Reason::Conflict };
+        let held = self.table.get(member).map_or(0, |record| record.incarnation);
+        let change =
+            Change { member, old: state, new: state, incarnation: held, profile, cause };
+        out.changed(&mut self.table.profiles, change);
+    }
+
+    fn apply_suspect<O: Output<P>>(
+        &mut self,
+        now: Time,
+        heard: &Heard<P::Address>,
+        update: &mut Update<P>,
+        out: &mut O,
+    ) -> Verdict {
+        let member = update.rumor.member;
+        if self.table.get(member).is_none() {
+            // Somebody knows it as live at this incarnation, so it was Alive at it.
+            if self.apply_alive(now, heard, update, out) != Verdict::News {
+                return Verdict::Known;
+            }
+        }
+        let rumor = update.rumor;
+        let Some(record) = self.table.get(member).copied() else { return Verdict::Known };
+        if rumor.incarnation < record.incarnation {
+            return Verdict::Stale;
+        }
+        if !record.is_live() || self.is_vouched(member, record.incarnation) {
+            return Verdict::Known;
+        }
+        let (accusers, hearsay) = self.accusers_heard(heard, &rumor);
+        if record.state() == MemberState::Alive {
+            self.raise(now, member, accusers, hearsay, heard.cause(&rumor), out);
+            self.pass_on(now, heard, &rumor, false, out);
+            return Verdict::News;
+        }
+        let before = self.accusers_of(member).len();
+        match hearsay.iter().next() {
+            Some((sender, _)) => self.confirm_bare(now, member, sender, out),
+            None => drop(self.confirm(now, member, &accusers, out)),
+        }
+        if self.accusers_of(member).len() > before { Verdict::News } else { Verdict::Known }
+    }
+
+    /// Known accusers other than the suspect; the sender of a bare suspicion counts as hearsay.
+    fn accusers_heard(&self, heard: &Heard<P::Address>, rumor: &Rumor) -> (Accusers, Accusers) {
+        let mut accusers = Accusers::default();
+        for (accuser, health) in rumor.accusers.iter() {
+            if accuser != rumor.member && self.table.get(accuser).is_some() {
+                accusers.insert(accuser, health);
+            }
+        }
+        let mut hearsay = Accusers::default();
+        if rumor.accusers.is_empty()
+            && let Some(sender) = heard.source.member.filter(|&sender| sender != rumor.member)
+        {
+            accusers.insert(sender, 0);
+            hearsay.insert(sender, 0);
+        }
+        (accusers, hearsay)
+    }
+
+    /// Dead or Left. An accusation never raises a live member's incarnation; the dead take it over,
+    /// else an Alive between the two would revive them.
+    fn apply_end<O: Output<P>>(
+        &mut self,
+        now: Time,
+        heard: &Heard<P::Address>,
+        rumor: &Rumor,
+        out: &mut O,
+    ) -> Verdict {
+        let Some(record) = self.table.get(rumor.member).copied() else { return Verdict::Known };
+        if rumor.incarnation < record.incarnation {
+            return Verdict::Stale;
+        }
+        let held = record.incarnation;
+        let raised = if record.is_live() || rumor.incarnation >= PLAUSIBLE {
+            held
+        } else {
+            rumor.incarnation
+        };
+        let outranks = rumor.state.rank() > record.state().rank();
+        if raised == held && !outranks {
+            return Verdict::Known;
+        }
+        let spread = heard.spread.then_some(rumor.age.map(|age| age.saturating_add(1)));
+        self.end(now, rumor.member, rumor.state, raised, heard.cause(rumor), spread, out);
+        Verdict::News
+    }
+
+    /// Makes a member Dead or Left. `spread` is `None` where everybody hears it anyway, else the
+    /// age of the news; this node's own findings are always told.
+    #[expect(clippy::too_many_arguments, reason = "the facts of a death")]
+    pub(super) fn end<O: Output<P>>(
+        &mut self,
+        now: Time,
+        member: MemberIdx,
+        state: MemberState,
+        incarnation: Incarnation,
+        cause: Cause,
+        spread: Option<Option<u8>>,
+        out: &mut O,
+    ) {
+        let own = cause.reason == Reason::SuspicionExpired;
+        if self.table.is_live(member) && state == MemberState::Dead {
+            self.stats.deaths += 1;
+        }
+        self.end_suspicion(member);
+        self.end_vouch(member);
+        self.record(member, state, incarnation, cause, out);
+        self.end_cleanup(member);
+        let cleanup = self.arm(Timer::Cleanup(member), now, self.config.dead_retention, out);
+        self.tombstones.insert(member, cleanup);
+        if state == MemberState::Dead {
+            self.lost(now, member, out);
+        }
+        if own {
+            self.enqueue(now, member, Some(0), false, out);
+        } else if let Some(age) = spread {
+            self.enqueue(now, member, age, false, out);
+        } else {
+            self.dequeue(member);
+        }
+    }
+
+    /// Writes state and incarnation of a known member and says so.
+    pub(super) fn record<O: Output<P>>(
+        &mut self,
+        member: MemberIdx,
+        state: MemberState,
+        incarnation: Incarnation,
+        cause: Cause,
+        out: &mut O,
+    ) {
+        let old = self.table.state(member);
+        self.table.set(member, state, incarnation);
+        let change =
+            Change { member, old, new: Some(state), incarnation, profile: false, cause };
+        out.changed(&mut self.table.profiles, change);
+    }
+
+    /// Puts news up for telling, unless who said it tells everybody anyway.
+    fn pass_on<O: Output<P>>(
+        &mut self,
+        now: Time,
+        heard: &Heard<P::Address>,
+        rumor: &Rumor,
+        urgent: bool,
+        out: &mut O,
+    ) {
+        if heard.spread {
+            let age = rumor.age.map(|age| age.saturating_add(1));
+            self.enqueue(now, rumor.member, age, urgent, out);
+        } else {
+            self.arm_gossip(now, out);
+        }
+    }
+
+    fn end_cleanup(&mut self, member: MemberIdx) {
+        if let Some(cleanup) = self.tombstones.remove(&member) {
+            self.deadlines.cancel(cleanup);
+        }
+    }
+
+    /// Forgets a dead or departed member.
+    pub(super) fn forget<O: Output<P>>(&mut self, member: MemberIdx, out: &mut O) {
+        if self.table.get(member).is_none() || self.table.is_live(member) {
+            return;
+        }
+        self.end_cleanup(member);
+        self.dequeue(member);
+        self.suspicions.forget_accuser(member);
+        self.close_probes_of(member);
+        let old = self.table.state(member);
+        let incarnation = self.table.get(member).map_or(0, |record| record.incarnation);
+        let cause = Cause { by: None, reason: Reason::Reaped };
+        let change = Change { member, old, new: None, incarnation, profile: false, cause };
+        out.changed(&mut self.table.profiles, change);
+        self.table.remove(member);
+    }
+
+    /// Something is claimed of this node.
+    fn apply_own<O: Output<P>>(
+        &mut self,
+        now: Time,
+        heard: &Heard<P::Address>,
+        update: &mut Update<P>,
+        out: &mut O,
+    ) -> Verdict {
+        let rumor = update.rumor;
+        if self.departure.is_some() {
+            if rumor.state == MemberState::Left {
+                self.confirm_departure(&heard.source);
+            }
+            return Verdict::Known;
+        }
+        let own = self.incarnation();
+        if rumor.incarnation < own {
+            return Verdict::Stale;
+        }
+        if rumor.state == MemberState::Alive {
+            return self.hear_alive_of_self(now, heard, update, out);
+        }
+        self.stats.own_refutations += 1;
+        if self.config.mechanisms.local_health {
+            self.health.worsen(1);
+        }
+        let outbid = if rumor.incarnation < PLAUSIBLE { rumor.incarnation + 1 } else { own + 1 };
+        self.refute(now, outbid, heard, out);
+        Verdict::News
+    }
+
+    /// An Alive about this node at or above its own incarnation: from its former life, forged, or
+    /// from a second node of this name.
+    fn hear_alive_of_self<O: Output<P>>(
+        &mut self,
+        now: Time,
+        heard: &Heard<P::Address>,
+        update: &mut Update<P>,
+        out: &mut O,
+    ) -> Verdict {
+        let incarnation = update.rumor.incarnation;
+        let me = self.table.me;
+        let other = update.profile.take().filter(|profile| *profile != *self.table.profile(me));
+        if incarnation >= ALIVE_LIMIT || (incarnation == self.incarnation() && other.is_none()) {
+            return Verdict::Known;
+        }
+        if let Some(other) = other {
+            // Whoever answers a refutation is alive: one of the two must give way, and both must
+            // agree which.
+            let answered = self.twin.replace(other.content()) == Some(other.content());
+            if answered && self.conflict != Some((me, incarnation)) {
+                self.report_conflict(me, incarnation, false, heard.source.member, out);
+            }
+            if answered && other.outranks(self.table.profile(me)) {
+                return Verdict::Known;
+            }
+        }
+        let outbid = (incarnation + 1).min(ALIVE_LIMIT - 1);
+        self.refute(now, outbid, heard, out);
+        Verdict::News
+    }
+
+    /// Outbids what was said of this node: to who said it at once, to all first in the queue.
+    fn refute<O: Output<P>>(
+        &mut self,
+        now: Time,
+        incarnation: Incarnation,
+        heard: &Heard<P::Address>,
+        out: &mut O,
+    ) {
+        let me = self.table.me;
+        let cause = Cause { by: heard.source.member, reason: Reason::Refutation };
+        self.record(me, MemberState::Alive, incarnation, cause, out);
+        self.tell(self.rumor(me, 0), Dest::Address(heard.source.address), out);
+        self.enqueue(now, me, Some(0), true, out);
+    }
+}
+
+/// The boot epoch in an incarnation.
+fn epoch(incarnation: Incarnation) -> u64 {
+    incarnation >> 32
+}

@@ -1,0 +1,110 @@
+//! How effects leave the engine: through a sink that is passed to each call and never stored.
+
+use std::fmt::Debug;
+
+use super::deadlines::Timer;
+use super::message::{Dest, MemberIdx, Outgoing};
+use crate::member::{Incarnation, MemberState};
+use crate::time::Time;
+
+/// What travels with a member and is not the engine's business: its address, its metadata.
+///
+/// `()` in a simulation, where a member is its index.
+pub trait Profile: Default + PartialEq {
+    /// Where messages go.
+    type Address: Copy + PartialEq + Debug;
+
+    /// Where the member lives.
+    fn address(&self, of: MemberIdx) -> Self::Address;
+    /// A hash of who the member is: the same on every node, unchanged by its profile.
+    fn identity(&self, of: MemberIdx) -> u64;
+    /// A hash of what the member says of itself.
+    fn content(&self) -> u64;
+    /// Most bytes that a rumor takes on the wire for its name and, if asked, the profile.
+    fn wire_len(&self, with_profile: bool) -> usize;
+    /// Whether this one stays when two differ at one incarnation: any total order will do.
+    fn outranks(&self, other: &Self) -> bool;
+}
+
+/// Receives what one call of the engine brings about.
+pub trait Output<P: Profile> {
+    /// A message leaves. `profiles` are indexed by member.
+    fn send(&mut self, profiles: &[P], to: Dest<P::Address>, message: Outgoing<'_>);
+    /// A ping that must go by stream: the datagram path to `to` does not answer.
+    fn send_by_stream(&mut self, profiles: &[P], to: Dest<P::Address>, message: Outgoing<'_>) {
+        self.send(profiles, to, message);
+    }
+    /// A record changed; `profiles[change.member]` already holds what is new of it.
+    fn changed(&mut self, profiles: &mut [P], change: Change);
+    /// A timer was armed, or armed again. For drivers that mirror timers.
+    fn timer_set(&mut self, timer: Timer, at: Time) {
+        let _ = (timer, at);
+    }
+}
+
+/// How a record changed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Change {
+    /// Whose.
+    pub member: MemberIdx,
+    /// What was held before; `None` of a newcomer.
+    pub old: Option<MemberState>,
+    /// What is held now; `None` when it was forgotten.
+    pub new: Option<MemberState>,
+    /// The incarnation now.
+    pub incarnation: Incarnation,
+    /// Whether what travels with it is new.
+    pub profile: bool,
+    /// Why.
+    pub cause: Cause,
+}
+
+/// Why a record changed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Cause {
+    /// Who brought it about: the accuser, or who passed the news on; `None` if unknown.
+    pub by: Option<MemberIdx>,
+    /// What happened.
+    pub reason: Reason,
+}
+
+/// What made a record change.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum Reason {
+    /// Neither it nor any relay answered this node.
+    ProbeFailed,
+    /// Somebody said so.
+    Rumor,
+    /// An exchange of whole views or of differences said so.
+    AntiEntropy,
+    /// The suspicion was not refuted in time.
+    SuspicionExpired,
+    /// The suspect answered this node itself.
+    FirstHand,
+    /// The member raised its incarnation.
+    Refutation,
+    /// The member said so of itself.
+    OwnWord,
+    /// Dead or departed for long enough.
+    Reaped,
+    /// Two nodes claim this name.
+    Conflict,
+}
+
+impl Reason {
+    /// The reason in lower case with underscores, as logs and interfaces print it.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::ProbeFailed => "probe_failed",
+            Self::Rumor => "rumor",
+            Self::AntiEntropy => "anti_entropy",
+            Self::SuspicionExpired => "suspicion_expired",
+            Self::FirstHand => "first_hand",
+            Self::Refutation => "refutation",
+            Self::OwnWord => "own_word",
+            Self::Reaped => "reaped",
+            Self::Conflict => "conflict",
+        }
+    }
+}

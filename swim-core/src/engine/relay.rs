@@ -1,0 +1,143 @@
+//! Being a relay (SWIM, section 3.1): ping for another, pass the answer back, or say in time that
+//! there is none (Lifeguard, section 4.1).
+
+use super::Engine;
+use super::deadlines::{Timer, TimerKey};
+use super::message::{Dest, MemberIdx, Message, Rumor, Source};
+use super::output::{Output, Profile};
+use crate::member::MemberState;
+use crate::time::Time;
+use crate::tuning;
+
+/// A ping under way for another member.
+#[derive(Debug)]
+struct Relay<A> {
+    /// This node's own, under which it pings the target.
+    seq: u64,
+    target: MemberIdx,
+    /// The asker's, which the answer repeats.
+    asker_seq: u64,
+    asker: A,
+    sent: Time,
+    nacked: bool,
+    timer: TimerKey,
+}
+
+/// The pings under way for others, oldest first.
+#[derive(Debug)]
+pub(super) struct Relays<A> {
+    open: Vec<Relay<A>>,
+}
+
+/// More are dropped and counted: askers have other relays.
+const MAX_OPEN: usize = 128;
+
+impl<A> Relays<A> {
+    pub(super) fn new() -> Self {
+        Self { open: Vec::new() }
+    }
+
+    fn by_seq(&self, seq: u64) -> Option<usize> {
+        self.open.binary_search_by_key(&seq, |relay| relay.seq).ok()
+    }
+}
+
+impl<P: Profile> Engine<P> {
+    /// Somebody asks this node to ping `target`.
+    pub(super) fn hear_ping_req<O: Output<P>>(
+        &mut self,
+        now: Time,
+        source: &Source<P::Address>,
+        seq: u64,
+        target: Option<MemberIdx>,
+        out: &mut O,
+    ) {
+        let back = Dest::Address(source.address);
+        let me = self.table.me;
+        let Some(target) = target.filter(|&target| self.table.get(target).is_some()) else {
+            self.nack(seq, back, out);
+            return;
+        };
+        if target == me {
+            self.transmit(back, Message::Ack { seq, member: Some(me) }, out);
+            return;
+        }
+        if self.relays.open.len() >= MAX_OPEN {
+            self.stats.relays_dropped += 1;
+            return;
+        }
+        let own_seq = self.probes.next_seq();
+        let delay = tuning::nack_delay(self.config.probe_timeout);
+        let timer = self.arm(Timer::Relay(own_seq), now, delay, out);
+        self.relays.open.push(Relay {
+            seq: own_seq,
+            target,
+            asker_seq: seq,
+            asker: source.address,
+            sent: now,
+            nacked: false,
+            timer,
+        });
+        self.transmit(Dest::Member(target), Message::Ping { seq: own_seq }, out);
+        if let Some(rumor) = self.belief_to_tell(target) {
+            self.tell(rumor, Dest::Member(target), out);
+        }
+    }
+
+    /// What this node holds of a member, when that is not Alive and it should hear so.
+    fn belief_to_tell(&self, member: MemberIdx) -> Option<Rumor> {
+        let accused = self.table.state(member) != Some(MemberState::Alive);
+        (accused && self.config.mechanisms.buddy).then(|| self.rumor(member, 0))
+    }
+
+    fn nack<O: Output<P>>(&mut self, seq: u64, to: Dest<P::Address>, out: &mut O) {
+        if self.config.mechanisms.nack {
+            let relay = Some(self.table.me);
+            self.transmit(to, Message::Nack { seq, relay }, out);
+        }
+    }
+
+    /// The target answered: so does this node, under the asker's `seq`.
+    pub(super) fn relay_ack<O: Output<P>>(
+        &mut self,
+        now: Time,
+        source: &Source<P::Address>,
+        seq: u64,
+        member: MemberIdx,
+        out: &mut O,
+    ) {
+        let Some(open) = self.relays.by_seq(seq) else { return };
+        if self.relays.open[open].target != member {
+            return;
+        }
+        let relay = self.relays.open.remove(open);
+        self.deadlines.cancel(relay.timer);
+        self.measure(source, member, now.since(relay.sent));
+        let ack = Message::Ack { seq: relay.asker_seq, member: Some(member) };
+        self.transmit(Dest::Address(relay.asker), ack, out);
+    }
+
+    /// First the nack is due, then, at the end of the asker's time, the answer is of no use.
+    pub(super) fn relay_timed_out<O: Output<P>>(&mut self, now: Time, seq: u64, out: &mut O) {
+        let Some(open) = self.relays.by_seq(seq) else { return };
+        self.deadlines.cancel(self.relays.open[open].timer);
+        if self.relays.open[open].nacked {
+            self.relays.open.remove(open);
+            return;
+        }
+        let timeout = self.config.probe_timeout;
+        let rest = tuning::indirect_timeout(timeout).saturating_sub(tuning::nack_delay(timeout));
+        let timer = self.arm(Timer::Relay(seq), now, rest, out);
+        let relay = &mut self.relays.open[open];
+        (relay.nacked, relay.timer) = (true, timer);
+        let (asker_seq, asker) = (relay.asker_seq, relay.asker);
+        self.nack(asker_seq, Dest::Address(asker), out);
+    }
+
+    pub(super) fn close_relays_to(&mut self, member: MemberIdx) {
+        while let Some(open) = self.relays.open.iter().position(|relay| relay.target == member) {
+            let relay = self.relays.open.remove(open);
+            self.deadlines.cancel(relay.timer);
+        }
+    }
+}

@@ -1,0 +1,84 @@
+//! The ping time-out learned per member from measured round trips.
+
+use std::time::Duration;
+
+use crate::tuning::PING_TIMEOUT_FLOOR;
+
+/// Smoothed round trip and its deviation as TCP keeps them (Jacobson 1988), in units of 64 us.
+#[derive(Debug, Clone, Copy, Default)]
+pub(super) struct Rtt {
+    smoothed: u16,
+    deviation: u16,
+}
+
+const UNIT_MICROS: u64 = 64;
+
+impl Rtt {
+    /// Takes in one measured round trip.
+    pub(super) fn sample(&mut self, round_trip: Duration) {
+        let units = u64::try_from(round_trip.as_micros()).unwrap_or(u64::MAX) / UNIT_MICROS;
+        let sample = u16::try_from(units).unwrap_or(u16::MAX).max(1);
+        if self.smoothed == 0 {
+            (self.smoothed, self.deviation) = (sample, sample / 2);
+            return;
+        }
+        let error = sample.abs_diff(self.smoothed);
+        self.deviation = towards(self.deviation, error, 4);
+        self.smoothed = towards(self.smoothed, sample, 8).max(1);
+    }
+
+    /// The smoothed round trip, if any was measured.
+    pub(super) fn smoothed(self) -> Option<Duration> {
+        (self.smoothed > 0).then(|| Duration::from_micros(u64::from(self.smoothed) * UNIT_MICROS))
+    }
+
+    /// Smoothed round trip plus four deviations, within the floor and `cap`.
+    pub(super) fn timeout(self, cap: Duration) -> Duration {
+        let Some(smoothed) = self.smoothed() else { return cap };
+        let learned = smoothed + Duration::from_micros(4 * u64::from(self.deviation) * UNIT_MICROS);
+        learned.clamp(PING_TIMEOUT_FLOOR.min(cap), cap)
+    }
+}
+
+/// Moves `value` by one part in `parts` of the way to `target`.
+fn towards(value: u16, target: u16, parts: i32) -> u16 {
+    let moved = i32::from(value) + (i32::from(target) - i32::from(value)) / parts;
+    moved.clamp(0, i32::from(u16::MAX)) as u16
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const CAP: Duration = Duration::from_millis(500);
+
+    #[test]
+    fn without_a_measurement_the_cap_holds() {
+        assert_eq!(Rtt::default().timeout(CAP), CAP);
+    }
+
+    #[test]
+    fn a_lan_round_trip_brings_the_timeout_to_its_floor() {
+        let mut rtt = Rtt::default();
+        (0..20).for_each(|_| rtt.sample(Duration::from_micros(300)));
+        assert_eq!(rtt.timeout(CAP), PING_TIMEOUT_FLOOR);
+        assert_eq!(rtt.timeout(Duration::from_millis(10)), Duration::from_millis(10));
+    }
+
+    #[test]
+    fn a_jittery_path_keeps_a_longer_timeout() {
+        let mut rtt = Rtt::default();
+        for i in 0..40u64 {
+            rtt.sample(Duration::from_millis(if i % 2 == 0 { 20 } else { 60 }));
+        }
+        let timeout = rtt.timeout(CAP);
+        assert!(timeout > Duration::from_millis(80) && timeout < CAP, "{timeout:?}");
+    }
+
+    #[test]
+    fn absurd_samples_are_capped() {
+        let mut rtt = Rtt::default();
+        rtt.sample(Duration::MAX);
+        assert_eq!(rtt.timeout(CAP), CAP);
+    }
+}

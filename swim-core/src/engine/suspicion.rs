@@ -1,0 +1,254 @@
+//! Suspicion (SWIM, section 4.2; Lifeguard, sections 4.2 and 4.3): how long a suspect has, who
+//! accuses it, and who tells it.
+
+use std::collections::BTreeMap;
+
+use super::Engine;
+use super::deadlines::{Timer, TimerKey};
+use super::message::{Accusers, Dest, MemberIdx};
+use super::output::{Cause, Output, Profile, Reason};
+use crate::member::{Incarnation, MemberState};
+use crate::time::Time;
+use crate::tuning;
+
+/// A suspicion is bound to one incarnation of its member: a newer one ends it.
+#[derive(Debug)]
+pub(super) struct Suspicion {
+    started: Time,
+    /// Distinct accusers by origin.
+    pub(super) accusers: Accusers,
+    /// Those of them that only passed a bare suspicion on, as far as is known.
+    hearsay: Accusers,
+    /// Messages heard before it was raised.
+    heard: u64,
+    timer: TimerKey,
+}
+
+/// A member that answered this node itself while rumours called it suspect.
+#[derive(Debug)]
+struct Vouch {
+    incarnation: Incarnation,
+    timer: TimerKey,
+}
+
+/// Suspects, and those this node vouches for. Few at any time, so ordered maps.
+#[derive(Debug, Default)]
+pub(super) struct Suspicions {
+    suspects: BTreeMap<MemberIdx, Suspicion>,
+    vouched: BTreeMap<MemberIdx, Vouch>,
+}
+
+impl Suspicions {
+    pub(super) fn get(&self, member: MemberIdx) -> Option<&Suspicion> {
+        self.suspects.get(&member)
+    }
+
+    /// A forgotten member accuses nobody: its index may soon be another's.
+    pub(super) fn forget_accuser(&mut self, member: MemberIdx) {
+        for suspicion in self.suspects.values_mut() {
+            suspicion.accusers.remove(member);
+            suspicion.hearsay.remove(member);
+        }
+    }
+}
+
+/// Who else must be alive before silence means that this node is the deaf one.
+const DEAF_AMONG: usize = 3;
+
+impl<P: Profile> Engine<P> {
+    /// How long an unconfirmed suspicion lasts here and now.
+    pub(super) fn suspicion_max(&self) -> std::time::Duration {
+        let config = &self.config;
+        tuning::suspicion_max(config.probe_timeout, config.suspicion_multiplier, self.table.n())
+    }
+
+    /// Makes an Alive member Suspect. `hearsay` are those of the accusers who said so without
+    /// naming the origin.
+    pub(super) fn raise<O: Output<P>>(
+        &mut self,
+        now: Time,
+        member: MemberIdx,
+        accusers: Accusers,
+        hearsay: Accusers,
+        cause: Cause,
+        out: &mut O,
+    ) {
+        let Some(incarnation) = self.table.get(member).map(|record| record.incarnation) else {
+            return;
+        };
+        self.end_vouch(member);
+        self.stats.suspicions += 1;
+        let timer = self.arm(Timer::Suspicion(member), now, self.suspicion_max(), out);
+        let suspicion =
+            Suspicion { started: now, accusers, hearsay, heard: self.heard, timer };
+        self.suspicions.suspects.insert(member, suspicion);
+        self.record(member, MemberState::Suspect, incarnation, cause, out);
+        self.shorten(now, member, out);
+        self.tell_subject(member, out);
+    }
+
+    /// Adds accusers to a suspicion; news of them is passed on and shortens it.
+    pub(super) fn confirm<O: Output<P>>(
+        &mut self,
+        now: Time,
+        member: MemberIdx,
+        accusers: &Accusers,
+        out: &mut O,
+    ) -> bool {
+        if !self.config.mechanisms.confirmations {
+            return false;
+        }
+        let Some(suspicion) = self.suspicions.suspects.get_mut(&member) else { return false };
+        let mut news = false;
+        for (accuser, health) in accusers.iter() {
+            news |= suspicion.accusers.insert(accuser, health);
+        }
+        if news {
+            self.shorten(now, member, out);
+            self.enqueue(now, member, None, false, out);
+        }
+        news
+    }
+
+    /// This node could not reach a suspect itself.
+    pub(super) fn accuse<O: Output<P>>(&mut self, now: Time, member: MemberIdx, out: &mut O) {
+        let me = Accusers::one(self.table.me, self.health.score());
+        if self.confirm(now, member, &me, out) {
+            self.tell_subject(member, out);
+        }
+    }
+
+    /// A bare suspicion of a suspect: its sender counts, unless evidence says it passed it on.
+    pub(super) fn confirm_bare<O: Output<P>>(
+        &mut self,
+        now: Time,
+        member: MemberIdx,
+        sender: MemberIdx,
+        out: &mut O,
+    ) {
+        if self.confirm(now, member, &Accusers::one(sender, 0), out)
+            && let Some(suspicion) = self.suspicions.suspects.get_mut(&member)
+        {
+            suspicion.hearsay.insert(sender, 0);
+        }
+    }
+
+    /// Evidence of a suspicion's origin, from `sender`.
+    pub(super) fn hear_evidence<O: Output<P>>(
+        &mut self,
+        now: Time,
+        sender: Option<MemberIdx>,
+        member: MemberIdx,
+        accusers: &Accusers,
+        out: &mut O,
+    ) {
+        let Some(suspicion) = self.suspicions.suspects.get_mut(&member) else { return };
+        if let Some(sender) = sender
+            && suspicion.hearsay.contains(sender)
+        {
+            suspicion.hearsay.remove(sender);
+            if !accusers.contains(sender) {
+                suspicion.accusers.remove(sender);
+            }
+        }
+        if !self.confirm(now, member, accusers, out) {
+            self.shorten(now, member, out);
+        }
+    }
+
+    /// Arms a suspicion's end anew after its accusers changed.
+    fn shorten<O: Output<P>>(&mut self, now: Time, member: MemberIdx, out: &mut O) {
+        let max = self.suspicion_max();
+        let possible = tuning::confirmations_possible(self.table.n());
+        let Some(suspicion) = self.suspicions.suspects.get_mut(&member) else { return };
+        let confirmed = match self.config.mechanisms.confirmations {
+            true => suspicion.accusers.len().saturating_sub(1) as u32,
+            false => 0,
+        };
+        let end = suspicion.started + tuning::suspicion_timeout(max, confirmed, possible);
+        if self.deadlines.at(suspicion.timer) == Some(end) {
+            return;
+        }
+        self.deadlines.cancel(suspicion.timer);
+        let timer = self.arm(Timer::Suspicion(member), now, end.since(now), out);
+        if let Some(suspicion) = self.suspicions.suspects.get_mut(&member) {
+            suspicion.timer = timer;
+        }
+    }
+
+    /// Tells a suspect that it is one, if this node is among its first accusers.
+    fn tell_subject<O: Output<P>>(&mut self, member: MemberIdx, out: &mut O) {
+        let mine = self.accusers_of(member).contains(self.table.me);
+        if mine && self.config.mechanisms.buddy {
+            self.tell(self.rumor(member, 0), Dest::Member(member), out);
+        }
+    }
+
+    /// A suspicion's time is over.
+    pub(super) fn expire<O: Output<P>>(&mut self, now: Time, member: MemberIdx, out: &mut O) {
+        let Some(suspicion) = self.suspicions.suspects.get(&member) else { return };
+        self.deadlines.cancel(suspicion.timer);
+        if self.is_deaf_since(suspicion.heard) {
+            self.stats.deaf += 1;
+            let timer = self.arm(Timer::Suspicion(member), now, self.suspicion_max(), out);
+            if let Some(suspicion) = self.suspicions.suspects.get_mut(&member) {
+                suspicion.timer = timer;
+            }
+            return;
+        }
+        let Some(incarnation) = self.table.get(member).map(|record| record.incarnation) else {
+            return;
+        };
+        let accusers = suspicion.accusers;
+        let by = accusers.iter().next().map(|(accuser, _)| accuser);
+        let cause = Cause { by, reason: Reason::SuspicionExpired };
+        self.end(now, member, MemberState::Dead, incarnation, cause, None, out);
+        if accusers.contains(self.table.me) && self.config.mechanisms.buddy {
+            self.tell(self.rumor(member, 0), Dest::Member(member), out);
+        }
+    }
+
+    /// Whether this node heard nobody since then although others should be there to be heard.
+    fn is_deaf_since(&self, heard: u64) -> bool {
+        let others = self.table.others().saturating_sub(1);
+        self.config.mechanisms.deaf_guard && others >= DEAF_AMONG && self.heard == heard
+    }
+
+    /// Ends a suspicion, if there is one.
+    pub(super) fn end_suspicion(&mut self, member: MemberIdx) {
+        if let Some(suspicion) = self.suspicions.suspects.remove(&member) {
+            self.deadlines.cancel(suspicion.timer);
+        }
+    }
+
+    /// The suspect itself answered: first-hand evidence, good for this node's view only.
+    pub(super) fn vouch<O: Output<P>>(&mut self, now: Time, member: MemberIdx, out: &mut O) {
+        let suspect = self.table.state(member) == Some(MemberState::Suspect);
+        let Some(incarnation) = self.table.get(member).map(|record| record.incarnation) else {
+            return;
+        };
+        if !suspect || !self.config.mechanisms.first_hand {
+            return;
+        }
+        self.stats.refuted += 1;
+        self.end_suspicion(member);
+        self.dequeue(member);
+        let cause = Cause { by: Some(self.table.me), reason: Reason::FirstHand };
+        self.record(member, MemberState::Alive, incarnation, cause, out);
+        let timer = self.arm(Timer::Vouch(member), now, self.suspicion_max(), out);
+        self.end_vouch(member);
+        self.suspicions.vouched.insert(member, Vouch { incarnation, timer });
+    }
+
+    /// Whether rumours of suspicion at this incarnation do not count here.
+    pub(super) fn is_vouched(&self, member: MemberIdx, incarnation: Incarnation) -> bool {
+        self.suspicions.vouched.get(&member).is_some_and(|vouch| vouch.incarnation == incarnation)
+    }
+
+    /// From now on rumours about the member count again.
+    pub(super) fn end_vouch(&mut self, member: MemberIdx) {
+        if let Some(vouch) = self.suspicions.vouched.remove(&member) {
+            self.deadlines.cancel(vouch.timer);
+        }
+    }
+}

@@ -1,0 +1,61 @@
+//! Errors that a caller can act on. A peer's packet never makes one: it is dropped and counted.
+
+/// A configuration that makes no sense; nothing was built.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum ConfigError {
+    /// A ping may not take longer than the period it belongs to.
+    #[error("probe_timeout of {probe_timeout} ms is above probe_interval of {probe_interval} ms")]
+    TimeoutAboveInterval {
+        /// Milliseconds.
+        probe_timeout: u64,
+        /// Milliseconds.
+        probe_interval: u64,
+    },
+    /// Metadata must leave room for other updates.
+    #[error(
+        "metadata_limit of {metadata_limit} bytes is above half of datagram_budget of \
+         {datagram_budget} bytes"
+    )]
+    MetadataAboveBudget {
+        /// Bytes.
+        metadata_limit: usize,
+        /// Bytes.
+        datagram_budget: usize,
+    },
+    /// A value outside its range.
+    #[error("{name} of {value} is not within {range}")]
+    OutOfRange {
+        /// The field.
+        name: &'static str,
+        /// What it was set to.
+        value: u64,
+        /// What it may be.
+        range: &'static str,
+    },
+    /// A name must have between 1 and 255 bytes.
+    #[error("a name of {len} bytes is not within 1 to {max} bytes")]
+    NameLength {
+        /// Bytes of the name.
+        len: usize,
+        /// Most bytes of a name.
+        max: usize,
+    },
+}
+
+/// Metadata that was refused; nothing has changed.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum MetadataError {
+    /// The whole map must fit the limit.
+    #[error("metadata of {len} bytes encoded is above the limit of {limit} bytes")]
+    TooLarge {
+        /// Bytes that the map would take on the wire.
+        len: usize,
+        /// Bytes that it may take.
+        limit: usize,
+    },
+    /// A node that left has nothing to say any more.
+    #[error("the node has left its cluster")]
+    Left,
+}

@@ -1,0 +1,91 @@
+//! Which mechanisms are on: what comparisons switch off.
+
+/// Switches of the mechanisms beyond plain SWIM. A field set to `false` takes one away.
+///
+/// ```
+/// use swim_core::Mechanisms;
+/// let without_nacks = Mechanisms { nack: false, ..Mechanisms::all() };
+/// assert_ne!(without_nacks, Mechanisms::lifeguard());
+/// ```
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Mechanisms {
+    /// Learn the ping time-out per member from measured round trips.
+    pub learned_timeout: bool,
+    /// Relays say when they have no answer (Lifeguard, section 4.1).
+    pub nack: bool,
+    /// A node that misses answers slows its probing down (Lifeguard, section 4.1).
+    pub local_health: bool,
+    /// Distinct accusers shorten a suspicion (Lifeguard, section 4.2).
+    pub confirmations: bool,
+    /// A suspect is told first (Lifeguard, section 4.3), on pings and directly.
+    pub buddy: bool,
+    /// Ping by stream while relays try by datagram. Needs a driver that can.
+    pub stream_ping: bool,
+    /// Gossip rounds of their own besides piggyback.
+    pub gossip_rounds: bool,
+    /// Periodic digest exchange.
+    pub anti_entropy: bool,
+    /// Try lost members and seeds at a low rate.
+    pub healing: bool,
+    /// A node that hears nobody declares nobody dead.
+    pub deaf_guard: bool,
+    /// An answer by the suspect itself ends the suspicion in this node's view.
+    pub first_hand: bool,
+}
+
+impl Mechanisms {
+    /// Everything; the default.
+    pub const fn all() -> Self {
+        Self {
+            learned_timeout: true,
+            nack: true,
+            local_health: true,
+            confirmations: true,
+            buddy: true,
+            stream_ping: true,
+            gossip_rounds: true,
+            anti_entropy: true,
+            healing: true,
+            deaf_guard: true,
+            first_hand: true,
+        }
+    }
+
+    /// SWIM as in the paper of 2002: ping, relays, suspicion, piggyback.
+    pub const fn plain() -> Self {
+        Self {
+            learned_timeout: false,
+            nack: false,
+            local_health: false,
+            confirmations: false,
+            buddy: false,
+            stream_ping: false,
+            gossip_rounds: false,
+            anti_entropy: false,
+            healing: false,
+            deaf_guard: false,
+            first_hand: false,
+        }
+    }
+
+    /// What the Lifeguard paper of 2018 adds, on memberlist's base of gossip rounds, stream pings
+    /// and anti-entropy.
+    pub const fn lifeguard() -> Self {
+        Self {
+            nack: true,
+            local_health: true,
+            confirmations: true,
+            buddy: true,
+            stream_ping: true,
+            gossip_rounds: true,
+            anti_entropy: true,
+            ..Self::plain()
+        }
+    }
+}
+
+impl Default for Mechanisms {
+    fn default() -> Self {
+        Self::all()
+    }
+}
