@@ -33,6 +33,14 @@ pub enum ConfigError {
         /// What it may be.
         range: &'static str,
     },
+    /// The metadata to start with must fit its limit.
+    #[error("metadata of {len} bytes encoded is above the limit of {limit} bytes")]
+    Metadata {
+        /// Bytes that the map would take on the wire.
+        len: usize,
+        /// Bytes that it may take.
+        limit: usize,
+    },
     /// A name must have between 1 and 255 bytes.
     #[error("a name of {len} bytes is not within 1 to {max} bytes")]
     NameLength {

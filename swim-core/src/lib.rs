@@ -6,6 +6,7 @@ mod error;
 mod mechanisms;
 mod member;
 mod message;
+mod protocol;
 mod rng;
 mod stats;
 mod time;
@@ -21,6 +22,9 @@ pub use error::{ConfigError, MetadataError};
 pub use mechanisms::Mechanisms;
 pub use member::{Incarnation, Member, MemberId, MemberState};
 pub use message::{Accusation, Digest, GossipMessage, MemberUpdate};
+pub use protocol::{
+    Builder, Clock, EventKind, GossipAction, GossipProtocol, MemberEvent, SystemClock,
+};
 pub use stats::{ConvergenceStats, Stats};
 pub use time::Time;
 pub use wire_size::{ENVELOPE, metadata_len};

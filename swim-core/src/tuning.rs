@@ -96,7 +96,8 @@ mod tests {
 
     #[test]
     fn retransmit_limit_counts_decimal_digits() {
-        for (n, digits) in [(0, 1), (1, 1), (9, 1), (10, 2), (99, 2), (100, 3), (999, 3), (1000, 4)] {
+        for (n, digits) in [(0, 1), (1, 1), (9, 1), (10, 2), (99, 2), (100, 3), (999, 3), (1000, 4)]
+        {
             assert_eq!(retransmit_limit(4, n), 4 * digits, "n = {n}");
         }
     }

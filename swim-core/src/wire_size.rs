@@ -15,6 +15,8 @@ pub(crate) const PROBE: usize = 20;
 pub(crate) const GOSSIP: usize = 32;
 /// Most bytes of one update beside name, address and metadata: state, age, incarnation.
 pub(crate) const UPDATE: usize = 16;
+/// Most bytes of the frame around one member's metadata.
+pub(crate) const METADATA: usize = 5;
 /// Most bytes of one accusation beside its two names.
 pub(crate) const ACCUSATION: usize = 28;
 

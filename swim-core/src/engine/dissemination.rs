@@ -47,13 +47,7 @@ pub(super) struct BroadcastQueue {
 
 impl BroadcastQueue {
     pub(super) fn new() -> Self {
-        Self {
-            heap: Heap::new(),
-            queued: 0,
-            round: 0,
-            last_round: Time::ZERO,
-            taken: Vec::new(),
-        }
+        Self { heap: Heap::new(), queued: 0, round: 0, last_round: Time::ZERO, taken: Vec::new() }
     }
 
     pub(super) fn len(&self) -> usize {
@@ -94,8 +88,7 @@ impl<P: Profile> Engine<P> {
             self.drop_most_sent();
         }
         self.queue.queued += 1;
-        let priority =
-            Priority { calm: !urgent, sent: 0, newest: Reverse(self.queue.queued) };
+        let priority = Priority { calm: !urgent, sent: 0, newest: Reverse(self.queue.queued) };
         self.requeue(priority, Entry { member, age, since: self.queue.round });
         self.arm_gossip(now, out);
     }
@@ -176,7 +169,10 @@ impl<P: Profile> Engine<P> {
     }
 
     /// Adds a rumor to the list if there is room for it.
-    fn put(&mut self, rumor: Rumor, room: &mut Room) -> bool {
+    fn put(&mut self, mut rumor: Rumor, room: &mut Room) -> bool {
+        if !room.evidence {
+            rumor.age = None;
+        }
         let header = if self.rumors.len().is_multiple_of(self.config.max_piggyback) {
             wire_size::GOSSIP
         } else {
@@ -284,7 +280,8 @@ impl<P: Profile> Engine<P> {
         }
         let interval = self.config.gossip_interval;
         let passed = now.since(self.queue.last_round);
-        let delay = interval.saturating_sub(passed).max(interval / GATHER).max(Duration::from_millis(1));
+        let delay =
+            interval.saturating_sub(passed).max(interval / GATHER).max(Duration::from_millis(1));
         self.timers.gossip = Some(self.arm(Timer::Gossip, now, delay, out));
     }
 
@@ -339,4 +336,3 @@ impl<P: Profile> Engine<P> {
         self.suspicions.get(member).map(|suspicion| suspicion.accusers).unwrap_or_default()
     }
 }
-

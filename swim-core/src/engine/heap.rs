@@ -187,7 +187,10 @@ mod tests {
                 }
                 _ => {
                     let least = model.iter().map(|(key, _)| *key).min();
-                    assert_eq!(heap.greatest().map(|(key, _)| key), model.iter().map(|m| m.0).max());
+                    assert_eq!(
+                        heap.greatest().map(|(key, _)| key),
+                        model.iter().map(|m| m.0).max()
+                    );
                     assert_eq!(heap.pop().map(|(key, _)| key), least);
                     model.retain(|(key, _)| Some(*key) != least);
                 }

@@ -61,13 +61,7 @@ impl<P: Profile> Engine<P> {
         self.ask(now, distinct, 1, out);
     }
 
-    fn ask<O: Output<P>>(
-        &mut self,
-        now: Time,
-        seeds: Vec<P::Address>,
-        attempts: u32,
-        out: &mut O,
-    ) {
+    fn ask<O: Output<P>>(&mut self, now: Time, seeds: Vec<P::Address>, attempts: u32, out: &mut O) {
         let me = self.rumor(self.table.me, 0);
         for &seed in &seeds {
             self.tell(me, Dest::Address(seed), out);

@@ -121,10 +121,9 @@ impl<P: Profile> Engine<P> {
             old: None,
             new: Some(MemberState::Alive),
             incarnation: rumor.incarnation,
-            profile: true,
             cause: heard.cause(&rumor),
         };
-        out.changed(&mut self.table.profiles, change);
+        out.changed(&mut self.table.profiles, change, None);
         self.found(now, rumor.member, out);
         self.pass_on(now, heard, &rumor, false, out);
         Verdict::News
@@ -150,11 +149,11 @@ impl<P: Profile> Engine<P> {
         self.end_vouch(member);
         self.end_cleanup(member);
         let moved = update.profile.take().filter(|profile| *profile != *self.table.profile(member));
-        let profile = moved.is_some();
-        if let Some(news) = moved {
+        let replaced = moved.map(|news| {
             self.healing.drop_address(self.table.address(member));
-            self.table.set_profile(member, news, record.incarnation);
-        }
+            self.table.set_profile(member, news, record.incarnation)
+        });
+        let moved = replaced.is_some();
         self.table.set(member, MemberState::Alive, rumor.incarnation);
         let mut cause = heard.cause(&rumor);
         if accused {
@@ -165,11 +164,10 @@ impl<P: Profile> Engine<P> {
             old: Some(old),
             new: Some(MemberState::Alive),
             incarnation: rumor.incarnation,
-            profile,
             cause,
         };
-        out.changed(&mut self.table.profiles, change);
-        if !old.is_live() || profile {
+        out.changed(&mut self.table.profiles, change, replaced);
+        if !old.is_live() || moved {
             self.found(now, member, out);
         }
         self.pass_on(now, heard, &rumor, accused, out);
@@ -190,11 +188,11 @@ impl<P: Profile> Engine<P> {
         if !wins && reported {
             return Verdict::Known;
         }
-        if wins {
-            self.table.set_profile(rumor.member, profile, rumor.incarnation);
+        let replaced = wins.then(|| {
             self.pass_on(now, heard, rumor, false, out);
-        }
-        self.report_conflict(rumor.member, rumor.incarnation, wins, heard.source.member, out);
+            self.table.set_profile(rumor.member, profile, rumor.incarnation)
+        });
+        self.report_conflict(rumor.member, rumor.incarnation, replaced, heard.source.member, out);
         if wins { Verdict::News } else { Verdict::Known }
     }
 
@@ -202,7 +200,7 @@ impl<P: Profile> Engine<P> {
         &mut self,
         member: MemberIdx,
         incarnation: Incarnation,
-        profile: bool,
+        replaced: Option<P>,
         by: Option<MemberIdx>,
         out: &mut O,
     ) {
@@ -211,9 +209,8 @@ impl<P: Profile> Engine<P> {
         let state = self.table.state(member);
         let cause = Cause { by, reason: Reason::Conflict };
         let held = self.table.get(member).map_or(0, |record| record.incarnation);
-        let change =
-            Change { member, old: state, new: state, incarnation: held, profile, cause };
-        out.changed(&mut self.table.profiles, change);
+        let change = Change { member, old: state, new: state, incarnation: held, cause };
+        out.changed(&mut self.table.profiles, change, replaced);
     }
 
     fn apply_suspect<O: Output<P>>(
@@ -344,9 +341,8 @@ impl<P: Profile> Engine<P> {
     ) {
         let old = self.table.state(member);
         self.table.set(member, state, incarnation);
-        let change =
-            Change { member, old, new: Some(state), incarnation, profile: false, cause };
-        out.changed(&mut self.table.profiles, change);
+        let change = Change { member, old, new: Some(state), incarnation, cause };
+        out.changed(&mut self.table.profiles, change, None);
     }
 
     /// Puts news up for telling, unless who said it tells everybody anyway.
@@ -384,8 +380,8 @@ impl<P: Profile> Engine<P> {
         let old = self.table.state(member);
         let incarnation = self.table.get(member).map_or(0, |record| record.incarnation);
         let cause = Cause { by: None, reason: Reason::Reaped };
-        let change = Change { member, old, new: None, incarnation, profile: false, cause };
-        out.changed(&mut self.table.profiles, change);
+        let change = Change { member, old, new: None, incarnation, cause };
+        out.changed(&mut self.table.profiles, change, None);
         self.table.remove(member);
     }
 
@@ -440,7 +436,7 @@ impl<P: Profile> Engine<P> {
             // agree which.
             let answered = self.twin.replace(other.content()) == Some(other.content());
             if answered && self.conflict != Some((me, incarnation)) {
-                self.report_conflict(me, incarnation, false, heard.source.member, out);
+                self.report_conflict(me, incarnation, None, heard.source.member, out);
             }
             if answered && other.outranks(self.table.profile(me)) {
                 return Verdict::Known;

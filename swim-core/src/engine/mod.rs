@@ -27,7 +27,6 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 pub use deadlines::Timer;
-pub(crate) use message::MAX_ACCUSERS;
 pub use message::{
     Accusers, Dest, DigestRef, Incoming, MemberIdx, Message, Outgoing, Rumor, Source, Update,
 };
@@ -271,7 +270,7 @@ impl<P: Profile> Engine<P> {
         out: &mut O,
     ) -> TimerKey {
         let at = now + delay.max(LEAST_DELAY);
-        out.timer_set(timer, at);
+        out.timer_set(&self.table.profiles, timer, at);
         self.deadlines.arm(timer, at)
     }
 
@@ -280,12 +279,7 @@ impl<P: Profile> Engine<P> {
         key.inspect(|&key| self.deadlines.cancel(key)).is_some()
     }
 
-    fn transmit<O: Output<P>>(
-        &mut self,
-        to: Dest<P::Address>,
-        message: Outgoing<'_>,
-        out: &mut O,
-    ) {
+    fn transmit<O: Output<P>>(&mut self, to: Dest<P::Address>, message: Outgoing<'_>, out: &mut O) {
         self.stats.messages_sent += 1;
         out.send(&self.table.profiles, to, message);
     }
@@ -334,12 +328,7 @@ impl<P: Profile> Engine<P> {
     }
 
     /// Tells a member what is held of it, for it to refute.
-    fn correct<O: Output<P>>(
-        &mut self,
-        member: MemberIdx,
-        to: Dest<P::Address>,
-        out: &mut O,
-    ) {
+    fn correct<O: Output<P>>(&mut self, member: MemberIdx, to: Dest<P::Address>, out: &mut O) {
         if self.may_correct() {
             self.tell(self.rumor(member, 0), to, out);
         }
@@ -364,16 +353,15 @@ impl<P: Profile> Engine<P> {
         }
         let me = self.table.me;
         let incarnation = self.incarnation().saturating_add(1);
-        self.table.set_profile(me, profile, incarnation);
+        let replaced = Some(self.table.set_profile(me, profile, incarnation));
         let change = Change {
             member: me,
             old: Some(MemberState::Alive),
             new: Some(MemberState::Alive),
             incarnation,
-            profile: true,
             cause: Cause { by: Some(me), reason: Reason::OwnWord },
         };
-        out.changed(&mut self.table.profiles, change);
+        out.changed(&mut self.table.profiles, change, replaced);
         self.announce(self.rumor(me, 0), out);
         self.enqueue(now, me, Some(0), true, out);
     }

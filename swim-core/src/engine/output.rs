@@ -34,11 +34,12 @@ pub trait Output<P: Profile> {
     fn send_by_stream(&mut self, profiles: &[P], to: Dest<P::Address>, message: Outgoing<'_>) {
         self.send(profiles, to, message);
     }
-    /// A record changed; `profiles[change.member]` already holds what is new of it.
-    fn changed(&mut self, profiles: &mut [P], change: Change);
+    /// A record changed; `profiles[change.member]` already holds what is new of it, and what it
+    /// replaced comes along.
+    fn changed(&mut self, profiles: &mut [P], change: Change, replaced: Option<P>);
     /// A timer was armed, or armed again. For drivers that mirror timers.
-    fn timer_set(&mut self, timer: Timer, at: Time) {
-        let _ = (timer, at);
+    fn timer_set(&mut self, profiles: &[P], timer: Timer, at: Time) {
+        let _ = (profiles, timer, at);
     }
 }
 
@@ -53,8 +54,6 @@ pub struct Change {
     pub new: Option<MemberState>,
     /// The incarnation now.
     pub incarnation: Incarnation,
-    /// Whether what travels with it is new.
-    pub profile: bool,
     /// Why.
     pub cause: Cause,
 }

@@ -134,7 +134,7 @@ impl<P: Profile> Engine<P> {
         let (member, seq, timer) = (probe.member, probe.seq, probe.timer);
         self.ping(member, seq, out);
         if let Some(at) = self.deadlines.at(timer) {
-            out.timer_set(Timer::Probe(member), at);
+            out.timer_set(&self.table.profiles, Timer::Probe(member), at);
         }
     }
 
@@ -147,8 +147,13 @@ impl<P: Profile> Engine<P> {
             return;
         }
         let accused = self.table.state(member) != Some(MemberState::Alive);
-        let first = (accused && self.config.mechanisms.buddy).then(|| self.rumor(member, 0));
-        self.piggyback(first, to, self.config.fanout > 2, out);
+        let evidence = self.config.fanout > 2;
+        let mut first = (accused && self.config.mechanisms.buddy).then(|| self.rumor(member, 0));
+        if let Some(rumor) = first.as_mut().filter(|_| !evidence) {
+            // Who accuses it is of no matter to the suspect.
+            rumor.accusers = Accusers::default();
+        }
+        self.piggyback(first, to, evidence, out);
     }
 
     /// Sends what waits to be told along with a probe message.
@@ -199,11 +204,7 @@ impl<P: Profile> Engine<P> {
         };
         self.sample(self.config.indirect_probes, &mut relays, alive);
         for &relay in &relays {
-            self.transmit(
-                Dest::Member(relay),
-                Message::PingReq { seq, target: Some(member) },
-                out,
-            );
+            self.transmit(Dest::Member(relay), Message::PingReq { seq, target: Some(member) }, out);
         }
         let by_stream = self.config.mechanisms.stream_ping;
         if by_stream {

@@ -79,8 +79,7 @@ impl<P: Profile> Engine<P> {
         self.end_vouch(member);
         self.stats.suspicions += 1;
         let timer = self.arm(Timer::Suspicion(member), now, self.suspicion_max(), out);
-        let suspicion =
-            Suspicion { started: now, accusers, hearsay, heard: self.heard, timer };
+        let suspicion = Suspicion { started: now, accusers, hearsay, heard: self.heard, timer };
         self.suspicions.suspects.insert(member, suspicion);
         self.record(member, MemberState::Suspect, incarnation, cause, out);
         self.shorten(now, member, out);

@@ -63,12 +63,7 @@ impl<P: Profile> Engine<P> {
     }
 
     /// The other side's bucket hashes: say what this node holds in those that differ.
-    fn hear_buckets<O: Output<P>>(
-        &mut self,
-        back: Dest<P::Address>,
-        hashes: &[u64],
-        out: &mut O,
-    ) {
+    fn hear_buckets<O: Output<P>>(&mut self, back: Dest<P::Address>, hashes: &[u64], out: &mut O) {
         let of = hashes.len();
         if !is_bucket_count(of) {
             return;

@@ -136,12 +136,18 @@ impl<P: Profile> Table<P> {
         self.write(member, Some(state), incarnation);
     }
 
-    /// Changes what travels with a known member and its incarnation.
-    pub(super) fn set_profile(&mut self, member: MemberIdx, profile: P, incarnation: Incarnation) {
+    /// Changes what travels with a known member and its incarnation; returns what it replaced.
+    pub(super) fn set_profile(
+        &mut self,
+        member: MemberIdx,
+        profile: P,
+        incarnation: Incarnation,
+    ) -> P {
         let state = self.state(member);
         self.write(member, None, 0);
-        self.profiles[member.0 as usize] = profile;
+        let replaced = std::mem::replace(&mut self.profiles[member.0 as usize], profile);
         self.write(member, state, incarnation);
+        replaced
     }
 
     /// Forgets a member.

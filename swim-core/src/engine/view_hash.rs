@@ -40,7 +40,9 @@ impl ViewHash {
 
     /// The hashes of `of` buckets, a power of two up to [`BUCKETS`].
     pub(super) fn buckets(&self, of: usize) -> impl Iterator<Item = u64> + '_ {
-        self.buckets.chunks(BUCKETS / of).map(|part| part.iter().copied().fold(0, u64::wrapping_add))
+        self.buckets
+            .chunks(BUCKETS / of)
+            .map(|part| part.iter().copied().fold(0, u64::wrapping_add))
     }
 }
 

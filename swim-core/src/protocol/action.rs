@@ -1,0 +1,127 @@
+//! What the protocol wants done, and why members change.
+
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use crate::engine::{Change, Reason};
+use crate::member::{Incarnation, MemberId, MemberState};
+use crate::message::GossipMessage;
+
+/// What the caller is to do after a call, in this order.
+#[derive(Debug)]
+pub enum GossipAction {
+    /// Send a message; by datagram or, when it is too large for one, by stream.
+    Send {
+        /// Where to.
+        to: SocketAddr,
+        /// What.
+        message: GossipMessage,
+    },
+    /// Call `handle_timer(name)` after `delay`, which is never zero; a name armed again replaces
+    /// the earlier one. Only with [`Timers::Named`](crate::Timers::Named).
+    ScheduleTimer {
+        /// The timer's name.
+        name: String,
+        /// How long from now.
+        delay: Duration,
+    },
+    /// A member changed its state in this node's view. A newcomer comes from `Dead`.
+    MembershipChange {
+        /// Who.
+        member: MemberId,
+        /// What was held of it.
+        old_state: MemberState,
+        /// What is held of it now.
+        new_state: MemberState,
+    },
+    /// Send a ping by stream, because the datagram path does not answer. Only with
+    /// [`Mechanisms::stream_ping`](crate::Mechanisms::stream_ping), from a driver that can; never
+    /// from [`GossipProtocol::new`](crate::GossipProtocol::new).
+    SendByStream {
+        /// Where to.
+        to: SocketAddr,
+        /// The ping.
+        message: GossipMessage,
+    },
+    /// Explains a change. Only with [`Options::events`](crate::Options::events).
+    Event(MemberEvent),
+}
+
+/// What happened to a member in this node's view, who brought it about, and why.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct MemberEvent {
+    /// What happened.
+    pub kind: EventKind,
+    /// To whom.
+    pub member: MemberId,
+    /// Where it lives, or lived.
+    pub address: SocketAddr,
+    /// What was held of it; `None` of a newcomer.
+    pub old_state: Option<MemberState>,
+    /// What is held of it now; `None` when it was forgotten.
+    pub state: Option<MemberState>,
+    /// The incarnation that `state` is about.
+    pub incarnation: Incarnation,
+    /// Who accused, refuted or told, if known.
+    pub by: Option<MemberId>,
+    /// Why.
+    pub reason: Reason,
+}
+
+/// What happened to a member.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum EventKind {
+    /// It is a member now, for the first time or again.
+    Joined,
+    /// Somebody could not reach it.
+    Suspected,
+    /// A suspicion turned out wrong; of this node itself: it outbid an accusation.
+    Refuted,
+    /// It did not refute in time.
+    Died,
+    /// It said goodbye.
+    Left,
+    /// It says something else of itself: metadata or address.
+    Updated,
+    /// Nothing is held of it any more.
+    Forgotten,
+    /// Two nodes claim its name.
+    Conflict,
+}
+
+impl EventKind {
+    /// The kind in lower case, as logs and interfaces print it.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Joined => "joined",
+            Self::Suspected => "suspected",
+            Self::Refuted => "refuted",
+            Self::Died => "died",
+            Self::Left => "left",
+            Self::Updated => "updated",
+            Self::Forgotten => "forgotten",
+            Self::Conflict => "conflict",
+        }
+    }
+
+    /// How a change reads; `None` for a new incarnation and nothing else.
+    pub(super) fn of(change: &Change, own: bool, updated: bool) -> Option<Self> {
+        use MemberState::{Alive, Dead, Left, Suspect};
+        if change.cause.reason == Reason::Conflict {
+            return Some(Self::Conflict);
+        }
+        let Some(new) = change.new else { return Some(Self::Forgotten) };
+        match (change.old, new) {
+            (Some(Dead | Left) | None, Alive | Suspect) => Some(Self::Joined),
+            (Some(Suspect), Alive) => Some(Self::Refuted),
+            (Some(Alive), Suspect) => Some(Self::Suspected),
+            (Some(Dead), Dead) | (Some(Left), Left) | (Some(Suspect), Suspect) => None,
+            (_, Dead) => Some(Self::Died),
+            (_, Left) => Some(Self::Left),
+            (Some(Alive), Alive) if own && change.cause.reason == Reason::Refutation => {
+                Some(Self::Refuted)
+            }
+            (Some(Alive), Alive) => updated.then_some(Self::Updated),
+        }
+    }
+}

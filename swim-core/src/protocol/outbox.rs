@@ -1,0 +1,204 @@
+//! What leaves: the engine's effects as actions by name.
+
+use std::net::SocketAddr;
+use std::time::{Duration, Instant};
+
+use super::action::{EventKind, GossipAction, MemberEvent};
+use super::card::Card;
+use super::directory::Directory;
+use super::timer_name;
+use crate::engine::{
+    Change, Dest, DigestRef, MemberIdx, Message, Outgoing, Output, Profile, Rumor, Timer,
+};
+use crate::member::{Member, MemberId, MemberState};
+use crate::message::{Accusation, Digest, GossipMessage, MemberUpdate};
+use crate::time::Time;
+
+/// Collects the actions of one call.
+pub(super) struct Outbox<'a> {
+    pub(super) directory: &'a mut Directory,
+    pub(super) actions: Vec<GossipAction>,
+    pub(super) me: MemberIdx,
+    pub(super) now: Time,
+    /// `now` as `last_update` says it.
+    pub(super) instant: Instant,
+    pub(super) named_timers: bool,
+    pub(super) events: bool,
+}
+
+/// A deadline that has passed already still is one: no delay is zero.
+const LEAST_DELAY: Duration = Duration::from_millis(1);
+
+fn address(cards: &[Card], to: Dest<SocketAddr>) -> SocketAddr {
+    match to {
+        Dest::Address(address) => address,
+        Dest::Member(member) => cards[member.0 as usize].address(member),
+    }
+}
+
+fn name(cards: &[Card], member: MemberIdx) -> Option<MemberId> {
+    cards.get(member.0 as usize).and_then(Card::member).map(|member| member.id.clone())
+}
+
+impl Outbox<'_> {
+    fn send_owned(&mut self, to: SocketAddr, message: GossipMessage) {
+        self.actions.push(GossipAction::Send { to, message });
+    }
+
+    /// A `Gossip` and, where there is more to say, its companion.
+    fn gossip(&mut self, cards: &[Card], to: SocketAddr, rumors: &[Rumor]) {
+        let updates = updates(cards, rumors);
+        self.send_owned(to, GossipMessage::Gossip { updates });
+        if let Some(evidence) = self.evidence(cards, rumors) {
+            self.send_owned(to, evidence);
+        }
+    }
+
+    fn evidence(&self, cards: &[Card], rumors: &[Rumor]) -> Option<GossipMessage> {
+        let mut ages: Vec<u8> = Vec::new();
+        if rumors.iter().any(|rumor| rumor.age.is_some_and(|age| age > 0)) {
+            ages.extend(rumors.iter().map(|rumor| rumor.age.unwrap_or(0)));
+        }
+        let forwarded =
+            |rumor: &&Rumor| rumor.accusers.iter().any(|(accuser, _)| accuser != self.me);
+        let accusations: Vec<Accusation> =
+            rumors.iter().filter(forwarded).flat_map(|rumor| accusations(cards, rumor)).collect();
+        let silent = ages.is_empty() && accusations.is_empty();
+        (!silent).then_some(GossipMessage::Evidence { ages, accusations })
+    }
+
+    fn message(&self, cards: &[Card], message: Outgoing<'_>) -> Option<GossipMessage> {
+        let from = name(cards, self.me)?;
+        Some(match message {
+            Message::Ping { seq } => GossipMessage::Ping { seq, from },
+            Message::Ack { seq, member } => GossipMessage::Ack { seq, from: name(cards, member?)? },
+            Message::PingReq { seq, target } => {
+                GossipMessage::PingReq { seq, from, target: name(cards, target?)? }
+            }
+            Message::Nack { seq, .. } => GossipMessage::Nack { seq, from },
+            Message::SyncRequest => GossipMessage::SyncRequest { from },
+            Message::Gossip(rumors) => GossipMessage::Gossip { updates: updates(cards, rumors) },
+            Message::Sync(rumors) => GossipMessage::Sync { members: members(cards, rumors) },
+            Message::Digest(digest) => GossipMessage::Digest { digest: owned(digest) },
+            Message::Delta { updates: rumors, wanted } => {
+                GossipMessage::Delta { updates: updates(cards, rumors), wanted: wanted.to_vec() }
+            }
+        })
+    }
+
+    fn event(&self, cards: &[Card], change: &Change, updated: bool) -> Option<MemberEvent> {
+        let kind = EventKind::of(change, change.member == self.me, updated)?;
+        let member = cards[change.member.0 as usize].member()?;
+        Some(MemberEvent {
+            kind,
+            member: member.id.clone(),
+            address: member.address,
+            old_state: change.old,
+            state: change.new,
+            incarnation: change.incarnation,
+            by: change.cause.by.and_then(|by| name(cards, by)),
+            reason: change.cause.reason,
+        })
+    }
+}
+
+impl Output<Card> for Outbox<'_> {
+    fn send(&mut self, cards: &[Card], to: Dest<SocketAddr>, message: Outgoing<'_>) {
+        let to = address(cards, to);
+        if let Message::Gossip(rumors) = message {
+            self.gossip(cards, to, rumors);
+        } else if let Some(message) = self.message(cards, message) {
+            self.send_owned(to, message);
+        }
+    }
+
+    fn send_by_stream(&mut self, cards: &[Card], to: Dest<SocketAddr>, message: Outgoing<'_>) {
+        if let Some(message) = self.message(cards, message) {
+            self.actions.push(GossipAction::SendByStream { to: address(cards, to), message });
+        }
+    }
+
+    fn changed(&mut self, cards: &mut [Card], change: Change, replaced: Option<Card>) {
+        let at = change.member.0 as usize;
+        if let (Some(member), Some(state)) = (cards[at].0.as_mut(), change.new) {
+            member.state = state;
+            member.incarnation = change.incarnation;
+            member.last_update = self.instant;
+        }
+        let newcomer = change.old.is_none();
+        let updated = replaced.is_some();
+        if newcomer || updated {
+            let from = replaced.and_then(|card| card.0).map(|member| member.address);
+            self.directory.moved(cards, change.member, from);
+        }
+        let old = change.old.unwrap_or(MemberState::Dead);
+        if let (Some(new), Some(member)) = (change.new, name(cards, change.member))
+            && new != old
+        {
+            let (old_state, new_state) = (old, new);
+            self.actions.push(GossipAction::MembershipChange { member, old_state, new_state });
+        }
+        if self.events
+            && let Some(event) = self.event(cards, &change, updated)
+        {
+            self.actions.push(GossipAction::Event(event));
+        }
+        if change.new.is_none() {
+            self.directory.forget(cards, change.member);
+        }
+    }
+
+    fn timer_set(&mut self, cards: &[Card], timer: Timer, at: Time) {
+        if !self.named_timers {
+            return;
+        }
+        if let Some(name) = timer_name::name(timer, cards) {
+            let delay = at.since(self.now).max(LEAST_DELAY);
+            self.actions.push(GossipAction::ScheduleTimer { name, delay });
+        }
+    }
+}
+
+fn updates(cards: &[Card], rumors: &[Rumor]) -> Vec<MemberUpdate> {
+    rumors.iter().filter_map(|rumor| update(cards, rumor)).collect()
+}
+
+fn update(cards: &[Card], rumor: &Rumor) -> Option<MemberUpdate> {
+    let member = cards.get(rumor.member.0 as usize)?.member()?;
+    Some(MemberUpdate {
+        id: member.id.clone(),
+        state: rumor.state,
+        incarnation: rumor.incarnation,
+        address: rumor.with_profile.then_some(member.address),
+        metadata: rumor.with_profile.then(|| member.metadata.clone()),
+    })
+}
+
+fn members(cards: &[Card], rumors: &[Rumor]) -> Vec<Member> {
+    let member = |rumor: &Rumor| cards.get(rumor.member.0 as usize)?.member().cloned();
+    rumors.iter().filter_map(member).collect()
+}
+
+fn accusations<'a>(
+    cards: &'a [Card],
+    rumor: &'a Rumor,
+) -> impl Iterator<Item = Accusation> + use<'a> {
+    rumor.accusers.iter().filter_map(|(accuser, health)| {
+        Some(Accusation {
+            subject: name(cards, rumor.member)?,
+            incarnation: rumor.incarnation,
+            accuser: name(cards, accuser)?,
+            health,
+        })
+    })
+}
+
+fn owned(digest: DigestRef<'_>) -> Digest {
+    match digest {
+        DigestRef::View(hash) => Digest::View { hash },
+        DigestRef::Buckets(hashes) => Digest::Buckets { hashes: hashes.to_vec() },
+        DigestRef::Versions { of, buckets, versions } => {
+            Digest::Versions { of, buckets: buckets.to_vec(), versions: versions.to_vec() }
+        }
+    }
+}
