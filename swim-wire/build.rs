@@ -12,8 +12,8 @@ use std::{env, fs};
 use prost_types::DescriptorProto;
 
 fn main() -> Result<(), Box<dyn Error>> {
-    // Beside the crate in the repository, inside it once packaged.
-    let root = if Path::new("../proto").exists() { "../proto" } else { "proto" };
+    // A link in the repository, a folder once packaged; a file where git knows no links.
+    let root = if Path::new("proto").is_dir() { "proto" } else { "../proto" };
     let schema = Path::new(root).join("swim/v1/swim.proto");
     println!("cargo::rerun-if-changed={}", schema.display());
 
