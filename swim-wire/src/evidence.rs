@@ -1,7 +1,7 @@
 //! `Evidence`: ages of updates, and who accuses whom.
 
 use bytes::BytesMut;
-use swim_core::{Accusation, GossipMessage, MemberId};
+use swim_core::{Accusation, GossipMessage};
 
 use crate::error::DecodeError;
 use crate::field::{accusation, evidence as field};
@@ -11,6 +11,9 @@ use crate::writer::{
     delimited_len, fixed64_len, nonempty_len, put_bytes, put_fixed64, put_header, put_varint,
     varint_len,
 };
+
+/// Bytes of the least accusation: three headers and two letters. No room is made for lesser ones.
+const LEAST_ACCUSATION: usize = 8;
 
 pub(crate) fn len(ages: &[u8], accusations: &[Accusation]) -> usize {
     let one = |accusation| delimited_len(field::ACCUSATIONS, accusation_len(accusation));
@@ -53,7 +56,7 @@ pub(crate) fn decode(body: &[u8], tally: &mut Tally<'_>) -> Result<GossipMessage
         }
     }
     tally.take_accusations(count)?;
-    let mut accusations = Vec::with_capacity(count);
+    let mut accusations = Vec::with_capacity(count.min(body.len() / LEAST_ACCUSATION));
     let mut fields = Fields::of("evidence", body);
     while let Some(body) = fields.next_bytes(field::ACCUSATIONS, "accusations")? {
         accusations.push(decode_accusation(body, tally)?);
@@ -75,9 +78,9 @@ fn decode_accusation(body: &[u8], tally: &mut Tally<'_>) -> Result<Accusation, D
         }
     }
     Ok(Accusation {
-        subject: tally.name("subject", subject).map(MemberId::from)?,
+        subject: tally.name("subject", subject)?,
         incarnation,
-        accuser: tally.name("accuser", accuser).map(MemberId::from)?,
+        accuser: tally.name("accuser", accuser)?,
         health,
     })
 }

@@ -62,7 +62,8 @@ mod reader;
 mod updates;
 mod writer;
 
-/// Field numbers, by message, from `swim.proto`.
+/// Field numbers, by message, from `swim.proto`. The compiler reports one that the codec does
+/// not handle as unused.
 mod field {
     include!(concat!(env!("OUT_DIR"), "/fields.rs"));
 }

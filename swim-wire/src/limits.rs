@@ -110,18 +110,20 @@ impl<'a> Tally<'a> {
         if found > max { Err(DecodeError::TooManyDigestEntries { found, max }) } else { Ok(()) }
     }
 
-    /// A member's name, checked before it is copied.
-    pub(crate) fn name<'b>(
-        &self,
-        field: &'static str,
-        bytes: &'b [u8],
-    ) -> Result<&'b str, DecodeError> {
-        let (len, max) = (bytes.len(), self.limits.name_bytes);
+    /// Whether a member's name may have `len` bytes.
+    pub(crate) fn check_name(&self, field: &'static str, len: usize) -> Result<(), DecodeError> {
+        let max = self.limits.name_bytes;
         match len {
             0 => Err(DecodeError::EmptyName { field }),
             _ if len > max => Err(DecodeError::NameTooLong { field, len, max }),
-            _ => text(field, bytes),
+            _ => Ok(()),
         }
+    }
+
+    /// A member's name, copied once it is found to be one.
+    pub(crate) fn name(&self, field: &'static str, bytes: &[u8]) -> Result<MemberId, DecodeError> {
+        self.check_name(field, bytes.len())?;
+        text(field, bytes).map(MemberId::from)
     }
 
     /// Whether a member may have `len` bytes of metadata.

@@ -50,11 +50,11 @@ impl<'a> Probe<'a> {
     }
 
     pub(crate) fn from(&self, tally: &Tally<'_>) -> Result<MemberId, DecodeError> {
-        tally.name("from", self.from).map(MemberId::from)
+        tally.name("from", self.from)
     }
 
     pub(crate) fn target(&self, tally: &Tally<'_>) -> Result<MemberId, DecodeError> {
-        tally.name("target", self.target).map(MemberId::from)
+        tally.name("target", self.target)
     }
 }
 
@@ -78,5 +78,5 @@ pub(crate) fn decode_sync_request(
             _ => tally.decoded.skipped_fields += 1,
         }
     }
-    tally.name("from", from).map(MemberId::from)
+    tally.name("from", from)
 }

@@ -35,19 +35,29 @@ impl<'a> Fields<'a> {
         Ok(None)
     }
 
-    fn read(&mut self) -> Result<Field<'a>, prost::DecodeError> {
-        let (number, wire_type) = decode_key(&mut self.rest)?;
-        let before = self.rest;
+    /// `None` for what is not protobuf.
+    fn read(&mut self) -> Option<Field<'a>> {
+        let (number, wire_type) = decode_key(&mut self.rest).ok()?;
         let value = match wire_type {
-            WireType::Varint => Value::Varint(decode_varint(&mut self.rest)?),
-            // Everything else is checked by skipping it; what was skipped is then the value.
+            WireType::Varint => Value::Varint(decode_varint(&mut self.rest).ok()?),
+            WireType::SixtyFourBit => {
+                let (raw, rest) = self.rest.split_first_chunk()?;
+                self.rest = rest;
+                Value::Fixed64(u64::from_le_bytes(*raw))
+            }
+            WireType::LengthDelimited => {
+                let len = usize::try_from(decode_varint(&mut self.rest).ok()?).ok()?;
+                let (bytes, rest) = self.rest.split_at_checked(len)?;
+                self.rest = rest;
+                Value::Bytes(bytes)
+            }
             _ => {
-                skip_field(wire_type, number, &mut self.rest, DecodeContext::default())?;
-                let skipped = &before[..before.len() - self.rest.len()];
-                Value::of(wire_type, skipped)?
+                let context = DecodeContext::default();
+                skip_field(wire_type, number, &mut self.rest, context).ok()?;
+                Value::Other
             }
         };
-        Ok(Field { number, value })
+        Some(Field { number, value })
     }
 }
 
@@ -59,11 +69,12 @@ impl<'a> Iterator for Fields<'a> {
             return None;
         }
         let (message, left) = (self.message, self.rest.len());
-        Some(self.read().map_err(|_| {
+        let field = self.read();
+        if field.is_none() {
             // An iterator that failed has nothing more to say.
             self.rest = &[];
-            DecodeError::Malformed { message, left }
-        }))
+        }
+        Some(field.ok_or(DecodeError::Malformed { message, left }))
     }
 }
 
@@ -80,21 +91,6 @@ enum Value<'a> {
     Bytes(&'a [u8]),
     /// Of a type that no field of the schema has.
     Other,
-}
-
-impl<'a> Value<'a> {
-    fn of(wire_type: WireType, mut skipped: &'a [u8]) -> Result<Self, prost::DecodeError> {
-        Ok(match wire_type {
-            WireType::SixtyFourBit => skipped
-                .first_chunk()
-                .map_or(Self::Other, |raw| Self::Fixed64(u64::from_le_bytes(*raw))),
-            WireType::LengthDelimited => {
-                decode_varint(&mut skipped)?;
-                Self::Bytes(skipped)
-            }
-            _ => Self::Other,
-        })
-    }
 }
 
 impl<'a> Field<'a> {

@@ -22,7 +22,7 @@ fn updates() -> Vec<MemberUpdate> {
         MemberUpdate {
             state: MemberState::Suspect,
             metadata: metadata(&[("role", "db"), ("zone", ""), ("", "x")]),
-            ..alive("node-2", "10.0.0.2:7946", EPOCH + (3_600 << 32) | 300)
+            ..alive("node-2", "10.0.0.2:7946", (1_700_003_600 << 32) | 300)
         },
         MemberUpdate {
             state: MemberState::Dead,

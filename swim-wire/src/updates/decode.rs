@@ -73,7 +73,10 @@ impl<'a> Columns<'a> {
         for field in Fields::of("updates", body) {
             let field = field?;
             match field.number {
-                field::NAME => names += 1,
+                field::NAME => {
+                    tally.check_name("name", field.bytes("name")?.len())?;
+                    names += 1;
+                }
                 field::STATUS => field.bytes_once("status", &mut status)?,
                 field::ADDRESSES => field.bytes_once("addresses", &mut addresses)?,
                 field::EPOCH => field.bytes_once("epoch", &mut epoch)?,
@@ -141,7 +144,7 @@ impl<'a> Rows<'a> {
             self.finish()?;
             return Ok(None);
         };
-        let id = MemberId::from(tally.name("name", name)?);
+        let id = tally.name("name", name)?;
         // The columns have been counted: neither is shorter than the names.
         let bits = self.status.next().transpose()?.unwrap_or_default();
         let difference = unzigzag(self.epoch.next().transpose()?.unwrap_or_default());
