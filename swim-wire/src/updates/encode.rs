@@ -1,0 +1,209 @@
+//! Records to columns: one pass that measures, one that writes per column.
+
+use std::collections::HashMap;
+use std::net::{IpAddr, SocketAddr};
+
+use bytes::{BufMut, BytesMut};
+use prost::encoding::{encode_varint, encoded_len_varint};
+use swim_core::{Member, MemberId, MemberState, MemberUpdate};
+
+use super::{Family, Status, split, zigzag};
+use crate::field::updates as field;
+use crate::metadata;
+use crate::writer::{delimited_len, nonempty_len, put_header};
+
+/// The records of one message.
+#[derive(Clone, Copy)]
+pub(crate) enum Records<'a> {
+    Updates(&'a [MemberUpdate]),
+    Members(&'a [Member]),
+}
+
+/// One record, whatever it comes from.
+struct Record<'a> {
+    id: &'a MemberId,
+    state: MemberState,
+    incarnation: u64,
+    address: Option<SocketAddr>,
+    metadata: Option<&'a HashMap<String, String>>,
+}
+
+impl<'a> Records<'a> {
+    fn len(self) -> usize {
+        match self {
+            Self::Updates(updates) => updates.len(),
+            Self::Members(members) => members.len(),
+        }
+    }
+
+    fn get(self, entry: usize) -> Record<'a> {
+        match self {
+            Self::Updates(updates) => Record::from(&updates[entry]),
+            Self::Members(members) => Record::from(&members[entry]),
+        }
+    }
+
+    fn iter(self) -> impl Iterator<Item = Record<'a>> {
+        (0..self.len()).map(move |entry| self.get(entry))
+    }
+
+    /// Records with what the columns say of them in the light of the records before.
+    fn rows(self) -> impl Iterator<Item = Row<'a>> {
+        let (mut epoch_before, mut port_before) = (0, None);
+        self.iter().map(move |record| {
+            let row = Row::new(record, epoch_before, port_before);
+            epoch_before = row.epoch;
+            port_before = row.record.address.map(|address| address.port()).or(port_before);
+            row
+        })
+    }
+}
+
+impl<'a> From<&'a MemberUpdate> for Record<'a> {
+    fn from(update: &'a MemberUpdate) -> Self {
+        Self {
+            id: &update.id,
+            state: update.state,
+            incarnation: update.incarnation,
+            address: update.address,
+            metadata: update.metadata.as_ref(),
+        }
+    }
+}
+
+impl<'a> From<&'a Member> for Record<'a> {
+    fn from(member: &'a Member) -> Self {
+        Self {
+            id: &member.id,
+            state: member.state,
+            incarnation: member.incarnation,
+            address: Some(member.address),
+            // A member has metadata, be it empty: leaving it out says the same.
+            metadata: Some(&member.metadata).filter(|metadata| !metadata.is_empty()),
+        }
+    }
+}
+
+struct Row<'a> {
+    record: Record<'a>,
+    status: u64,
+    epoch: u32,
+    epoch_difference: u64,
+    /// What `addresses` says of the port.
+    port: Option<u16>,
+}
+
+impl<'a> Row<'a> {
+    fn new(record: Record<'a>, epoch_before: u32, port_before: Option<u16>) -> Self {
+        let (epoch, counter) = split(record.incarnation);
+        let port = record.address.map(|address| address.port());
+        let same_port = port.is_some() && port == port_before;
+        let status = Status {
+            state: record.state,
+            family: match record.address {
+                None => Family::None,
+                Some(SocketAddr::V4(_)) => Family::V4,
+                Some(SocketAddr::V6(_)) => Family::V6,
+            },
+            same_port,
+            metadata: record.metadata.is_some(),
+            counter,
+        };
+        Self {
+            record,
+            status: status.to_bits(),
+            epoch,
+            epoch_difference: zigzag(i64::from(epoch) - i64::from(epoch_before)),
+            port: port.filter(|_| !same_port),
+        }
+    }
+
+    fn address_len(&self) -> usize {
+        let ip = match self.record.address {
+            None => 0,
+            Some(SocketAddr::V4(_)) => 4,
+            Some(SocketAddr::V6(_)) => 16,
+        };
+        ip + if self.port.is_some() { 2 } else { 0 }
+    }
+
+    fn put_address(&self, packet: &mut BytesMut) {
+        match self.record.address.map(|address| address.ip()) {
+            None => {}
+            Some(IpAddr::V4(ip)) => packet.put_slice(&ip.octets()),
+            Some(IpAddr::V6(ip)) => packet.put_slice(&ip.octets()),
+        }
+        if let Some(port) = self.port {
+            packet.put_u16(port);
+        }
+    }
+}
+
+/// Records and the lengths of their columns in bytes; names and metadata with their headers.
+pub(crate) struct Encoder<'a> {
+    records: Records<'a>,
+    names: usize,
+    status: usize,
+    addresses: usize,
+    epoch: usize,
+    metadata: usize,
+}
+
+impl<'a> Encoder<'a> {
+    /// Measures: linear in the records, allocates nothing.
+    pub(crate) fn new(records: Records<'a>) -> Self {
+        let mut lens = Self { records, names: 0, status: 0, addresses: 0, epoch: 0, metadata: 0 };
+        for row in records.rows() {
+            lens.names += delimited_len(field::NAME, row.record.id.0.len());
+            lens.status += encoded_len_varint(row.status);
+            lens.addresses += row.address_len();
+            lens.epoch += encoded_len_varint(row.epoch_difference);
+            if let Some(metadata) = row.record.metadata {
+                lens.metadata += delimited_len(field::METADATA, metadata::len(metadata));
+            }
+        }
+        lens
+    }
+
+    /// Bytes that `put` adds.
+    pub(crate) fn len(&self) -> usize {
+        self.names
+            + nonempty_len(field::STATUS, self.status)
+            + nonempty_len(field::ADDRESSES, self.addresses)
+            + nonempty_len(field::EPOCH, self.epoch)
+            + self.metadata
+    }
+
+    pub(crate) fn put(&self, packet: &mut BytesMut) {
+        for record in self.records.iter() {
+            put_header(field::NAME, record.id.0.len(), packet);
+            packet.put_slice(record.id.0.as_bytes());
+        }
+        self.put_column(field::STATUS, self.status, packet, |row, packet| {
+            encode_varint(row.status, packet);
+        });
+        self.put_column(field::ADDRESSES, self.addresses, packet, |row, packet| {
+            row.put_address(packet);
+        });
+        self.put_column(field::EPOCH, self.epoch, packet, |row, packet| {
+            encode_varint(row.epoch_difference, packet);
+        });
+        for metadata in self.records.iter().filter_map(|record| record.metadata) {
+            put_header(field::METADATA, metadata::len(metadata), packet);
+            metadata::put(metadata, packet);
+        }
+    }
+
+    fn put_column(
+        &self,
+        number: u32,
+        len: usize,
+        packet: &mut BytesMut,
+        put: impl Fn(&Row<'_>, &mut BytesMut),
+    ) {
+        if len > 0 {
+            put_header(number, len, packet);
+            self.records.rows().for_each(|row| put(&row, packet));
+        }
+    }
+}

@@ -1,0 +1,198 @@
+//! What the tests share: arbitrary messages, comparable messages, prost's derived types.
+// Each test file uses a part of it.
+#![allow(dead_code)]
+
+use std::collections::{BTreeMap, HashMap};
+use std::net::{IpAddr, SocketAddr};
+use std::time::Instant;
+
+use bytes::BytesMut;
+use proptest::collection::{hash_map, vec};
+use proptest::prelude::*;
+use proptest::test_runner::FileFailurePersistence;
+use swim_core::{Accusation, Digest, GossipMessage, Member, MemberId, MemberState, MemberUpdate};
+use swim_wire::{Codec, DecodeError, Decoded, ProtobufCodec};
+
+pub(crate) mod schema;
+
+/// The codec of most tests.
+pub(crate) fn codec() -> ProtobufCodec {
+    ProtobufCodec::new("swim").expect("a valid name")
+}
+
+/// One packet with `messages`.
+pub(crate) fn packet(messages: &[GossipMessage]) -> BytesMut {
+    let mut packet = BytesMut::new();
+    codec().start(&mut packet);
+    for message in messages {
+        codec().append(message, &mut packet);
+    }
+    packet
+}
+
+/// What is in `packet`.
+pub(crate) fn decode(packet: &[u8]) -> Result<(Vec<GossipMessage>, Decoded), DecodeError> {
+    let mut messages = Vec::new();
+    codec().decode(packet, &mut messages).map(|decoded| (messages, decoded))
+}
+
+type Record<'a> =
+    (&'a MemberId, MemberState, u64, Option<SocketAddr>, Option<BTreeMap<&'a String, &'a String>>);
+
+fn record(update: &MemberUpdate) -> Record<'_> {
+    let metadata = update.metadata.as_ref().map(|metadata| metadata.iter().collect());
+    (&update.id, update.state, update.incarnation, update.address, metadata)
+}
+
+/// A message as text, equal for messages that say the same: metadata in order, nothing of when.
+pub(crate) fn meaning(message: &GossipMessage) -> String {
+    match message {
+        GossipMessage::Gossip { updates } => {
+            format!("Gossip {:?}", updates.iter().map(record).collect::<Vec<_>>())
+        }
+        GossipMessage::Delta { updates, wanted } => {
+            format!("Delta {:?} {wanted:?}", updates.iter().map(record).collect::<Vec<_>>())
+        }
+        GossipMessage::Sync { members } => {
+            let updates: Vec<_> = members.iter().map(as_update).collect();
+            format!("Sync {:?}", updates.iter().map(record).collect::<Vec<_>>())
+        }
+        other => format!("{other:?}"),
+    }
+}
+
+fn as_update(member: &Member) -> MemberUpdate {
+    MemberUpdate {
+        id: member.id.clone(),
+        state: member.state,
+        incarnation: member.incarnation,
+        address: Some(member.address),
+        metadata: Some(member.metadata.clone()),
+    }
+}
+
+/// An Alive with an address and no metadata.
+pub(crate) fn alive(name: &str, address: &str, incarnation: u64) -> MemberUpdate {
+    MemberUpdate {
+        id: MemberId::from(name),
+        state: MemberState::Alive,
+        incarnation,
+        address: Some(address.parse().expect("an address")),
+        metadata: None,
+    }
+}
+
+/// The member that `update` tells everything of.
+pub(crate) fn member(update: &MemberUpdate) -> Member {
+    Member {
+        id: update.id.clone(),
+        address: update.address.expect("an address"),
+        state: update.state,
+        incarnation: update.incarnation,
+        metadata: update.metadata.clone().unwrap_or_default(),
+        last_update: Instant::now(),
+    }
+}
+
+/// Mostly host names; also any text of up to 255 bytes.
+pub(crate) fn name() -> impl Strategy<Value = MemberId> {
+    let host = "[a-z]{1,6}-[0-9]{1,4}";
+    let any = vec(any::<char>(), 1..64).prop_map(String::from_iter);
+    let longest = (200_usize..=255).prop_map(|len| "n".repeat(len));
+    prop_oneof![4 => host, 1 => any, 1 => longest].prop_map(MemberId)
+}
+
+fn state() -> impl Strategy<Value = MemberState> {
+    use MemberState::{Alive, Dead, Left, Suspect};
+    proptest::sample::select(vec![Alive, Suspect, Dead, Left])
+}
+
+/// Boot times with small counters, and anything, the greatest included.
+fn incarnation() -> impl Strategy<Value = u64> {
+    let booted = (1_700_000_000_u64..1_732_000_000, 0_u64..600);
+    let booted = booted.prop_map(|(epoch, counter)| epoch << 32 | counter);
+    prop_oneof![4 => booted, 2 => any::<u64>(), 1 => Just(u64::MAX), 1 => 0_u64..9]
+}
+
+fn address() -> impl Strategy<Value = SocketAddr> {
+    let port = prop_oneof![2 => Just(7946_u16), 1 => any::<u16>()];
+    (any::<IpAddr>(), port).prop_map(|(ip, port)| SocketAddr::new(ip, port))
+}
+
+pub(crate) fn metadata() -> impl Strategy<Value = HashMap<String, String>> {
+    let long = (0_usize..20_000).prop_map(|len| "v".repeat(len));
+    let value = prop_oneof![8 => "[a-z]{0,8}".boxed(), 1 => long.boxed()];
+    hash_map(prop_oneof![4 => "[a-z]{0,8}", 1 => "\\PC{0,70}"], value, 0..4)
+}
+
+pub(crate) fn update() -> impl Strategy<Value = MemberUpdate> {
+    let told = (proptest::option::of(address()), proptest::option::of(metadata()));
+    (name(), state(), incarnation(), told).prop_map(|(id, state, incarnation, told)| MemberUpdate {
+        id,
+        state,
+        incarnation,
+        address: told.0,
+        metadata: told.1,
+    })
+}
+
+fn full_member() -> impl Strategy<Value = Member> {
+    (update(), address())
+        .prop_map(|(update, address)| member(&MemberUpdate { address: Some(address), ..update }))
+}
+
+pub(crate) fn accusation() -> impl Strategy<Value = Accusation> {
+    (name(), incarnation(), name(), any::<u8>()).prop_map(
+        |(subject, incarnation, accuser, health)| Accusation {
+            subject,
+            incarnation,
+            accuser,
+            health,
+        },
+    )
+}
+
+fn digest() -> impl Strategy<Value = Digest> {
+    let buckets = (0_u32..8).prop_flat_map(|power| vec(any::<u64>(), 1_usize << power));
+    let versions = (0_u32..=31, vec(any::<u32>(), 0..20), vec(any::<u32>(), 0..20));
+    let versions = versions.prop_map(|(power, mut buckets, versions)| {
+        let of = 1_u32 << power;
+        buckets.iter_mut().for_each(|bucket| *bucket %= of);
+        buckets.sort_unstable();
+        buckets.dedup();
+        Digest::Versions { of, buckets, versions }
+    });
+    prop_oneof![
+        any::<u64>().prop_map(|hash| Digest::View { hash }),
+        buckets.prop_map(|hashes| Digest::Buckets { hashes }),
+        versions,
+    ]
+}
+
+/// Any message that a receiver takes.
+pub(crate) fn message() -> impl Strategy<Value = GossipMessage> {
+    let probe =
+        (any::<u64>(), name(), name(), 0..4).prop_map(|(seq, from, target, kind)| match kind {
+            0 => GossipMessage::Ping { seq, from },
+            1 => GossipMessage::Ack { seq, from },
+            2 => GossipMessage::Nack { seq, from },
+            _ => GossipMessage::PingReq { seq, from, target },
+        });
+    prop_oneof![
+        probe,
+        name().prop_map(|from| GossipMessage::SyncRequest { from }),
+        vec(update(), 0..12).prop_map(|updates| GossipMessage::Gossip { updates }),
+        vec(full_member(), 0..12).prop_map(|members| GossipMessage::Sync { members }),
+        (vec(any::<u8>(), 0..12), vec(accusation(), 0..6))
+            .prop_map(|(ages, accusations)| GossipMessage::Evidence { ages, accusations }),
+        digest().prop_map(|digest| GossipMessage::Digest { digest }),
+        (vec(update(), 0..12), vec(any::<u32>(), 0..12))
+            .prop_map(|(updates, wanted)| GossipMessage::Delta { updates, wanted }),
+    ]
+}
+
+/// The usual number of cases; what fails is kept beside the test and tried first next time.
+pub(crate) fn config() -> ProptestConfig {
+    let beside = FileFailurePersistence::WithSource("regressions");
+    ProptestConfig { failure_persistence: Some(Box::new(beside)), ..ProptestConfig::default() }
+}

@@ -1,0 +1,140 @@
+//! Messages in the types that prost derives from the schema: slow, plain, and not the codec.
+
+use std::collections::HashMap;
+use std::net::{IpAddr, SocketAddr};
+
+use swim_core::{Accusation, Digest, GossipMessage, Member, MemberState, MemberUpdate};
+
+use self::v1::message::Kind;
+
+/// Derived by prost.
+#[allow(missing_docs, unreachable_pub, clippy::all)]
+pub(crate) mod v1 {
+    include!(concat!(env!("OUT_DIR"), "/swim.v1.rs"));
+}
+
+/// A packet of cluster `swim` with `messages`.
+pub(crate) fn packet(messages: &[GossipMessage]) -> v1::Packet {
+    v1::Packet {
+        major: 1,
+        minor: 0,
+        cluster: "swim".to_owned(),
+        messages: messages.iter().map(|it| v1::Message { kind: Some(kind(it)) }).collect(),
+    }
+}
+
+fn kind(message: &GossipMessage) -> Kind {
+    match message {
+        GossipMessage::Ping { seq, from } => Kind::Ping(probe(*seq, &from.0, "")),
+        GossipMessage::Ack { seq, from } => Kind::Ack(probe(*seq, &from.0, "")),
+        GossipMessage::Nack { seq, from } => Kind::Nack(probe(*seq, &from.0, "")),
+        GossipMessage::PingReq { seq, from, target } => {
+            Kind::PingReq(probe(*seq, &from.0, &target.0))
+        }
+        GossipMessage::SyncRequest { from } => {
+            Kind::SyncRequest(v1::SyncRequest { from: from.0.clone() })
+        }
+        GossipMessage::Gossip { updates } => Kind::Gossip(columns(updates)),
+        GossipMessage::Sync { members } => {
+            Kind::Sync(columns(&members.iter().map(update).collect::<Vec<_>>()))
+        }
+        GossipMessage::Evidence { ages, accusations } => Kind::Evidence(v1::Evidence {
+            ages: ages.clone(),
+            accusations: accusations.iter().map(accusation).collect(),
+        }),
+        GossipMessage::Digest { digest } => {
+            Kind::Digest(v1::Digest { summary: Some(summary(digest)) })
+        }
+        GossipMessage::Delta { updates, wanted } => Kind::Delta(v1::Delta {
+            updates: Some(columns(updates)).filter(|_| !updates.is_empty()),
+            wanted: wanted.clone(),
+        }),
+    }
+}
+
+fn probe(seq: u64, from: &str, target: &str) -> v1::Probe {
+    v1::Probe { seq, from: from.to_owned(), target: target.to_owned() }
+}
+
+fn accusation(it: &Accusation) -> v1::Accusation {
+    v1::Accusation {
+        subject: it.subject.0.clone(),
+        incarnation: it.incarnation,
+        accuser: it.accuser.0.clone(),
+        health: it.health.into(),
+    }
+}
+
+fn summary(digest: &Digest) -> v1::digest::Summary {
+    use v1::digest::Summary;
+    match digest.clone() {
+        Digest::View { hash } => Summary::View(hash),
+        Digest::Buckets { hashes } => Summary::Buckets(v1::Buckets { hashes }),
+        Digest::Versions { of, buckets, versions } => {
+            Summary::Versions(v1::Versions { of, buckets, versions })
+        }
+    }
+}
+
+fn update(member: &Member) -> MemberUpdate {
+    MemberUpdate {
+        id: member.id.clone(),
+        state: member.state,
+        incarnation: member.incarnation,
+        address: Some(member.address),
+        metadata: Some(member.metadata.clone()).filter(|metadata| !metadata.is_empty()),
+    }
+}
+
+/// The columns as the comments of the schema tell them, one record at a time.
+fn columns(updates: &[MemberUpdate]) -> v1::Updates {
+    let mut columns = v1::Updates::default();
+    let (mut port, mut epoch) = (None, 0);
+    for update in updates {
+        columns.name.push(update.id.0.clone());
+        let address = update.address;
+        let same_port = address.is_some() && address.map(|address| address.port()) == port;
+        columns.status.push(status(update, same_port));
+        columns.addresses.extend(address.iter().flat_map(|address| octets(address, same_port)));
+        let own_epoch = (update.incarnation >> 32) as i64;
+        columns.epoch.push(own_epoch - epoch);
+        columns.metadata.extend(update.metadata.as_ref().map(metadata));
+        (port, epoch) = (address.map(|address| address.port()).or(port), own_epoch);
+    }
+    columns
+}
+
+fn status(update: &MemberUpdate, same_port: bool) -> u64 {
+    let state = match update.state {
+        MemberState::Alive => 0,
+        MemberState::Suspect => 1,
+        MemberState::Dead => 2,
+        MemberState::Left => 3,
+    };
+    let family = match update.address {
+        None => 0,
+        Some(SocketAddr::V4(_)) => 1,
+        Some(SocketAddr::V6(_)) => 2,
+    };
+    let counter = update.incarnation % (1 << 32);
+    state
+        + 4 * family
+        + 16 * u64::from(same_port)
+        + 32 * u64::from(update.metadata.is_some())
+        + 64 * counter
+}
+
+fn octets(address: &SocketAddr, same_port: bool) -> Vec<u8> {
+    let mut octets = match address.ip() {
+        IpAddr::V4(ip) => ip.octets().to_vec(),
+        IpAddr::V6(ip) => ip.octets().to_vec(),
+    };
+    if !same_port {
+        octets.extend(address.port().to_be_bytes());
+    }
+    octets
+}
+
+fn metadata(metadata: &HashMap<String, String>) -> v1::Metadata {
+    v1::Metadata { entries: metadata.clone().into_iter().collect() }
+}

@@ -1,0 +1,180 @@
+//! Packets that a release wrote: `testdata/`, whose `README.md` tells how to add to it.
+
+mod common;
+
+use std::path::PathBuf;
+use std::{env, fs};
+
+use common::{alive, decode, meaning, member, packet};
+use swim_core::{Accusation, Digest, GossipMessage, MemberState, MemberUpdate};
+
+/// File, what is in it, what it must decode to.
+type Golden = (&'static str, &'static str, Vec<GossipMessage>);
+
+const EPOCH: u64 = 1_700_000_000 << 32;
+
+fn updates() -> Vec<MemberUpdate> {
+    let metadata = |pairs: &[(&str, &str)]| {
+        Some(pairs.iter().map(|(key, value)| (key.to_string(), value.to_string())).collect())
+    };
+    vec![
+        alive("node-1", "10.0.0.1:7946", EPOCH | 1),
+        MemberUpdate {
+            state: MemberState::Suspect,
+            metadata: metadata(&[("role", "db"), ("zone", ""), ("", "x")]),
+            ..alive("node-2", "10.0.0.2:7946", (1_700_003_600 << 32) | 300)
+        },
+        MemberUpdate {
+            state: MemberState::Dead,
+            metadata: metadata(&[]),
+            ..alive("node-3", "[2001:db8::3]:7947", u64::MAX)
+        },
+        MemberUpdate {
+            state: MemberState::Left,
+            address: None,
+            ..alive("n\u{f6}de-4", "[::]:0", 0)
+        },
+    ]
+}
+
+fn probes() -> Vec<Golden> {
+    let from = || "node-1".into();
+    let target = || "node-2".into();
+    vec![
+        (
+            "ping",
+            "Ping, seq 300, from node-1",
+            vec![GossipMessage::Ping { seq: 300, from: from() }],
+        ),
+        ("ack", "Ack, seq 0, from node-1", vec![GossipMessage::Ack { seq: 0, from: from() }]),
+        (
+            "ping_req",
+            "PingReq, seq 2^64 - 1, from node-1, target node-2",
+            vec![GossipMessage::PingReq { seq: u64::MAX, from: from(), target: target() }],
+        ),
+        ("nack", "Nack, seq 1, from node-1", vec![GossipMessage::Nack { seq: 1, from: from() }]),
+        (
+            "sync_request",
+            "SyncRequest from node-1",
+            vec![GossipMessage::SyncRequest { from: from() }],
+        ),
+    ]
+}
+
+fn records() -> Vec<Golden> {
+    let members = updates()[..3].iter().map(member).collect();
+    let accusation = |health, accuser: &str| Accusation {
+        subject: "node-2".into(),
+        incarnation: EPOCH,
+        accuser: accuser.into(),
+        health,
+    };
+    let accusations = vec![accusation(0, "node-1"), accusation(255, "node-5")];
+    vec![
+        (
+            "gossip",
+            "Gossip: Alive, Suspect with metadata, Dead with empty metadata at an IPv6 address of \
+             another port, Left without address",
+            vec![GossipMessage::Gossip { updates: updates() }],
+        ),
+        ("sync", "Sync of the first three of gossip", vec![GossipMessage::Sync { members }]),
+        (
+            "evidence",
+            "Evidence: ages 0 and 7; node-1 (health 0) and node-5 (health 255) accuse node-2",
+            vec![GossipMessage::Evidence { ages: vec![0, 7], accusations }],
+        ),
+        (
+            "delta",
+            "Delta of the updates of gossip, wanting 1 and 2^32 - 1",
+            vec![GossipMessage::Delta { updates: updates(), wanted: vec![1, u32::MAX] }],
+        ),
+    ]
+}
+
+fn digests() -> Vec<Golden> {
+    let one = |digest| vec![GossipMessage::Digest { digest }];
+    let versions = Digest::Versions { of: 512, buckets: vec![0, 3, 511], versions: vec![7, 8] };
+    vec![
+        ("digest_view", "Digest of the view, hash 0", one(Digest::View { hash: 0 })),
+        (
+            "digest_buckets",
+            "Digest of two buckets, hashes 1 and 2^64 - 1",
+            one(Digest::Buckets { hashes: vec![1, u64::MAX] }),
+        ),
+        (
+            "digest_versions",
+            "Digest of buckets 0, 3 and 511 of 512, versions 7 and 8",
+            one(versions),
+        ),
+    ]
+}
+
+fn several() -> Golden {
+    let ping = GossipMessage::Ping { seq: 1, from: "node-1".into() };
+    let evidence = GossipMessage::Evidence { ages: vec![], accusations: vec![] };
+    let gossip = GossipMessage::Gossip { updates: vec![] };
+    ("several", "Ping, empty Gossip and empty Evidence", vec![ping, gossip, evidence])
+}
+
+fn path(name: &str) -> PathBuf {
+    PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("testdata/v1").join(format!("{name}.hex"))
+}
+
+/// Bytes of a golden file: what follows `#` in a line is for people.
+fn parse(text: &str) -> Vec<u8> {
+    let digits: String = text
+        .lines()
+        .flat_map(|line| line.split('#').next().unwrap_or_default().chars())
+        .filter(|digit| !digit.is_whitespace())
+        .collect();
+    let byte = |at| u8::from_str_radix(&digits[at..at + 2], 16).expect("hexadecimal digits");
+    (0..digits.len()).step_by(2).map(byte).collect()
+}
+
+fn print(what: &str, bytes: &[u8]) -> String {
+    let line = |bytes: &[u8]| {
+        let hex: Vec<_> = bytes.iter().map(|byte| format!("{byte:02x}")).collect();
+        let text = bytes.iter().map(|byte| match byte {
+            b' '..=b'~' => char::from(*byte),
+            _ => '.',
+        });
+        format!("{:<47}  # {}\n", hex.join(" "), text.collect::<String>())
+    };
+    format!("# {what}; cluster swim\n{}", bytes.chunks(16).map(line).collect::<String>())
+}
+
+/// The bytes of a file; a missing one is written when asked for, an existing one never.
+fn golden(name: &str, what: &str, messages: &[GossipMessage]) -> Vec<u8> {
+    let path = path(name);
+    if !path.exists() {
+        assert!(env::var_os("ADD_GOLDEN").is_some(), "no {name}.hex; ADD_GOLDEN=1 writes it");
+        fs::write(&path, print(what, &packet(messages))).expect("a file in testdata");
+    }
+    parse(&fs::read_to_string(path).expect("a readable file"))
+}
+
+#[test]
+fn every_message_of_this_version_keeps_its_bytes() {
+    for (name, what, messages) in [probes(), records(), digests(), vec![several()]].concat() {
+        let bytes = golden(name, what, &messages);
+        let (decoded, rest) = decode(&bytes).unwrap_or_else(|error| panic!("{name}: {error}"));
+        let meanings =
+            |messages: &[GossipMessage]| messages.iter().map(meaning).collect::<Vec<_>>();
+        assert_eq!(meanings(&decoded), meanings(&messages), "{name}");
+        assert_eq!(packet(&decoded), bytes, "{name}");
+        assert_eq!(rest, Default::default(), "{name}");
+    }
+}
+
+#[test]
+fn every_file_is_tested() {
+    let tested: Vec<_> = [probes(), records(), digests(), vec![several()]]
+        .concat()
+        .iter()
+        .map(|(name, ..)| path(name))
+        .collect();
+    for file in fs::read_dir(path("x").with_file_name("")).expect("the folder of golden bytes") {
+        let file = file.expect("a readable folder").path();
+        assert!(tested.contains(&file), "{} is not in the list", file.display());
+    }
+}
