@@ -120,6 +120,7 @@ impl<P: Profile> Engine<P> {
         if answer {
             self.join.answers_due -= 1;
             self.push_back(source, known, out);
+            self.sync_soon(now, out);
             if let Some(seeds) = self.stop_asking() {
                 self.remember_seeds(now, &seeds, out);
             }
