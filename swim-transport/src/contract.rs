@@ -20,6 +20,9 @@ pub mod datagrams;
 pub mod streams;
 
 use std::future::Future;
+use std::net::SocketAddr;
+use std::pin::pin;
+use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
 use bytes::BytesMut;
@@ -78,7 +81,7 @@ async fn receive<T: Transport>(
     transport: &T,
     buf: &mut BytesMut,
     wanted: impl Fn(&[u8]) -> bool,
-) -> std::net::SocketAddr {
+) -> SocketAddr {
     within(claim, async {
         loop {
             let from = transport.recv_from(buf).await.expect("a transport in use receives without error");
@@ -93,14 +96,36 @@ async fn receive<T: Transport>(
 /// Sends `datagram` until `to` has received it, for a claim about what arrives and not about what is lost. Copies
 /// may still be on their way afterwards.
 async fn deliver<T: Transport>(claim: &str, from: &T, to: &T, datagram: &[u8], buf: &mut BytesMut) {
+    deliver_among(claim, from, to, datagram, buf, &[]).await;
+}
+
+/// As [`deliver`], and nothing may arrive that is not among `sent`; when that is empty, anything may.
+async fn deliver_among<T: Transport>(
+    claim: &str,
+    from: &T,
+    to: &T,
+    datagram: &[u8],
+    buf: &mut BytesMut,
+    sent: &[&[u8]],
+) {
     for _ in 0..RESENDS {
         from.send_to(to.local_addr(), datagram).expect("a transport in use sends without error");
-        let received =
-            tokio::time::timeout(RESEND_PAUSE, receive(claim, to, buf, |got| got == datagram)).await;
-        if let Ok(sender) = received {
+        let arrived = receive(claim, to, buf, |got| {
+            assert!(sent.is_empty() || sent.contains(&got), "{claim}: nobody sent {got:?}");
+            got == datagram
+        });
+        if let Ok(sender) = tokio::time::timeout(RESEND_PAUSE, arrived).await {
             assert_eq!(sender, from.local_addr(), "{claim}: the sender's address is its local address");
             return;
         }
     }
     panic!("{claim}: {} bytes did not arrive, sent {RESENDS} times", datagram.len());
+}
+
+/// The output of `future` if its first poll yields it; the future is dropped either way.
+fn poll_once<F: Future>(future: F) -> Option<F::Output> {
+    match pin!(future).poll(&mut Context::from_waker(Waker::noop())) {
+        Poll::Ready(output) => Some(output),
+        Poll::Pending => None,
+    }
 }

@@ -22,6 +22,10 @@ const RECEIVE_ROOM: usize = 65_535;
 /// kernel may grant less (`net.core.rmem_max` on Linux).
 const RECEIVE_BUFFER: usize = 1 << 20;
 
+/// Bytes of kernel buffer for sending: two of the largest datagrams. Some systems start with room for 9 KiB, and
+/// refuse any datagram larger than that.
+const SEND_BUFFER: usize = 1 << 17;
+
 /// Failed receives in a row after which each further one is followed by [`RECEIVE_PAUSE`]: one failure reports one
 /// lost datagram, a run of them an interface that is down, which must not become a busy loop.
 const RECEIVE_STREAK: u32 = 16;
@@ -83,9 +87,12 @@ impl Udp {
             (SocketAddr::V6(_), true) => Reach::Both,
             (SocketAddr::V6(_), false) => Reach::V6,
         };
+        // Wishes: with the system's defaults, only a longer pause or a larger burst loses more.
         if socket.recv_buffer_size().is_ok_and(|now| now < RECEIVE_BUFFER) {
-            // A wish: with the system's default, only a longer pause loses more.
             let _ = socket.set_recv_buffer_size(RECEIVE_BUFFER);
+        }
+        if socket.send_buffer_size().is_ok_and(|now| now < SEND_BUFFER) {
+            let _ = socket.set_send_buffer_size(SEND_BUFFER);
         }
         socket.bind(&addr.into())?;
         Ok(Self { socket: UdpSocket::from_std(socket.into())?, reach })

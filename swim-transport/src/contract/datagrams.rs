@@ -1,15 +1,12 @@
 //! Claims about datagrams.
 
 use std::collections::BTreeMap;
-use std::future::Future;
 use std::io;
 use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
-use std::pin::pin;
-use std::task::{Context, Poll, Waker};
 
 use bytes::BytesMut;
 
-use super::{deliver, receive};
+use super::{RESEND_PAUSE, RESENDS, deliver, deliver_among, poll_once, receive};
 use crate::transport::Transport;
 
 /// The port of [`local_addr`](Transport::local_addr) is real and no other transport's, also when 0 was asked for.
@@ -42,8 +39,10 @@ pub async fn empty_datagram_is_harmless<T: Transport>(make: impl AsyncFn() -> T)
 pub async fn received_buffer_is_cleared_first<T: Transport>(make: impl AsyncFn() -> T) {
     let (a, b) = (make().await, make().await);
     let mut buf = BytesMut::from(&b"left over from before"[..]);
-    deliver("received_buffer_is_cleared_first", &a, &b, b"a long datagram", &mut buf).await;
-    deliver("received_buffer_is_cleared_first", &a, &b, b"short", &mut buf).await;
+    let sent = [&b"a long datagram"[..], b"short"];
+    for datagram in sent {
+        deliver_among("received_buffer_is_cleared_first", &a, &b, datagram, &mut buf, &sent).await;
+    }
 }
 
 /// A caller may split a datagram off the buffer and keep it: the next one does not overwrite it.
@@ -137,17 +136,27 @@ pub async fn many_senders_one_receiver<T: Transport>(make: impl AsyncFn() -> T) 
     }
     let mut buf = BytesMut::new();
     for round in 0..16_u8 {
-        for (id, sender) in senders.iter().enumerate() {
-            let datagram = [id as u8, round];
-            sender.send_to(receiver.local_addr(), &datagram).expect("a transport in use sends without error");
-        }
         let mut heard = BTreeMap::new();
-        while heard.len() < senders.len() {
-            let from = receive(claim, &receiver, &mut buf, |got| got.len() == 2 && got[1] == round).await;
-            heard.insert(buf[0], from);
+        for _ in 0..RESENDS {
+            for (id, sender) in (0..).zip(&senders).filter(|(id, _)| !heard.contains_key(id)) {
+                let datagram: [u8; 2] = [id, round];
+                sender
+                    .send_to(receiver.local_addr(), &datagram)
+                    .expect("a transport in use sends without error");
+            }
+            let collect = async {
+                while heard.len() < senders.len() {
+                    let wanted = |got: &[u8]| got.len() == 2 && got[1] == round;
+                    let from = receive(claim, &receiver, &mut buf, wanted).await;
+                    heard.insert(buf[0], from);
+                }
+            };
+            if tokio::time::timeout(RESEND_PAUSE, collect).await.is_ok() {
+                break;
+            }
         }
-        for (id, sender) in senders.iter().enumerate() {
-            assert_eq!(heard.get(&(id as u8)), Some(&sender.local_addr()), "{claim}: sender {id}");
+        for (id, sender) in (0..).zip(&senders) {
+            assert_eq!(heard.get(&id), Some(&sender.local_addr()), "{claim}: sender {id}");
         }
     }
 }
@@ -162,12 +171,4 @@ pub async fn flood_is_lost_and_leaves_the_receiver_well<T: Transport>(make: impl
         assert!(a.send_to(b.local_addr(), &datagram).is_ok(), "{claim}");
     }
     deliver(claim, &a, &b, b"after the flood", &mut BytesMut::new()).await;
-}
-
-/// The output of `future` if its first poll yields it; the future is dropped either way.
-fn poll_once<F: Future>(future: F) -> Option<F::Output> {
-    match pin!(future).poll(&mut Context::from_waker(Waker::noop())) {
-        Poll::Ready(output) => Some(output),
-        Poll::Pending => None,
-    }
 }
