@@ -20,6 +20,11 @@ fn bind(text: &str) -> NetTransport {
     NetTransport::bind(addr(text)).expect("the loopback interface has a free port")
 }
 
+/// A port that is free for both. One that is free for UDP alone may belong to a TCP connection that lingers.
+fn free_port() -> SocketAddr {
+    bind("127.0.0.1:0").local_addr()
+}
+
 async fn within<F: Future>(future: F) -> F::Output {
     tokio::time::timeout(PATIENCE, future).await.expect("it happens within the limit")
 }
@@ -34,23 +39,23 @@ async fn udp_and_tcp_share_one_port() {
 
 #[tokio::test]
 async fn a_taken_port_is_refused_by_protocol_and_address() {
-    let udp = UdpSocket::bind("127.0.0.1:0").expect("a free port");
-    let taken = udp.local_addr().expect("it is bound");
+    let taken = free_port();
+    let _udp = UdpSocket::bind(taken).expect("it is free");
     let Err(error) = NetTransport::bind(taken) else { panic!("{taken} is in use") };
     assert!(matches!(error, BindError::Socket { protocol: Protocol::Udp, addr, .. } if addr == taken));
     assert!(error.to_string().starts_with(&format!("cannot bind UDP on {taken}: ")), "{error}");
     assert!(error.source().is_some());
 
-    let tcp = TcpListener::bind("127.0.0.1:0").expect("a free port");
-    let taken = tcp.local_addr().expect("it is bound");
+    let taken = free_port();
+    let _tcp = TcpListener::bind(taken).expect("it is free");
     let Err(error) = NetTransport::bind(taken) else { panic!("{taken} is in use") };
     assert!(matches!(error, BindError::Socket { protocol: Protocol::Tcp, addr, .. } if addr == taken));
 }
 
 #[tokio::test]
 async fn a_failed_bind_leaves_nothing_bound() {
-    let udp = UdpSocket::bind("127.0.0.1:0").expect("a free port");
-    let local = udp.local_addr().expect("it is bound");
+    let local = free_port();
+    let _udp = UdpSocket::bind(local).expect("it is free");
     NetTransport::bind(local).expect_err("UDP is taken");
     TcpListener::bind(local).expect("TCP was given back");
 }
