@@ -54,7 +54,9 @@ impl Transport for Defective {
                 return Err(io::ErrorKind::InvalidInput.into());
             }
             FailsTowardsNobody if nobody => return Err(io::ErrorKind::ConnectionRefused.into()),
-            FailsTowardsPortZero if to.port() == 0 => return Err(io::ErrorKind::AddrNotAvailable.into()),
+            FailsTowardsPortZero if to.port() == 0 => {
+                return Err(io::ErrorKind::AddrNotAvailable.into());
+            }
             ReportsLossToTheReceiver if nobody => self.reported.store(true, Relaxed),
             Truncates => return self.inner.send_to(to, &datagram[..datagram.len().min(1000)]),
             _ => {}
@@ -76,7 +78,9 @@ impl Transport for Defective {
             }
             // Between these two lines the datagram is in nobody's hands.
             LosesOnCancel => tokio::task::yield_now().await,
-            EndsOnAnEmptyDatagram if buf.is_empty() => return Err(io::ErrorKind::UnexpectedEof.into()),
+            EndsOnAnEmptyDatagram if buf.is_empty() => {
+                return Err(io::ErrorKind::UnexpectedEof.into());
+            }
             ConfusesSenders => return Ok(self.local_addr()),
             _ => {}
         }
@@ -98,7 +102,8 @@ impl Transport for Defective {
         if self.defect == LosesStreamsOnCancel {
             tokio::task::yield_now().await;
         }
-        let peer = if self.defect == MakesUpPeers { SocketAddr::from(([1, 2, 3, 4], 5)) } else { from };
+        let peer =
+            if self.defect == MakesUpPeers { SocketAddr::from(([1, 2, 3, 4], 5)) } else { from };
         Ok((tokio::io::duplex(64).0, peer))
     }
 }
@@ -115,9 +120,15 @@ macro_rules! broken {
             })
             .await;
         };
-        let outcome =
-            tokio::task::LocalSet::new().run_until(async { tokio::task::spawn_local(claim).await }).await;
-        assert!(outcome.is_err_and(|error| error.is_panic()), "{:?} passed {}", $defect, stringify!($claim));
+        let outcome = tokio::task::LocalSet::new()
+            .run_until(async { tokio::task::spawn_local(claim).await })
+            .await;
+        assert!(
+            outcome.is_err_and(|error| error.is_panic()),
+            "{:?} passed {}",
+            $defect,
+            stringify!($claim)
+        );
     }};
 }
 

@@ -12,8 +12,10 @@ use crate::transport::Transport;
 
 /// The two ends of a new stream: the one `from` opened and the one `to` accepted.
 async fn open<T: Transport>(claim: &str, from: &T, to: &T) -> (T::Stream, T::Stream) {
-    let (near, far) = within(claim, async { tokio::join!(from.connect(to.local_addr()), to.accept()) }).await;
-    let near = near.unwrap_or_else(|error| panic!("{claim}: connect to a bound transport: {error}"));
+    let (near, far) =
+        within(claim, async { tokio::join!(from.connect(to.local_addr()), to.accept()) }).await;
+    let near =
+        near.unwrap_or_else(|error| panic!("{claim}: connect to a bound transport: {error}"));
     let (far, _) = far.unwrap_or_else(|error| panic!("{claim}: accept: {error}"));
     (near, far)
 }
@@ -111,7 +113,8 @@ pub async fn connect_to_nobody_fails<T: Transport>(make: impl AsyncFn() -> T) {
     panic!("{claim}: streams to dropped transports were opened");
 }
 
-/// An accept dropped before it is ready has taken no stream: each stream is accepted by whoever asks next.
+/// An accept dropped before it is ready has taken no stream: each stream is accepted by whoever
+/// asks next.
 pub async fn accept_is_cancel_safe<T: Transport>(make: impl AsyncFn() -> T) {
     let claim = "accept_is_cancel_safe";
     let (a, b) = (make().await, make().await);
@@ -127,7 +130,8 @@ pub async fn accept_is_cancel_safe<T: Transport>(make: impl AsyncFn() -> T) {
             }
             b.accept().await
         };
-        let (near, far) = within(claim, async { tokio::join!(a.connect(b.local_addr()), accept) }).await;
+        let (near, far) =
+            within(claim, async { tokio::join!(a.connect(b.local_addr()), accept) }).await;
         near.and(far).unwrap_or_else(|error| panic!("{claim}: {error}"));
     }
 }
@@ -138,8 +142,10 @@ pub async fn accept_is_cancel_safe<T: Transport>(make: impl AsyncFn() -> T) {
 pub async fn accept_reports_the_ip_of_the_peer<T: Transport>(make: impl AsyncFn() -> T) {
     let claim = "accept_reports_the_ip_of_the_peer";
     let (a, b) = (make().await, make().await);
-    let (near, accepted) = within(claim, async { tokio::join!(a.connect(b.local_addr()), b.accept()) }).await;
-    let (_near, (_far, from)) = (near.expect("nothing stands in the way"), accepted.expect("a stream waits"));
+    let (near, accepted) =
+        within(claim, async { tokio::join!(a.connect(b.local_addr()), b.accept()) }).await;
+    let (_near, (_far, from)) =
+        (near.expect("nothing stands in the way"), accepted.expect("a stream waits"));
     assert_eq!(from.ip(), a.local_addr().ip(), "{claim}");
 }
 
@@ -150,14 +156,18 @@ pub async fn many_streams_at_once<T: Transport>(make: impl AsyncFn() -> T) {
     let mut streams = Vec::new();
     for id in 0..16_u8 {
         let (mut near, far) = open(claim, &a, &b).await;
-        within(claim, near.write_all(&[id; 100])).await.expect("an open stream writes without error");
+        within(claim, near.write_all(&[id; 100]))
+            .await
+            .expect("an open stream writes without error");
         within(claim, near.flush()).await.expect("an open stream flushes without error");
         streams.push((id, near, far));
     }
     deliver(claim, &a, &b, b"beside the streams", &mut BytesMut::new()).await;
     for (id, _near, far) in streams.iter_mut().rev() {
         let mut bytes = [0; 100];
-        within(claim, far.read_exact(&mut bytes)).await.expect("an open stream reads without error");
+        within(claim, far.read_exact(&mut bytes))
+            .await
+            .expect("an open stream reads without error");
         assert_eq!(bytes, [*id; 100], "{claim}");
     }
 }
