@@ -3,9 +3,7 @@
 mod common;
 
 use common::{Cluster, addr, id};
-use swim_core::{
-    EventKind, GossipMessage, MemberState, MemberUpdate, Mechanisms, Options, Reason,
-};
+use swim_core::{EventKind, GossipMessage, Mechanisms, MemberState, MemberUpdate, Options, Reason};
 
 #[test]
 fn nodes_that_join_through_one_seed_find_each_other() {
@@ -165,13 +163,8 @@ fn one_accusation_at_the_highest_incarnation_is_refuted_within_a_gossip_round() 
     for state in [MemberState::Suspect, MemberState::Dead, MemberState::Left] {
         let mut cluster = Cluster::converged(9, 16, Options::default());
         cluster.run(2.0);
-        let update = MemberUpdate {
-            id: id(5),
-            state,
-            incarnation: u64::MAX,
-            address: None,
-            metadata: None,
-        };
+        let update =
+            MemberUpdate { id: id(5), state, incarnation: u64::MAX, address: None, metadata: None };
         cluster.inject(addr(3), 0, GossipMessage::Gossip { updates: vec![update] });
         cluster.run(0.05);
         cluster.run_until(30, |cluster| cluster.all_hold(5, MemberState::Alive));
@@ -285,11 +278,8 @@ fn an_event_says_who_accused_and_why() {
     let mut cluster = Cluster::converged(17, 6, Options::default());
     cluster.crash(5);
     cluster.run_until(30, |cluster| cluster.all_hold(5, MemberState::Dead));
-    let suspected: Vec<_> = cluster
-        .events
-        .iter()
-        .filter(|(_, _, event)| event.kind == EventKind::Suspected)
-        .collect();
+    let suspected: Vec<_> =
+        cluster.events.iter().filter(|(_, _, event)| event.kind == EventKind::Suspected).collect();
     let own = suspected.iter().find(|(_, _, event)| event.reason == Reason::ProbeFailed).unwrap();
     assert_eq!(own.2.by, Some(id(own.1)));
     assert!(suspected.iter().all(|(_, _, event)| event.by.is_some()));

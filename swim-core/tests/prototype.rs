@@ -167,9 +167,9 @@ mod join {
         for seed in [1, 2] {
             let to_seed: Vec<_> =
                 sends(&actions).into_iter().filter(|(to, _)| *to == addr(seed)).collect();
-            let requests = to_seed
-                .iter()
-                .filter(|(_, m)| matches!(m, GossipMessage::SyncRequest { from } if *from == name(0)));
+            let requests = to_seed.iter().filter(
+                |(_, m)| matches!(m, GossipMessage::SyncRequest { from } if *from == name(0)),
+            );
             assert_eq!(requests.count(), 1);
             assert_eq!(to_seed.len(), 2);
         }
@@ -314,7 +314,11 @@ mod tick {
             let mut protocol = knowing_with(8, config);
             for round in 0..30u8 {
                 let node = 1 + round % 8;
-                hear(&mut protocol, node, vec![claim(1 + (round + 1) % 8, MemberState::Suspect, 0)]);
+                hear(
+                    &mut protocol,
+                    node,
+                    vec![claim(1 + (round + 1) % 8, MemberState::Suspect, 0)],
+                );
                 let actions = protocol.tick();
                 let sent = sends(&actions);
                 assert!(sent.len() <= fanout, "{sent:?}");
@@ -464,7 +468,8 @@ mod probe_timeout {
     fn of_a_member_never_probed_it_is_the_callers_report() {
         let mut protocol = knowing(4);
         let actions = protocol.handle_timer("probe_timeout_n2");
-        let asked = |(_, m): &(SocketAddr, &GossipMessage)| matches!(m, GossipMessage::PingReq { .. });
+        let asked =
+            |(_, m): &(SocketAddr, &GossipMessage)| matches!(m, GossipMessage::PingReq { .. });
         assert_eq!(sends(&actions).into_iter().filter(asked).count(), 3);
         protocol.handle_timer("probe_timeout_n2");
         assert_eq!(state(&protocol, 2), Some(MemberState::Suspect));
@@ -523,7 +528,8 @@ mod suspicion {
     #[test]
     fn distinct_accusers_shorten_it_and_repeats_do_not() {
         let mut protocol = knowing(9);
-        let timeout = |actions: &[GossipAction]| timers(actions).get("suspicion_timeout_n1").copied();
+        let timeout =
+            |actions: &[GossipAction]| timers(actions).get("suspicion_timeout_n1").copied();
         let first = hear(&mut protocol, 2, vec![claim(1, MemberState::Suspect, 0)]);
         let full = timeout(&first).unwrap();
         let again = hear(&mut protocol, 2, vec![claim(1, MemberState::Suspect, 0)]);
@@ -586,9 +592,9 @@ mod suspicion {
         protocol.handle_timer("probe_timeout_n1");
         let actions = protocol.handle_timer("probe_timeout_n1");
         let to_subject = |actions: &[GossipAction]| {
-            told(actions, 1).into_iter().any(|(to, update)| {
-                to == addr(1) && update.state == MemberState::Suspect
-            })
+            told(actions, 1)
+                .into_iter()
+                .any(|(to, update)| to == addr(1) && update.state == MemberState::Suspect)
         };
         assert!(to_subject(&actions));
         for _ in 0..20 {
@@ -629,9 +635,20 @@ mod named_timers {
     #[test]
     fn nonsense_does_nothing() {
         let mut protocol = knowing(3);
-        for timer in ["", "nobody", "probe_timeout_", "probe_timeout_n77", "suspicion_timeout_n1",
-            "cleanup_n1", "relay_", "relay_x", "relay_99", "leave", "healing", "\u{0}"]
-        {
+        for timer in [
+            "",
+            "nobody",
+            "probe_timeout_",
+            "probe_timeout_n77",
+            "suspicion_timeout_n1",
+            "cleanup_n1",
+            "relay_",
+            "relay_x",
+            "relay_99",
+            "leave",
+            "healing",
+            "\u{0}",
+        ] {
             assert!(protocol.handle_timer(timer).is_empty(), "{timer:?}");
         }
         assert_eq!(protocol.cluster_size(), 4);

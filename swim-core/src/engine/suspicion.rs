@@ -247,7 +247,9 @@ impl<P: Profile> Engine<P> {
     pub(super) fn end_suspicion(&mut self, member: MemberIdx) {
         if let Some(suspicion) = self.suspicions.suspects.remove(&member) {
             self.deadlines.cancel(suspicion.timer);
-            suspicion.verify.map(|timer| self.deadlines.cancel(timer));
+            if let Some(verify) = suspicion.verify {
+                self.deadlines.cancel(verify);
+            }
         }
     }
 

@@ -270,10 +270,8 @@ impl Cluster {
 
     fn post(&mut self, from: SocketAddr, to: SocketAddr, message: GossipMessage, stream: bool) {
         self.datagrams += 1;
-        let bulky = matches!(
-            message,
-            GossipMessage::Sync { .. } | GossipMessage::SyncRequest { .. }
-        );
+        let bulky =
+            matches!(message, GossipMessage::Sync { .. } | GossipMessage::SyncRequest { .. });
         // What answers a stream goes back on it.
         let by_stream = stream || bulky || self.answering == Some(to);
         if !by_stream && self.rng.random_bool(self.loss) {
