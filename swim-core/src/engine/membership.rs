@@ -232,7 +232,7 @@ impl<P: Profile> Engine<P> {
         if rumor.incarnation < record.incarnation {
             return Verdict::Stale;
         }
-        if !record.is_live() || self.is_vouched(member, record.incarnation) {
+        if !record.is_live() || self.is_vouched(member, rumor.incarnation) {
             return Verdict::Known;
         }
         let (accusers, hearsay) = self.accusers_heard(heard, &rumor);
