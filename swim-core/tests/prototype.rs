@@ -340,6 +340,24 @@ mod tick {
         assert_eq!(told[0].0, pings(&actions)[0].0);
         assert_eq!(told[0].1.incarnation, 4);
     }
+
+    #[test]
+    fn who_changes_its_metadata_often_delays_nobodys_probe() {
+        let n = 4;
+        let mut protocol = knowing(n);
+        let mut last: BTreeMap<u8, u32> = (1..=n).map(|node| (node, 0)).collect();
+        for tick in 1..300 {
+            for (to, seq) in pings(&protocol.tick()) {
+                let from = name(node_of(to));
+                last.insert(node_of(to), tick);
+                protocol.handle_message(to, GossipMessage::Ack { seq, from });
+            }
+            let map = HashMap::from([("load".to_string(), tick.to_string())]);
+            let change = MemberUpdate { metadata: Some(map), ..alive(1, u64::from(tick)) };
+            hear(&mut protocol, 1, vec![change]);
+            assert!(last.values().all(|&seen| tick - seen < 2 * u32::from(n)), "{last:?}");
+        }
+    }
 }
 
 mod ping {
@@ -626,6 +644,16 @@ mod suspicion {
         }
         let full = listener.suspicion_timeout();
         assert!(full - shortest < Duration::from_millis(100), "{shortest:?} of {full:?}");
+    }
+
+    #[test]
+    fn a_suspicion_at_a_higher_incarnation_counts_in_spite_of_first_hand_evidence() {
+        let mut protocol = knowing(5);
+        hear(&mut protocol, 2, vec![claim(1, MemberState::Suspect, 0)]);
+        let seq = ping_of(&mut protocol, 1);
+        protocol.handle_message(addr(1), GossipMessage::Ack { seq, from: name(1) });
+        hear(&mut protocol, 3, vec![claim(1, MemberState::Suspect, 1)]);
+        assert_eq!(state(&protocol, 1), Some(MemberState::Suspect));
     }
 }
 
