@@ -862,6 +862,30 @@ mod precedence {
             assert_eq!(protocol.stats().conflicts, 1);
         }
     }
+
+    #[test]
+    fn no_record_of_a_sync_puts_a_member_beyond_its_own_refutation() {
+        let last_update = protocol().all_members()[0].last_update;
+        for accusation in [Suspect, Dead, Left] {
+            for claimed in [7, u64::MAX - (1 << 33) + 1, u64::MAX - (1 << 32), u64::MAX] {
+                let mut protocol = knowing(3);
+                let record = Member {
+                    id: name(1),
+                    address: addr(1),
+                    state: accusation,
+                    incarnation: claimed,
+                    metadata: HashMap::new(),
+                    last_update,
+                };
+                protocol.handle_message(addr(2), GossipMessage::Sync { members: vec![record] });
+                let held = incarnation(&protocol, 1);
+                let mut accused = GossipProtocol::new(name(1), addr(1), GossipConfig::default());
+                hear(&mut accused, 0, vec![claim(1, accusation, held)]);
+                hear(&mut protocol, 1, vec![alive(1, incarnation(&accused, 1))]);
+                assert_eq!(state(&protocol, 1), Some(Alive), "{accusation} at {claimed}");
+            }
+        }
+    }
 }
 
 mod metadata {
