@@ -1028,6 +1028,20 @@ mod dissemination {
         let ack = GossipMessage::Ack { seq, from: name(1) };
         assert!(!timers(&protocol.handle_message(addr(1), ack)).contains_key("gossip"));
     }
+
+    #[test]
+    fn what_fits_no_datagram_holds_nothing_up() {
+        let mut protocol = knowing(8);
+        let map = HashMap::from([("k".to_string(), "v".repeat(2_000))]);
+        let large = |node| MemberUpdate { metadata: Some(map.clone()), ..alive(node, 1) };
+        hear(&mut protocol, 1, vec![alive(50, 0)]);
+        hear(&mut protocol, 1, (1..=5).map(large).collect());
+        assert!(!told(&protocol.handle_timer("gossip"), 50).is_empty());
+        (0..20).for_each(|_| drop(protocol.handle_timer("gossip")));
+        assert_eq!(protocol.queue_len(), 0);
+        assert_eq!(protocol.stats().broadcasts_dropped, 5);
+        assert_eq!(protocol.get_metadata(&name(5)), Some(&map));
+    }
 }
 
 mod forgetting {
