@@ -6,8 +6,8 @@ use std::net::SocketAddr;
 use std::time::Duration;
 
 use swim_core::{
-    AdvancedGossipConfig, GossipAction, GossipConfig, GossipMessage, GossipProtocol, Member,
-    MemberId, MemberState, MemberUpdate, MetadataError, Options, Timers,
+    Accusation, AdvancedGossipConfig, GossipAction, GossipConfig, GossipMessage, GossipProtocol,
+    Member, MemberId, MemberState, MemberUpdate, MetadataError, Options, Timers,
 };
 
 fn addr(node: u8) -> SocketAddr {
@@ -654,6 +654,22 @@ mod suspicion {
         protocol.handle_message(addr(1), GossipMessage::Ack { seq, from: name(1) });
         hear(&mut protocol, 3, vec![claim(1, MemberState::Suspect, 1)]);
         assert_eq!(state(&protocol, 1), Some(MemberState::Suspect));
+    }
+
+    #[test]
+    fn a_suspicion_forwarded_again_is_not_gossiped_again() {
+        let mut protocol = knowing(9);
+        let accusation =
+            Accusation { subject: name(1), incarnation: 0, accuser: name(2), health: 0 };
+        let mut sent: Vec<usize> = Vec::new();
+        for forwarder in [3, 4, 3, 5, 4] {
+            hear(&mut protocol, forwarder, vec![claim(1, MemberState::Suspect, 0)]);
+            let accusations = vec![accusation.clone()];
+            let companion = GossipMessage::Evidence { ages: vec![], accusations };
+            protocol.handle_message(addr(forwarder), companion);
+            sent.push((0..20).map(|_| told(&protocol.handle_timer("gossip"), 1).len()).sum());
+        }
+        assert_eq!(sent, [8, 0, 0, 0, 0], "retransmit_mult * ceil(log10(n + 1)), once");
     }
 }
 

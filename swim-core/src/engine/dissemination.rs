@@ -16,20 +16,23 @@ use crate::{tuning, wire_size};
 
 /// Refutations first, then fewest sent, then newest.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-struct Priority {
+pub(super) struct Priority {
     calm: bool,
     sent: u32,
     newest: Reverse<u64>,
 }
 
 #[derive(Debug, Clone, Copy)]
-struct Entry {
+pub(super) struct Entry {
     member: MemberIdx,
     /// Rounds it had been under way when it came here; `None` until its companion says.
     age: Option<u8>,
     /// The gossip round of this node in which it came.
     since: u32,
 }
+
+/// How far the telling of a member has got.
+pub(super) type Waiting = (Priority, Entry);
 
 /// Members about whom there is news to tell. What is told is read from the record when it is
 /// sent, so newer news replaces older by itself.
@@ -42,7 +45,7 @@ pub(super) struct BroadcastQueue {
     /// When the last round was, or the last change while nothing waited.
     last_round: Time,
     /// Entries taken out while a message is filled.
-    taken: Vec<(Priority, Entry)>,
+    taken: Vec<Waiting>,
 }
 
 impl BroadcastQueue {
@@ -91,6 +94,20 @@ impl<P: Profile> Engine<P> {
         let priority = Priority { calm: !urgent, sent: 0, newest: Reverse(self.queue.queued) };
         self.requeue(priority, Entry { member, age, since: self.queue.round });
         self.arm_gossip(now, out);
+    }
+
+    /// How far the telling of `member` has got, if it waits to be told.
+    pub(super) fn waiting(&self, member: MemberIdx) -> Option<Waiting> {
+        let slot = self.table.get(member)?.queued;
+        self.queue.heap.get(self.queue.heap.handle(slot.into())?)
+    }
+
+    /// What was put up for telling since was no news: goes on from where the telling had got to.
+    pub(super) fn resume(&mut self, member: MemberIdx, waiting: Option<Waiting>) {
+        self.dequeue(member);
+        if let Some((priority, entry)) = waiting {
+            self.requeue(priority, entry);
+        }
     }
 
     /// Takes back what is to be told of `member`.
@@ -153,15 +170,14 @@ impl<P: Profile> Engine<P> {
                 continue;
             }
             let rumor = self.rumor(entry.member, self.age_now(&entry));
-            if !self.fits_alone(&rumor) {
-                self.stats.broadcasts_dropped += 1;
-                continue;
-            }
             let told = first.is_some_and(|first| first.member == entry.member);
-            if told || !self.put(rumor, &mut room) {
+            if !told && self.put(rumor, &mut room) {
+                priority.sent += 1;
+            } else if told || self.fits_alone(&rumor) {
                 misfits += 1;
             } else {
-                priority.sent += 1;
+                self.stats.broadcasts_dropped += 1;
+                continue;
             }
             self.queue.taken.push((priority, entry));
         }
