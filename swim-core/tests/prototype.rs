@@ -1058,6 +1058,18 @@ mod dissemination {
         assert_eq!(protocol.stats().broadcasts_dropped, 5);
         assert_eq!(protocol.get_metadata(&name(5)), Some(&map));
     }
+
+    #[test]
+    fn what_was_told_at_once_counts() {
+        let updated = |p: &mut GossipProtocol| p.update_metadata("a".into(), "1".into());
+        let accused = |p: &mut GossipProtocol| hear(p, 1, vec![claim(0, MemberState::Suspect, 0)]);
+        for news in [updated, accused, GossipProtocol::leave] {
+            let mut protocol = knowing(19);
+            let at_once = told(&news(&mut protocol), 0).len();
+            let rounds = (0..50).map(|_| told(&protocol.handle_timer("gossip"), 0).len());
+            assert_eq!(at_once + rounds.sum::<usize>(), 8);
+        }
+    }
 }
 
 mod forgetting {

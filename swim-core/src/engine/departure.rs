@@ -38,8 +38,7 @@ impl<P: Profile> Engine<P> {
         let timer = (needed > 0).then(|| self.arm(Timer::Leave, now, PATIENCE, out));
         self.departure =
             Some(Departure { confirmed: Vec::new(), needed, over: needed == 0, timer });
-        self.announce(self.rumor(me, 0), out);
-        self.enqueue(now, me, Some(0), true, out);
+        self.announce(now, out);
     }
 
     /// Whether this node left and need not wait any longer for others to hear it.

@@ -86,12 +86,25 @@ impl<P: Profile> Engine<P> {
         urgent: bool,
         out: &mut O,
     ) {
+        self.enqueue_told(now, member, age, urgent, 0, out);
+    }
+
+    /// Likewise, of news that `sent` members were told at once: that counts.
+    fn enqueue_told<O: Output<P>>(
+        &mut self,
+        now: Time,
+        member: MemberIdx,
+        age: Option<u8>,
+        urgent: bool,
+        sent: u32,
+        out: &mut O,
+    ) {
         self.dequeue(member);
         if self.queue.len() >= self.config.queue_size {
             self.drop_most_sent();
         }
         self.queue.queued += 1;
-        let priority = Priority { calm: !urgent, sent: 0, newest: Reverse(self.queue.queued) };
+        let priority = Priority { calm: !urgent, sent, newest: Reverse(self.queue.queued) };
         self.requeue(priority, Entry { member, age, since: self.queue.round });
         self.arm_gossip(now, out);
     }
@@ -263,19 +276,34 @@ impl<P: Profile> Engine<P> {
         out.send(&self.table.profiles, to, Message::Gossip(&[rumor]));
     }
 
-    /// Tells a rumor to at most `fanout` random members; alone, this node sends it to itself.
-    pub(super) fn announce<O: Output<P>>(&mut self, rumor: Rumor, out: &mut O) {
+    /// Tells news of this node to at most `fanout` random members at once and puts it up for
+    /// telling the others; alone, this node sends it to itself.
+    pub(super) fn announce<O: Output<P>>(&mut self, now: Time, out: &mut O) {
         let me = self.table.me;
+        let rumor = self.rumor(me, 0);
         if self.table.others() == 0 {
             self.tell(rumor, Dest::Member(me), out);
-            return;
         }
         let mut targets = std::mem::take(&mut self.targets);
         self.sample(self.config.fanout, &mut targets, |_, _| true);
         for &target in &targets {
             self.tell(rumor, Dest::Member(target), out);
         }
+        let told = targets.len() as u32;
         self.targets = targets;
+        self.enqueue_told(now, me, Some(0), true, told, out);
+    }
+
+    /// Tells news of this node to one address at once and puts it up for telling all members.
+    pub(super) fn answer_and_announce<O: Output<P>>(
+        &mut self,
+        now: Time,
+        to: P::Address,
+        out: &mut O,
+    ) {
+        let me = self.table.me;
+        self.tell(self.rumor(me, 0), Dest::Address(to), out);
+        self.enqueue_told(now, me, Some(0), true, 1, out);
     }
 
     /// Room for updates that ride on a message which takes `used` bytes.

@@ -3,7 +3,7 @@
 
 use super::Engine;
 use super::deadlines::Timer;
-use super::message::{Accusers, Dest, MemberIdx, Rumor, Source, Update};
+use super::message::{Accusers, MemberIdx, Rumor, Source, Update};
 use super::output::{Cause, Change, Output, Profile, Reason};
 use crate::member::{Incarnation, MemberState};
 use crate::time::Time;
@@ -462,8 +462,7 @@ impl<P: Profile> Engine<P> {
         let me = self.table.me;
         let cause = Cause { by: heard.source.member, reason: Reason::Refutation };
         self.record(me, MemberState::Alive, incarnation, cause, out);
-        self.tell(self.rumor(me, 0), Dest::Address(heard.source.address), out);
-        self.enqueue(now, me, Some(0), true, out);
+        self.answer_and_announce(now, heard.source.address, out);
     }
 }
 

@@ -366,8 +366,7 @@ impl<P: Profile> Engine<P> {
             cause: Cause { by: Some(me), reason: Reason::OwnWord },
         };
         out.changed(&mut self.table.profiles, change, replaced);
-        self.announce(self.rumor(me, 0), out);
-        self.enqueue(now, me, Some(0), true, out);
+        self.announce(now, out);
     }
 
     /// This node's own incarnation.
