@@ -2,8 +2,13 @@
 
 mod common;
 
-use common::{Cluster, addr, id};
-use swim_core::{EventKind, GossipMessage, Mechanisms, MemberState, MemberUpdate, Options, Reason};
+use std::time::Duration;
+
+use common::{Cluster, ManualClock, addr, id};
+use swim_core::{
+    EventKind, GossipAction, GossipMessage, GossipProtocol, Mechanisms, MemberState, MemberUpdate,
+    Options, Reason, Timers,
+};
 
 #[test]
 fn nodes_that_join_through_one_seed_find_each_other() {
@@ -253,6 +258,35 @@ fn a_deaf_node_declares_nobody_dead() {
     };
     assert_eq!(cluster.events.iter().filter(by_deaf).count(), 0);
     assert!(cluster.node(0).stats().deaf > 0);
+}
+
+#[test]
+fn a_suspect_of_a_deaf_node_has_all_its_time_again() {
+    let clock = ManualClock::new();
+    let options = Options { timers: Timers::Named, ..Options::default() };
+    let builder = GossipProtocol::builder(id(0), addr(0)).options(options);
+    let mut protocol = builder.clock(clock.clone()).build().unwrap();
+    let claim = |node: usize, state| MemberUpdate {
+        id: id(node),
+        state,
+        incarnation: 0,
+        address: Some(addr(node)),
+        metadata: None,
+    };
+    let updates = (1..8).map(|node| claim(node, MemberState::Alive)).collect();
+    protocol.handle_message(addr(1), GossipMessage::Gossip { updates });
+    let suspicion = || GossipMessage::Gossip { updates: vec![claim(7, MemberState::Suspect)] };
+    protocol.handle_message(addr(1), suspicion());
+    clock.advance(Duration::from_secs(3));
+    protocol.handle_timer(&format!("suspicion_timeout_{}", id(7)));
+    let actions = protocol.handle_message(addr(2), suspicion());
+    let left = actions.iter().find_map(|action| match action {
+        GossipAction::ScheduleTimer { name, delay } if name.starts_with("suspicion") => {
+            Some(*delay)
+        }
+        _ => None,
+    });
+    assert!(left > Some(Duration::from_secs(1)), "{left:?}");
 }
 
 #[test]

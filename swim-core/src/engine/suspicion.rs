@@ -233,7 +233,8 @@ impl<P: Profile> Engine<P> {
             self.stats.deaf += 1;
             let timer = self.arm(Timer::Suspicion(member), now, self.suspicion_max(), out);
             if let Some(suspicion) = self.suspicions.suspects.get_mut(&member) {
-                suspicion.timer = timer;
+                // The subject has all its time again: it was not heard so far.
+                (suspicion.started, suspicion.timer) = (now, timer);
             }
             return;
         }
