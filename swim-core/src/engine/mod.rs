@@ -302,7 +302,8 @@ impl<P: Profile> Engine<P> {
         };
         if !self.table.is_live(member) && self.departure.is_none() {
             self.correct(member, back, out);
-        } else if self.queue.len() > 0 {
+        } else if self.queue.len() > 0 && source.address == self.table.address(member) {
+            // Elsewhere anybody may have taken its name, to have news sent to where it is lost.
             self.piggyback(None, back, true, out);
         }
     }
