@@ -427,6 +427,17 @@ mod ping {
         assert_eq!(told[0].0, addr(2));
         assert_eq!(told[0].1.state, MemberState::Suspect);
     }
+
+    #[test]
+    fn news_rides_on_an_ack_only_to_where_the_member_lives() {
+        let mut protocol = knowing(8);
+        hear(&mut protocol, 1, vec![alive(50, 0)]);
+        let ping = |seq| GossipMessage::Ping { seq, from: name(3) };
+        let elsewhere = protocol.handle_message(addr(200), ping(1));
+        assert_eq!(sends(&elsewhere).len(), 1, "the ack alone");
+        let there = protocol.handle_message(addr(3), ping(2));
+        assert_eq!(told(&there, 50).len(), 1);
+    }
 }
 
 mod probe_timeout {
@@ -508,6 +519,20 @@ mod probe_timeout {
             .map(|(to, _)| node_of(*to))
             .collect();
         assert_eq!(relays, BTreeSet::from([1, 4]));
+    }
+
+    #[test]
+    fn a_report_arms_at_most_the_second_stage() {
+        let armed = |n| {
+            let actions = knowing(n).handle_timer("probe_timeout_n1");
+            let probe = |action: &&GossipAction| match action {
+                GossipAction::ScheduleTimer { name, .. } => name == "probe_timeout_n1",
+                _ => false,
+            };
+            actions.iter().filter(probe).count()
+        };
+        assert_eq!(armed(1), 0, "no relay: suspect at once");
+        assert_eq!(armed(3), 1);
     }
 }
 
@@ -782,6 +807,18 @@ mod refutation {
         let ping = GossipMessage::Ping { seq: 5, from: name(1) };
         let actions = protocol.handle_message(addr(1), ping);
         assert!(matches!(sends(&actions)[0].1, GossipMessage::Ack { seq: 5, .. }));
+    }
+
+    #[test]
+    fn leaving_gives_up_open_probes() {
+        let mut protocol = knowing(4);
+        ping_of(&mut protocol, 1);
+        hear(&mut protocol, 3, vec![claim(2, MemberState::Suspect, 0)]);
+        protocol.leave();
+        for timer in ["probe_timeout_n1", "probe_timeout_n1", "probe_timeout_n3", "verify_n2"] {
+            assert!(sends(&protocol.handle_timer(timer)).is_empty(), "{timer}");
+        }
+        assert_eq!(state(&protocol, 1), Some(MemberState::Alive));
     }
 }
 

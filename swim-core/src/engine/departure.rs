@@ -34,6 +34,7 @@ impl<P: Profile> Engine<P> {
         let me = self.table.me;
         let cause = Cause { by: Some(me), reason: Reason::OwnWord };
         self.record(me, MemberState::Left, self.incarnation(), cause, out);
+        self.close_probes();
         let needed = CONFIRMATIONS.min(self.table.others());
         let timer = (needed > 0).then(|| self.arm(Timer::Leave, now, PATIENCE, out));
         self.departure =
