@@ -183,6 +183,7 @@ impl<P: Profile> Engine<P> {
         accusations: impl Iterator<Item = (MemberIdx, Incarnation, Accusers)>,
         out: &mut O,
     ) {
+        self.start(now, out);
         for (member, age) in ages {
             self.hear_age(member, age.saturating_add(1));
         }
@@ -197,8 +198,9 @@ impl<P: Profile> Engine<P> {
     /// Fires every timer that is due at `now`.
     pub fn handle_timeout<O: Output<P>>(&mut self, now: Time, out: &mut O) {
         self.start(now, out);
-        // What firing arms anew is due later than now, so this ends.
-        while let Some(timer) = self.deadlines.pop_due(now) {
+        // What firing arms anew waits for the next call, so this ends even at the end of time.
+        let armed = self.deadlines.armed();
+        while let Some(timer) = self.deadlines.pop_due(now, armed) {
             self.fire(now, timer, out);
         }
     }
