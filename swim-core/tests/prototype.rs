@@ -696,6 +696,18 @@ mod suspicion {
         }
         assert_eq!(sent, [8, 0, 0, 0, 0], "retransmit_mult * ceil(log10(n + 1)), once");
     }
+
+    #[test]
+    fn a_suspect_is_not_its_own_accuser() {
+        let mut protocol = knowing(9);
+        hear(&mut protocol, 2, vec![claim(1, MemberState::Suspect, 0)]);
+        let accusation =
+            Accusation { subject: name(1), incarnation: 0, accuser: name(1), health: 0 };
+        let accusations = vec![accusation];
+        let companion = GossipMessage::Evidence { ages: vec![], accusations };
+        let actions = protocol.handle_message(addr(5), companion);
+        assert!(timers(&actions).is_empty(), "{actions:?}");
+    }
 }
 
 mod named_timers {
@@ -819,6 +831,16 @@ mod refutation {
             assert!(sends(&protocol.handle_timer(timer)).is_empty(), "{timer}");
         }
         assert_eq!(state(&protocol, 1), Some(MemberState::Alive));
+    }
+
+    #[test]
+    fn ones_own_address_without_its_scope_is_nothing_strange() {
+        let scoped = "[fe80::1%2]:7946".parse().unwrap();
+        let mut protocol = GossipProtocol::new(name(0), scoped, GossipConfig::default());
+        let plain = "[fe80::1]:7946".parse().unwrap();
+        let heard = MemberUpdate { address: Some(plain), ..alive(0, 0) };
+        assert!(sends(&hear(&mut protocol, 1, vec![heard])).is_empty());
+        assert_eq!(incarnation(&protocol, 0), 0);
     }
 }
 
@@ -1106,6 +1128,18 @@ mod dissemination {
             let rounds = (0..50).map(|_| told(&protocol.handle_timer("gossip"), 0).len());
             assert_eq!(at_once + rounds.sum::<usize>(), 8);
         }
+    }
+
+    #[test]
+    fn differences_tell_each_member_once_however_often_it_is_asked_for() {
+        let mut protocol = knowing(3);
+        hear(&mut protocol, 1, vec![alive(1, 9)]);
+        let updates = vec![claim(1, MemberState::Alive, 3); 500];
+        let delta = GossipMessage::Delta { updates, wanted: vec![] };
+        let actions = protocol.handle_message(addr(77), delta);
+        let sent = sends(&actions);
+        let GossipMessage::Delta { updates, .. } = sent[0].1 else { panic!("{sent:?}") };
+        assert_eq!(updates.len(), 1);
     }
 }
 

@@ -177,6 +177,9 @@ impl<P: Profile> Engine<P> {
         accusers: &Accusers,
         out: &mut O,
     ) {
+        let mut accusers = *accusers;
+        // Nobody accuses itself.
+        accusers.remove(member);
         let Some(suspicion) = self.suspicions.suspects.get_mut(&member) else { return };
         let mut bare = None;
         if let Some(sender) = sender
@@ -188,7 +191,7 @@ impl<P: Profile> Engine<P> {
                 bare = suspicion.bare.take_if(|(by, _)| *by == sender);
             }
         }
-        if self.confirm(now, member, accusers, out) {
+        if self.confirm(now, member, &accusers, out) {
             return;
         }
         self.shorten(now, member, out);
