@@ -234,6 +234,21 @@ fn the_long_dead_are_forgotten_but_looked_for_at_a_bounded_rate() {
 }
 
 #[test]
+fn the_long_dead_delay_no_search_for_who_was_lost_just_now() {
+    let mut cluster = Cluster::converged(13, 5, Options::default());
+    cluster.crash(4);
+    cluster.run(600.0);
+    let attempts = |cluster: &Cluster| cluster.node(0).stats().healing_attempts;
+    let before = attempts(&cluster);
+    cluster.run_until(100, |cluster| attempts(cluster) > before);
+    cluster.crash(3);
+    cluster.run_until(60, |cluster| cluster.all_hold(3, MemberState::Dead));
+    let before = attempts(&cluster);
+    let took = cluster.run_until(100, |cluster| attempts(cluster) > before);
+    assert!(took < 10.0, "{took} s");
+}
+
+#[test]
 fn a_frozen_node_is_not_believed_about_others_when_it_wakes() {
     let mut cluster = Cluster::converged(14, 10, Options::default());
     cluster.freeze(3, 30.0);
