@@ -160,7 +160,9 @@ async fn a_partition_heals_without_anybody_joining_again() {
         alive(agent, 6).await;
     }
     for (at, fault) in faults.iter().enumerate() {
-        (1..=6).filter(|&other| (other <= 3) != (at < 3)).for_each(|other| fault.block(addr(other)));
+        (1..=6)
+            .filter(|&other| (other <= 3) != (at < 3))
+            .for_each(|other| fault.block(addr(other)));
     }
     for agent in &agents {
         until(agent, "three dead", |members| members.count(MemberState::Dead) == 3).await;
