@@ -15,7 +15,9 @@ pub(super) enum Failure {
     #[error("{0}")]
     Usage(String),
     /// No agent answers there.
-    #[error("no agent at {address}: {why} (is it running? --http-addr or SWIM_HTTP_ADDR names another)")]
+    #[error(
+        "no agent at {address}: {why} (is it running? --http-addr or SWIM_HTTP_ADDR names another)"
+    )]
     Unreachable {
         /// The admin endpoint that was tried.
         address: String,

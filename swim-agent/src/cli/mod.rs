@@ -17,8 +17,6 @@ use std::process::ExitCode;
 
 use clap::{Parser, Subcommand, ValueEnum};
 
-use failure::Failure;
-
 /// SWIM cluster membership: who is in the cluster, and who is alive.
 #[derive(Parser)]
 #[command(name = "swim", version, arg_required_else_help = true, after_help = EXIT_CODES)]

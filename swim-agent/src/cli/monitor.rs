@@ -35,8 +35,9 @@ pub(super) fn run(args: &Args) -> Result<(), Failure> {
 }
 
 fn readable(data: &str) -> Result<String, Failure> {
-    let body = serde_json::from_str(data)
-        .map_err(|error| Failure::Failed(format!("not an event of a swim agent: {error}: {data}")))?;
+    let body = serde_json::from_str(data).map_err(|error| {
+        Failure::Failed(format!("not an event of a swim agent: {error}: {data}"))
+    })?;
     Ok(match body {
         StreamBody::Event(event) => event_line(&event),
         StreamBody::Missed(missed) => {

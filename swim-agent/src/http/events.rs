@@ -22,7 +22,8 @@ pub(super) async fn events(
     State(admin): Shared,
 ) -> Result<Sse<impl Stream<Item = Result<sse::Event, Infallible>>>, ApiError> {
     let permit = admin.streams.clone().try_acquire_owned();
-    let permit = permit.map_err(|_| ApiError::unavailable("too many streams of events are open"))?;
+    let permit =
+        permit.map_err(|_| ApiError::unavailable("too many streams of events are open"))?;
     let stream = stream::unfold((admin.handle.events(), permit), next);
     Ok(Sse::new(stream).keep_alive(KeepAlive::new().interval(SIGN_OF_LIFE)))
 }

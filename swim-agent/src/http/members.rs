@@ -109,9 +109,13 @@ mod tests {
 
     #[test]
     fn what_is_no_filter_is_refused() {
-        for (key, value) in
-            [("sate", "alive"), ("state", "Alive"), ("name", "a("), ("meta", "role"), ("meta", "r=[")]
-        {
+        for (key, value) in [
+            ("sate", "alive"),
+            ("state", "Alive"),
+            ("name", "a("),
+            ("meta", "role"),
+            ("meta", "r=["),
+        ] {
             assert!(parse(key, value).is_err(), "{key}={value}");
         }
     }

@@ -135,7 +135,7 @@ async fn spawn(settings: &Settings) -> Result<Handle, Failure> {
     }
     builder.spawn().await.map_err(|error| match error {
         SpawnError::Bind(_) => Failure::Failed(format!("{error} (--bind names another address)")),
-        SpawnError::NoAdvertise { .. } | SpawnError::NoRuntime => Failure::Failed(error.to_string()),
+        SpawnError::NoRuntime => Failure::Failed(error.to_string()),
         _ => Failure::Usage(error.to_string()),
     })
 }

@@ -3,4 +3,6 @@ use super::failure::Failure;
 /// Demo
 #[derive(clap::Args)]
 pub(super) struct Args {}
-pub(super) fn run(_args: Args) -> Result<(), Failure> { Ok(()) }
+pub(super) fn run(_args: Args) -> Result<(), Failure> {
+    Ok(())
+}
