@@ -15,6 +15,11 @@ pub(super) fn host_port(text: &str) -> Result<String, String> {
     }
 }
 
+/// Parses `IP:PORT`.
+pub(super) fn ip_port(text: &str) -> Result<SocketAddr, String> {
+    text.parse().map_err(|_| "expected IP:PORT, such as 127.0.0.1:7946 or [::1]:7946".to_owned())
+}
+
 /// Checks `HOST:PORT` of an admin endpoint, which may be written as a URL too.
 pub(super) fn admin(text: &str) -> Result<String, String> {
     host_port(text.strip_prefix("http://").unwrap_or(text).trim_end_matches('/'))

@@ -93,7 +93,10 @@ impl Client {
 
     /// The failure of an agent that cannot be reached, or not any more.
     pub(super) fn lost(&self, why: &impl ToString) -> Failure {
-        Failure::Unreachable { address: self.address.clone(), why: why.to_string() }
+        let why = why.to_string();
+        // The client library says where in its own terms a message of the system comes from.
+        let why = why.strip_prefix("io: ").unwrap_or(&why).to_owned();
+        Failure::Unreachable { address: self.address.clone(), why }
     }
 
     fn url(&self, path: &str) -> String {

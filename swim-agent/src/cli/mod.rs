@@ -12,6 +12,7 @@ mod members;
 mod meta;
 mod monitor;
 mod output;
+mod signals;
 
 use std::process::ExitCode;
 

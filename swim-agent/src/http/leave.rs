@@ -2,6 +2,7 @@
 
 use axum::Json;
 use axum::extract::State;
+use tokio::sync::mpsc::error::TrySendError;
 use tokio::sync::oneshot;
 
 use super::Shared;
@@ -10,9 +11,11 @@ use super::types::LeaveBody;
 
 /// Answers when the goodbye is said; the process ends after that.
 pub(super) async fn leave(State(admin): Shared) -> Result<Json<LeaveBody>, ApiError> {
-    let already = || ApiError::conflict("the agent is leaving already");
     let (answer, left) = oneshot::channel();
-    admin.leave.try_send(answer).map_err(|_| already())?;
-    left.await.map_err(|_| already())?;
+    admin.leave.try_send(answer).map_err(|error| match error {
+        TrySendError::Full(_) => ApiError::conflict("the agent is leaving already"),
+        TrySendError::Closed(_) => ApiError::conflict("this agent ends with its process only"),
+    })?;
+    left.await.map_err(|_| ApiError::unavailable("the agent ended before its goodbye was said"))?;
     Ok(Json(LeaveBody { left: true }))
 }

@@ -4,7 +4,6 @@ mod banner;
 mod file;
 mod logging;
 mod settings;
-mod signals;
 
 use std::io;
 use std::net::SocketAddr;
@@ -22,10 +21,10 @@ use tracing::{info, warn};
 use super::address::{self, HttpAddr};
 use super::failure::Failure;
 use super::meta;
+use super::signals::Signals;
 use crate::http::{Admin, LeaveRequest};
 use logging::{LogFormat, LogLevel};
 use settings::{Profile, Settings};
-use signals::Signals;
 
 /// Run a member until SIGINT, SIGTERM or `swim leave`.
 #[derive(Debug, clap::Args)]
@@ -34,10 +33,10 @@ pub(super) struct Args {
     #[arg(long)]
     name: Option<String>,
     /// Where to receive gossip, UDP and TCP; port 0 takes a free one [default: 127.0.0.1:7946].
-    #[arg(long, value_name = "IP:PORT")]
+    #[arg(long, value_name = "IP:PORT", value_parser = address::ip_port)]
     bind: Option<SocketAddr>,
     /// Where others reach it, if not where it is bound.
-    #[arg(long, value_name = "IP:PORT")]
+    #[arg(long, value_name = "IP:PORT", value_parser = address::ip_port)]
     advertise: Option<SocketAddr>,
     /// Member to join through; may be given several times. Tried until one answers.
     #[arg(long, value_name = "HOST:PORT", value_parser = address::host_port)]
