@@ -29,6 +29,8 @@ pub struct Mechanisms {
     pub healing: bool,
     /// A node that hears nobody declares nobody dead.
     pub deaf_guard: bool,
+    /// Halfway through a suspicion that nobody refuted, look for oneself.
+    pub verify: bool,
     /// An answer by the suspect itself ends the suspicion in this node's view.
     pub first_hand: bool,
 }
@@ -47,6 +49,7 @@ impl Mechanisms {
             anti_entropy: true,
             healing: true,
             deaf_guard: true,
+            verify: true,
             first_hand: true,
         }
     }
@@ -64,6 +67,7 @@ impl Mechanisms {
             anti_entropy: false,
             healing: false,
             deaf_guard: false,
+            verify: false,
             first_hand: false,
         }
     }

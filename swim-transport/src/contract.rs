@@ -1,10 +1,11 @@
 //! The suite every transport passes: what [`Transport`] promises, one function per claim.
 //!
-//! A transport of your own passes it when [`run_all`] returns. The functions panic on a broken claim, naming it,
-//! so they belong in tests. `make` is called for each transport a claim needs; those made by one closure must
-//! reach each other, at the address each reports. Every wait has a limit of [`PATIENCE`], so a hang is a failure
-//! too. Use real time unless the transport works entirely in memory: with paused time, waiting for a socket looks
-//! like idling, and the limits strike at once.
+//! A transport of your own passes it when [`run_all`] returns. The functions panic on a broken
+//! claim, naming it, so they belong in tests. `make` is called for each transport a claim needs;
+//! those made by one closure must reach each other, at the address each reports. Every wait has a
+//! limit of [`PATIENCE`], so a hang is a failure too. Use real time unless the transport works
+//! entirely in memory: with paused time, waiting for a socket looks like idling, and the limits
+//! strike at once.
 //!
 //! ```
 //! use swim_transport::{contract, memory::Network};
@@ -12,7 +13,8 @@
 //! # #[tokio::main(flavor = "current_thread")]
 //! # async fn main() {
 //! let network = Network::new();
-//! contract::run_all(async || network.bind("10.0.0.1:0".parse().expect("an address")).expect("a free port")).await;
+//! let addr = "10.0.0.1:0".parse().expect("an address");
+//! contract::run_all(async || network.bind(addr).expect("a free port")).await;
 //! # }
 //! ```
 
@@ -20,6 +22,9 @@ pub mod datagrams;
 pub mod streams;
 
 use std::future::Future;
+use std::net::SocketAddr;
+use std::pin::pin;
+use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
 use bytes::BytesMut;
@@ -28,7 +33,8 @@ use crate::transport::Transport;
 use datagrams::*;
 use streams::*;
 
-/// How long a claim waits for something that ought to happen at once: long enough for the slowest shared machine.
+/// How long a claim waits for something that ought to happen at once: long enough for the slowest
+/// shared machine.
 pub const PATIENCE: Duration = Duration::from_secs(20);
 
 /// How often a datagram is sent before it counts as undeliverable: any transport may lose some.
@@ -72,16 +78,18 @@ async fn within<F: Future>(claim: &str, future: F) -> F::Output {
     }
 }
 
-/// Receives into `buf` the next datagram that satisfies `wanted`; others, such as late copies, are skipped.
+/// Receives into `buf` the next datagram that satisfies `wanted`; others, such as late copies, are
+/// skipped.
 async fn receive<T: Transport>(
     claim: &str,
     transport: &T,
     buf: &mut BytesMut,
     wanted: impl Fn(&[u8]) -> bool,
-) -> std::net::SocketAddr {
+) -> SocketAddr {
     within(claim, async {
         loop {
-            let from = transport.recv_from(buf).await.expect("a transport in use receives without error");
+            let from =
+                transport.recv_from(buf).await.expect("a transport in use receives without error");
             if wanted(buf) {
                 return from;
             }
@@ -90,17 +98,44 @@ async fn receive<T: Transport>(
     .await
 }
 
-/// Sends `datagram` until `to` has received it, for a claim about what arrives and not about what is lost. Copies
-/// may still be on their way afterwards.
+/// Sends `datagram` until `to` has received it, for a claim about what arrives and not about what
+/// is lost. Copies may still be on their way afterwards.
 async fn deliver<T: Transport>(claim: &str, from: &T, to: &T, datagram: &[u8], buf: &mut BytesMut) {
+    deliver_among(claim, from, to, datagram, buf, &[]).await;
+}
+
+/// As [`deliver`], and nothing may arrive that is not among `sent`; when that is empty, anything
+/// may.
+async fn deliver_among<T: Transport>(
+    claim: &str,
+    from: &T,
+    to: &T,
+    datagram: &[u8],
+    buf: &mut BytesMut,
+    sent: &[&[u8]],
+) {
     for _ in 0..RESENDS {
         from.send_to(to.local_addr(), datagram).expect("a transport in use sends without error");
-        let received =
-            tokio::time::timeout(RESEND_PAUSE, receive(claim, to, buf, |got| got == datagram)).await;
-        if let Ok(sender) = received {
-            assert_eq!(sender, from.local_addr(), "{claim}: the sender's address is its local address");
+        let arrived = receive(claim, to, buf, |got| {
+            assert!(sent.is_empty() || sent.contains(&got), "{claim}: nobody sent {got:?}");
+            got == datagram
+        });
+        if let Ok(sender) = tokio::time::timeout(RESEND_PAUSE, arrived).await {
+            assert_eq!(
+                sender,
+                from.local_addr(),
+                "{claim}: the sender's address is its local address"
+            );
             return;
         }
     }
     panic!("{claim}: {} bytes did not arrive, sent {RESENDS} times", datagram.len());
+}
+
+/// The output of `future` if its first poll yields it; the future is dropped either way.
+fn poll_once<F: Future>(future: F) -> Option<F::Output> {
+    match pin!(future).poll(&mut Context::from_waker(Waker::noop())) {
+        Poll::Ready(output) => Some(output),
+        Poll::Pending => None,
+    }
 }

@@ -70,8 +70,8 @@ pub enum BindError {
 
 /// A datagram was larger than its transport carries. Nothing was sent.
 ///
-/// It is the inner error of what [`send_to`](crate::Transport::send_to) returns, and turns into that
-/// [`io::Error`] (of kind [`InvalidInput`](io::ErrorKind::InvalidInput)) by `into`.
+/// It is the inner error of what [`send_to`](crate::Transport::send_to) returns, and turns into
+/// that [`io::Error`] (of kind [`InvalidInput`](io::ErrorKind::InvalidInput)) by `into`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
 #[error("datagram of {size} bytes is larger than the {max} bytes this transport carries")]
 pub struct Oversize {

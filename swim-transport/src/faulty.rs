@@ -1,4 +1,5 @@
-//! Faults for any transport: seeded loss, delay, duplication and reordering, and peers that are cut off.
+//! Faults for any transport: seeded loss, delay, duplication and reordering, and peers that are cut
+//! off.
 //!
 //! ```
 //! use std::time::Duration;
@@ -39,17 +40,20 @@ use crate::transport::Transport;
 use delay::DelayQueue;
 use faults::Faults;
 
-/// A transport with faults between it and the network; without any until [`faults`](Self::faults) sets some.
+/// A transport with faults between it and the network; without any until [`faults`](Self::faults)
+/// sets some.
 ///
-/// Loss, delay, duplication and reordering befall the datagrams it *sends*; wrap both ends for both directions.
-/// Which datagram meets which fault is a function of the seed and of how many were sent before, so a run whose
-/// sends come in the same order repeats exactly. Streams suffer none of these: TCP would hide them.
+/// Loss, delay, duplication and reordering befall the datagrams it *sends*; wrap both ends for both
+/// directions. Which datagram meets which fault is a function of the seed and of how many were sent
+/// before, so a run whose sends come in the same order repeats exactly. Streams suffer none of
+/// these: TCP would hide them.
 ///
-/// Blocked peers are cut off in both directions: what is sent to them and what arrives from them is dropped,
-/// `connect` to them fails, and streams they open are dropped unseen. A stream already open stays open.
+/// Blocked peers are cut off in both directions: what is sent to them and what arrives from them is
+/// dropped, `connect` to them fails, and streams they open are dropped unseen. A stream already
+/// open stays open.
 ///
-/// Delayed datagrams are sent by a task on the runtime `new` or else the first delayed send was called in. It ends
-/// when the transport is dropped, and what it held is lost.
+/// Delayed datagrams are sent by a task on the runtime `new` or else the first delayed send was
+/// called in. It ends when the transport is dropped, and what it held is lost.
 #[derive(Debug)]
 pub struct Faulty<T> {
     inner: Arc<T>,
@@ -63,8 +67,8 @@ impl<T: Transport> Faulty<T> {
         Self { inner: Arc::new(inner), faults: Faults::new(seed), delayed: DelayQueue::new() }
     }
 
-    /// The handle that changes and counts the faults while the transport is in use. Cheap to clone, may outlive
-    /// the transport.
+    /// The handle that changes and counts the faults while the transport is in use. Cheap to clone,
+    /// may outlive the transport.
     pub fn faults(&self) -> Faults {
         self.faults.clone()
     }
@@ -86,7 +90,8 @@ impl<T: Transport> Transport for Faulty<T> {
         self.inner.max_datagram()
     }
 
-    /// As the inner transport, and an error when a datagram is to be delayed outside of any Tokio runtime.
+    /// As the inner transport, and an error when a datagram is to be delayed outside of any Tokio
+    /// runtime.
     fn send_to(&self, to: SocketAddr, datagram: &[u8]) -> io::Result<()> {
         Oversize::check(datagram.len(), self.max_datagram())?;
         for delay in self.faults.judge(to).into_iter().flatten() {

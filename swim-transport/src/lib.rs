@@ -1,27 +1,28 @@
 //! Datagrams and streams for a gossip agent, over anything that carries bytes.
 //!
-//! The crate knows no protocol and no encoding. It has one trait, [`Transport`], and what implements it:
+//! The crate knows no protocol and no encoding. It has one trait, [`Transport`], and what
+//! implements it:
 //!
 //! | type | for |
 //! |---|---|
 //! | [`NetTransport`] | production: UDP and TCP on one port, IPv4 and IPv6 |
-//! | [`MemoryTransport`] of a [`memory::Network`] | tests and benchmarks: no sockets, counted bytes, links to cut |
-//! | [`Faulty`] around any of them | tests: seeded loss, delay, duplication, reordering, and partitions |
+//! | [`MemoryTransport`] of a [`memory::Network`] | tests, benchmarks: counted bytes, links to cut |
+//! | [`Faulty`] around any of them | tests: seeded loss, delay, duplicates, disorder, partitions |
 //! | `Arc<T>` of any of them | tasks that share one |
 //!
 //! # What a user can rely on
 //!
-//! Sending a datagram never waits and never fails because of a peer or of the network: what cannot go is lost and
-//! counted, as it would be one hop further. Receiving and accepting end with an error only when the transport
-//! itself is broken; both are cancel safe, so they fit into a `select!`. Nothing a peer sends makes this crate
-//! panic. Queues are bounded.
+//! Sending a datagram never waits and never fails because of a peer or of the network: what cannot
+//! go is lost and counted, as it would be one hop further. Receiving and accepting end with an
+//! error only when the transport itself is broken; both are cancel safe, so they fit into a
+//! `select!`. Nothing a peer sends makes this crate panic. Queues are bounded.
 //!
 //! ```
 //! use bytes::BytesMut;
 //! use swim_transport::{NetTransport, Transport};
 //! use tokio::io::{AsyncReadExt, AsyncWriteExt};
 //!
-//! /// Answers every datagram with itself and every stream with what it carried, until the transport breaks.
+//! /// Answers every datagram and every stream with what it carried, until the transport breaks.
 //! async fn echo(transport: impl Transport) -> std::io::Result<()> {
 //!     let mut buf = BytesMut::new(); // handed in again and again: receiving does not allocate
 //!     loop {
@@ -103,14 +104,16 @@
 //! # async fn main() {
 //! // In a test of yours: each call makes one transport more, which reaches those made before.
 //! let loopback = "127.0.0.1:0".parse().expect("an address");
-//! contract::run_all(async || Unfragmented(NetTransport::bind(loopback).expect("a free port"))).await;
+//! let bind = || NetTransport::bind(loopback).expect("a free port");
+//! contract::run_all(async || Unfragmented(bind())).await;
 //! # }
 //! ```
 //!
-//! The traps that transports fell into, each of which the suite looks for: an error about an earlier datagram that
-//! a later call reports (ICMP "port unreachable"), a first send before the reactor has seen the socket, a receive
-//! that loses a datagram when its future is dropped, a claimed address nobody can have (port 0), a full queue that
-//! makes the sender wait, and a buffer that still has bytes of the datagram before.
+//! The traps that transports fell into, each of which the suite looks for: an error about an
+//! earlier datagram that a later call reports (ICMP "port unreachable"), a first send before the
+//! reactor has seen the socket, a receive that loses a datagram when its future is dropped, a
+//! claimed address nobody can have (port 0), a full queue that makes the sender wait, and a buffer
+//! that still has bytes of the datagram before.
 //!
 //! # Features
 //!

@@ -2,7 +2,8 @@
 
 use std::io::{Error, ErrorKind};
 
-/// Error numbers that std has no [`ErrorKind`] for: no buffer space, message too long, bad descriptor.
+/// Error numbers that std has no [`ErrorKind`] for: no buffer space, message too long, bad
+/// descriptor.
 #[cfg(any(target_os = "linux", target_os = "android"))]
 mod errno {
     pub(super) const ENOBUFS: i32 = 105;
@@ -27,7 +28,8 @@ mod errno {
 pub(crate) enum Loss {
     /// The send buffer or the interface's queue is full.
     BufferFull,
-    /// Nobody listens there. Linux and Windows report it on a later call, about an earlier datagram.
+    /// Nobody listens there. Linux and Windows report it on a later call, about an earlier
+    /// datagram.
     Refused,
     /// No route, no interface, or an address of a family this socket does not speak.
     Unreachable,
@@ -39,8 +41,8 @@ pub(crate) enum Loss {
 
 /// The reason behind `error`, or `None` when the socket itself is broken.
 ///
-/// The list of what breaks a socket is short and the list of what a network can do to a datagram is open, hence
-/// an unknown error is a loss.
+/// The list of what breaks a socket is short and the list of what a network can do to a datagram is
+/// open, hence an unknown error is a loss.
 pub(crate) fn classify(error: &Error) -> Option<Loss> {
     match error.raw_os_error() {
         Some(errno::ENOBUFS) => return Some(Loss::BufferFull),
@@ -60,8 +62,8 @@ pub(crate) fn classify(error: &Error) -> Option<Loss> {
     }
 }
 
-/// Whether an error of `accept` says that the listener is gone, rather than that one stream was lost or that a
-/// resource is short for now.
+/// Whether an error of `accept` says that the listener is gone, rather than that one stream was
+/// lost or that a resource is short for now.
 pub(crate) fn listener_is_broken(error: &Error) -> bool {
     error.raw_os_error() == Some(errno::EBADF)
         || matches!(error.kind(), ErrorKind::InvalidInput | ErrorKind::Unsupported)

@@ -1,8 +1,8 @@
 //! A network in memory: addresses without sockets, links that are counted and can be cut.
 //!
-//! Deterministic under a single-threaded runtime, and it works with paused time. Datagrams arrive at once and in
-//! order, or are lost for a reason that is counted; for delay, random loss and reordering wrap the transport in
-//! [`Faulty`](crate::Faulty).
+//! Deterministic under a single-threaded runtime, and it works with paused time. Datagrams arrive
+//! at once and in order, or are lost for a reason that is counted; for delay, random loss and
+//! reordering wrap the transport in [`Faulty`](crate::Faulty).
 //!
 //! ```
 //! use bytes::BytesMut;
@@ -60,8 +60,9 @@ const FIRST_FREE_PORT: u16 = 49_152;
 
 /// A network of [`MemoryTransport`]s. Clones are handles to the same network.
 ///
-/// An address is a name here and no more: `0.0.0.0` is an address like any other, not a wildcard. It keeps about
-/// 150 bytes for each ordered pair of addresses that ever exchanged anything or was cut.
+/// An address is a name here and no more: `0.0.0.0` is an address like any other, not a wildcard.
+/// It keeps about 150 bytes for each ordered pair of addresses that ever exchanged anything or was
+/// cut.
 #[derive(Debug, Clone, Default)]
 pub struct Network {
     state: Arc<Mutex<State>>,
@@ -70,7 +71,8 @@ pub struct Network {
 #[derive(Debug)]
 struct State {
     endpoints: HashMap<SocketAddr, Arc<Endpoint>>,
-    /// By sender and receiver. Links outlive their endpoints: a cut holds for whoever binds the address next.
+    /// By sender and receiver. Links outlive their endpoints: a cut holds for whoever binds the
+    /// address next.
     links: BTreeMap<(SocketAddr, SocketAddr), Arc<Link>>,
     mtu: usize,
     queue: usize,
@@ -127,7 +129,8 @@ impl Network {
         self
     }
 
-    /// Sets how many datagrams wait at a transport (1,024) for transports bound from now on; at least one.
+    /// Sets how many datagrams wait at a transport (1,024) for transports bound from now on; at
+    /// least one.
     ///
     /// What arrives at a full queue is lost and counted in [`Traffic::lost_full`].
     #[must_use]
@@ -140,8 +143,8 @@ impl Network {
     ///
     /// # Errors
     ///
-    /// [`BindError::InUse`] while another transport holds the address, [`BindError::NoFreePort`] for port 0 when
-    /// 16,384 transports hold all that are given out.
+    /// [`BindError::InUse`] while another transport holds the address, [`BindError::NoFreePort`]
+    /// for port 0 when 16,384 transports hold all that are given out.
     pub fn bind(&self, addr: SocketAddr) -> Result<MemoryTransport, BindError> {
         let mut state = self.lock();
         let local = match addr.port() {
@@ -149,22 +152,24 @@ impl Network {
             _ if state.endpoints.contains_key(&addr) => return Err(BindError::InUse { addr }),
             _ => addr,
         };
-        let endpoint =
-            Arc::new(Endpoint { datagrams: Mailbox::new(state.queue), streams: Mailbox::new(BACKLOG) });
+        let endpoint = Arc::new(Endpoint {
+            datagrams: Mailbox::new(state.queue),
+            streams: Mailbox::new(BACKLOG),
+        });
         state.endpoints.insert(local, Arc::clone(&endpoint));
         let mtu = state.mtu;
         Ok(MemoryTransport { network: self.clone(), endpoint, local, mtu })
     }
 
-    /// Cuts both directions between `a` and `b`, bound or not: datagrams are lost, `connect` fails, and so does
-    /// the next write to a stream that is already open.
+    /// Cuts both directions between `a` and `b`, bound or not: datagrams are lost, `connect` fails,
+    /// and so does the next write to a stream that is already open.
     pub fn cut(&self, a: SocketAddr, b: SocketAddr) {
         self.set_cut(a, b, true);
         self.set_cut(b, a, true);
     }
 
-    /// Cuts what `from` sends to `to`. The other direction still carries datagrams, but no new stream: that needs
-    /// both.
+    /// Cuts what `from` sends to `to`. The other direction still carries datagrams, but no new
+    /// stream: that needs both.
     pub fn cut_one_way(&self, from: SocketAddr, to: SocketAddr) {
         self.set_cut(from, to, true);
     }
@@ -198,14 +203,15 @@ impl Network {
         self.lock().link(from, to).set_cut(cut);
     }
 
-    /// No code of others runs under this lock, and no method leaves the state half changed, so a poisoned lock is
-    /// as good as a clean one.
+    /// No code of others runs under this lock, and no method leaves the state half changed, so a
+    /// poisoned lock is as good as a clean one.
     fn lock(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-/// One address on a [`Network`]. Dropping it frees the address and closes the streams nobody accepted.
+/// One address on a [`Network`]. Dropping it frees the address and closes the streams nobody
+/// accepted.
 #[derive(Debug)]
 pub struct MemoryTransport {
     network: Network,

@@ -13,15 +13,15 @@ use crate::tcp::Tcp;
 use crate::transport::Transport;
 use crate::udp::{self, Udp};
 
-/// Ports tried when port 0 is asked for. One in a few thousand is taken for the other protocol on a busy machine,
-/// so that many failures mean something else is wrong.
+/// Ports tried when port 0 is asked for. One in a few thousand is taken for the other protocol on a
+/// busy machine, so that many failures mean something else is wrong.
 const PORT_ATTEMPTS: usize = 32;
 
 /// Datagrams by UDP and streams by TCP, both on one port.
 ///
-/// IPv4 or IPv6, as the address says; bound to `[::]` it carries both where the system can, and reports IPv4 peers
-/// by their plain IPv4 address. Streams are opened with `TCP_NODELAY`. A datagram carries at most 65,507 bytes, of
-/// which a usual path takes 1,400 without fragments.
+/// IPv4 or IPv6, as the address says; bound to `[::]` it carries both where the system can, and
+/// reports IPv4 peers by their plain IPv4 address. Streams are opened with `TCP_NODELAY`. A
+/// datagram carries at most 65,507 bytes, of which a usual path takes 1,400 without fragments.
 ///
 /// ```
 /// use bytes::BytesMut;
@@ -50,7 +50,8 @@ pub struct NetTransport {
 }
 
 impl NetTransport {
-    /// Binds UDP and TCP to `addr`; port 0 picks one that is free for both. A few system calls, no wait.
+    /// Binds UDP and TCP to `addr`; port 0 picks one that is free for both. A few system calls, no
+    /// wait.
     ///
     /// # Errors
     ///
@@ -58,19 +59,23 @@ impl NetTransport {
     ///
     /// # Panics
     ///
-    /// In a Tokio runtime that was built without I/O; one without time makes a later retry panic. (No runtime at all
-    /// is an error.)
+    /// In a Tokio runtime that was built without I/O; one without time makes a later retry panic.
+    /// (No runtime at all is an error.)
     pub fn bind(addr: SocketAddr) -> Result<Self, BindError> {
         if Handle::try_current().is_err() {
             return Err(BindError::NoRuntime { addr });
         }
+        // An IPv4 address in IPv6 clothes is bound as what it is, else no plain one is in reach.
+        let addr = udp::canonical(addr);
         if addr.port() != 0 {
             return Self::bind_both(addr);
         }
         let mut attempts = 1;
         loop {
             match Self::bind_both(addr) {
-                Err(BindError::Socket { protocol: Protocol::Udp, source, .. }) if is_taken(&source) => {
+                Err(BindError::Socket { protocol: Protocol::Udp, source, .. })
+                    if is_taken(&source) =>
+                {
                     if attempts == PORT_ATTEMPTS {
                         return Err(BindError::NoCommonPort { ip: addr.ip(), attempts, source });
                     }

@@ -6,8 +6,9 @@ use crate::loss::Loss;
 
 /// Counts of one [`NetTransport`](crate::NetTransport) since it was bound.
 ///
-/// Every count only grows. They are read one after the other, so a snapshot taken under load may be off by the
-/// datagrams in between. What the kernel drops because nobody received in time is not visible here.
+/// Every count only grows. They are read one after the other, so a snapshot taken under load may be
+/// off by the datagrams in between. What the kernel drops because nobody received in time is not
+/// visible here.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 #[non_exhaustive]
 pub struct NetStats {
@@ -21,7 +22,8 @@ pub struct NetStats {
     pub bytes_received: u64,
     /// Lost: the send buffer or the interface's queue was full.
     pub lost_buffer_full: u64,
-    /// Lost: the peer's machine said that nobody listens there. Reported late and not by every system.
+    /// Lost: the peer's machine said that nobody listens there. Reported late and not by every
+    /// system.
     pub lost_refused: u64,
     /// Lost: no route, no interface, or an address family this transport is not bound to.
     pub lost_unreachable: u64,

@@ -14,8 +14,8 @@ use crate::udp::{canonical, dual_stack};
 /// Streams the kernel queues until they are accepted: a mass join, or a node that was paused.
 const BACKLOG: i32 = 1024;
 
-/// Wait after a failed accept. Most failures last (no file descriptor free), and without a wait they become a busy
-/// loop; a queued stream can well wait this long.
+/// Wait after a failed accept. Most failures last (no file descriptor free), and without a wait
+/// they become a busy loop; a queued stream can well wait this long.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
 
 #[derive(Debug)]
@@ -28,8 +28,8 @@ impl Tcp {
         let socket = Socket::new(Domain::for_address(addr), Type::STREAM, None)?;
         socket.set_nonblocking(true)?;
         dual_stack(&socket, addr);
-        // So that a restarted process gets its port back while old streams linger in TIME_WAIT. On Windows the
-        // option means something else: two listeners on one port.
+        // So that a restarted process gets its port back while old streams linger in TIME_WAIT. On
+        // Windows the option means something else: two listeners on one port.
         #[cfg(not(windows))]
         socket.set_reuse_address(true)?;
         socket.bind(&addr.into())?;
@@ -41,7 +41,11 @@ impl Tcp {
         self.listener.local_addr()
     }
 
-    pub(crate) async fn connect(&self, to: SocketAddr, counters: &Counters) -> io::Result<TcpStream> {
+    pub(crate) async fn connect(
+        &self,
+        to: SocketAddr,
+        counters: &Counters,
+    ) -> io::Result<TcpStream> {
         let stream = TcpStream::connect(canonical(to)).await?;
         without_delay(&stream);
         counters.connected();
@@ -67,8 +71,8 @@ impl Tcp {
     }
 }
 
-/// Small answers must not wait for the acknowledgement of small questions. It fails only on a stream that is
-/// already closed, and whoever reads from that will learn it there.
+/// Small answers must not wait for the acknowledgement of small questions. It fails only on a
+/// stream that is already closed, and whoever reads from that will learn it there.
 fn without_delay(stream: &TcpStream) {
     let _ = stream.set_nodelay(true);
 }

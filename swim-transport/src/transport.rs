@@ -10,9 +10,10 @@ use tokio::io::{AsyncRead, AsyncWrite};
 
 /// Datagrams and streams from one address.
 ///
-/// Datagrams carry the protocol's small messages: they may be lost, doubled or reordered, and nobody ever waits
-/// for one. Streams carry what must arrive whole. All methods take `&self`, so one transport serves a task that
-/// receives, a task that accepts and any number that send; `Arc<T>` is a transport too.
+/// Datagrams carry the protocol's small messages: they may be lost, doubled or reordered, and
+/// nobody ever waits for one. Streams carry what must arrive whole. All methods take `&self`, so
+/// one transport serves a task that receives, a task that accepts and any number that send;
+/// `Arc<T>` is a transport too.
 ///
 /// The claims below are checked by the suite in `swim_transport::contract` (feature `contract`).
 pub trait Transport: Send + Sync + 'static {
@@ -29,23 +30,26 @@ pub trait Transport: Send + Sync + 'static {
     /// A path may carry less; what it refuses is lost.
     fn max_datagram(&self) -> usize;
 
-    /// Sends one datagram, best effort: it never blocks and never waits, and a datagram that cannot go now is lost.
+    /// Sends one datagram, best effort: it never blocks and never waits, and a datagram that cannot
+    /// go now is lost.
     ///
     /// # Errors
     ///
-    /// Only when the transport itself is broken, or with [`io::ErrorKind::InvalidInput`] and both sizes when the
-    /// datagram is larger than [`max_datagram`](Self::max_datagram). Loss, whatever its reason, is `Ok`.
+    /// Only when the transport itself is broken, or with [`io::ErrorKind::InvalidInput`] and both
+    /// sizes when the datagram is larger than [`max_datagram`](Self::max_datagram). Loss, whatever
+    /// its reason, is `Ok`.
     fn send_to(&self, to: SocketAddr, datagram: &[u8]) -> io::Result<()>;
 
-    /// Waits for the next datagram and puts it into `buf`, which is cleared first; returns who sent it.
+    /// Waits for the next datagram and puts it into `buf`, which is cleared first; returns who sent
+    /// it.
     ///
-    /// Hand in the same buffer again: its capacity is kept, so receiving does not allocate. Cancel safe: a future
-    /// dropped before it is ready has consumed no datagram.
+    /// Hand in the same buffer again: its capacity is kept, so receiving does not allocate. Cancel
+    /// safe: a future dropped before it is ready has consumed no datagram.
     ///
     /// # Errors
     ///
-    /// Only when the transport itself is broken. Errors which mean that some datagram was lost, one's own or a
-    /// peer's, are swallowed and counted.
+    /// Only when the transport itself is broken. Errors which mean that some datagram was lost,
+    /// one's own or a peer's, are swallowed and counted.
     fn recv_from(&self, buf: &mut BytesMut) -> impl Future<Output = io::Result<SocketAddr>> + Send;
 
     /// Opens a stream to `to`.
@@ -54,18 +58,19 @@ pub trait Transport: Send + Sync + 'static {
     ///
     /// # Errors
     ///
-    /// When nobody accepts streams at `to`, or `to` cannot be reached. The transport remains usable.
+    /// When nobody accepts streams at `to`, or `to` cannot be reached. The transport remains
+    /// usable.
     fn connect(&self, to: SocketAddr) -> impl Future<Output = io::Result<Self::Stream>> + Send;
 
     /// Waits for the next inbound stream; returns it with the address it came from.
     ///
-    /// Only the IP of that address is the peer's for sure; the port may be one made up for this stream, as in TCP.
-    /// Cancel safe: a future dropped before it is ready has consumed no stream.
+    /// Only the IP of that address is the peer's for sure; the port may be one made up for this
+    /// stream, as in TCP. Cancel safe: a future dropped before it is ready has consumed no stream.
     ///
     /// # Errors
     ///
-    /// Only when the transport itself is broken. Errors that pass (no file descriptor free, a peer that hung up
-    /// while it was queued) are retried after a short pause.
+    /// Only when the transport itself is broken. Errors that pass (no file descriptor free, a peer
+    /// that hung up while it was queued) are retried after a short pause.
     fn accept(&self) -> impl Future<Output = io::Result<(Self::Stream, SocketAddr)>> + Send;
 }
 

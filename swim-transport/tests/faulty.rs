@@ -25,7 +25,8 @@ fn send(sender: &impl Transport, number: u32) {
     sender.send_to(addr(2), &number.to_be_bytes()).expect("faults are no errors");
 }
 
-/// The numbers that arrive until nothing did for two hours of virtual time, with their time of arrival.
+/// The numbers that arrive until nothing did for two hours of virtual time, with their time of
+/// arrival.
 async fn arrivals(receiver: &MemoryTransport) -> Vec<(u32, Duration)> {
     let start = Instant::now();
     let mut buf = BytesMut::new();
@@ -133,7 +134,8 @@ async fn a_constant_delay_keeps_the_order() {
 async fn a_short_delay_overtakes_a_long_one_that_waits() {
     let (sender, receiver) = pair(1);
     let faults = sender.faults();
-    faults.set_delay(Duration::from_secs(100)..=Duration::MAX); // an hour at most, whatever is asked
+    // An hour at most, whatever is asked.
+    faults.set_delay(Duration::from_secs(100)..=Duration::MAX);
     send(&sender, 0);
     tokio::task::yield_now().await; // the task is asleep by now
     faults.set_delay(5 * MS..=MS); // ends before it starts: the start alone
@@ -176,7 +178,11 @@ async fn a_dropped_transport_sends_nothing_more_and_frees_its_address() {
     drop(sender);
     network.bind(addr(1)).expect("free at once, though the task has not run since");
     assert!(numbers(&receiver).await.is_empty());
-    assert_eq!(tokio::runtime::Handle::current().metrics().num_alive_tasks(), 0, "the task has ended");
+    assert_eq!(
+        tokio::runtime::Handle::current().metrics().num_alive_tasks(),
+        0,
+        "the task has ended"
+    );
 }
 
 #[test]

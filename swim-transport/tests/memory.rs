@@ -79,7 +79,10 @@ async fn a_one_way_cut_lets_datagrams_back_but_no_stream() {
     assert_eq!(received(&a).await, b"heard");
     assert_eq!(network.traffic(addr(1), addr(2)).lost_cut, 1);
     for (from, to) in [(&a, addr(2)), (&b, addr(1))] {
-        assert_eq!(from.connect(to).await.expect_err("half a link").kind(), ErrorKind::HostUnreachable);
+        assert_eq!(
+            from.connect(to).await.expect_err("half a link").kind(),
+            ErrorKind::HostUnreachable
+        );
     }
     network.heal_all();
     a.connect(addr(2)).await.expect("the link is whole");

@@ -20,6 +20,12 @@ fn bind(text: &str) -> NetTransport {
     NetTransport::bind(addr(text)).expect("the loopback interface has a free port")
 }
 
+/// A port that is free for both. One that is free for UDP alone may belong to a TCP connection that
+/// lingers.
+fn free_port() -> SocketAddr {
+    bind("127.0.0.1:0").local_addr()
+}
+
 async fn within<F: Future>(future: F) -> F::Output {
     tokio::time::timeout(PATIENCE, future).await.expect("it happens within the limit")
 }
@@ -29,28 +35,35 @@ async fn udp_and_tcp_share_one_port() {
     let transport = bind("127.0.0.1:0");
     let local = transport.local_addr();
     assert_eq!(UdpSocket::bind(local).expect_err("UDP is bound").kind(), io::ErrorKind::AddrInUse);
-    assert_eq!(TcpListener::bind(local).expect_err("TCP is bound").kind(), io::ErrorKind::AddrInUse);
+    assert_eq!(
+        TcpListener::bind(local).expect_err("TCP is bound").kind(),
+        io::ErrorKind::AddrInUse
+    );
 }
 
 #[tokio::test]
 async fn a_taken_port_is_refused_by_protocol_and_address() {
-    let udp = UdpSocket::bind("127.0.0.1:0").expect("a free port");
-    let taken = udp.local_addr().expect("it is bound");
+    let taken = free_port();
+    let _udp = UdpSocket::bind(taken).expect("it is free");
     let Err(error) = NetTransport::bind(taken) else { panic!("{taken} is in use") };
-    assert!(matches!(error, BindError::Socket { protocol: Protocol::Udp, addr, .. } if addr == taken));
+    assert!(
+        matches!(error, BindError::Socket { protocol: Protocol::Udp, addr, .. } if addr == taken)
+    );
     assert!(error.to_string().starts_with(&format!("cannot bind UDP on {taken}: ")), "{error}");
     assert!(error.source().is_some());
 
-    let tcp = TcpListener::bind("127.0.0.1:0").expect("a free port");
-    let taken = tcp.local_addr().expect("it is bound");
+    let taken = free_port();
+    let _tcp = TcpListener::bind(taken).expect("it is free");
     let Err(error) = NetTransport::bind(taken) else { panic!("{taken} is in use") };
-    assert!(matches!(error, BindError::Socket { protocol: Protocol::Tcp, addr, .. } if addr == taken));
+    assert!(
+        matches!(error, BindError::Socket { protocol: Protocol::Tcp, addr, .. } if addr == taken)
+    );
 }
 
 #[tokio::test]
 async fn a_failed_bind_leaves_nothing_bound() {
-    let udp = UdpSocket::bind("127.0.0.1:0").expect("a free port");
-    let local = udp.local_addr().expect("it is bound");
+    let local = free_port();
+    let _udp = UdpSocket::bind(local).expect("it is free");
     NetTransport::bind(local).expect_err("UDP is taken");
     TcpListener::bind(local).expect("TCP was given back");
 }
@@ -58,7 +71,9 @@ async fn a_failed_bind_leaves_nothing_bound() {
 #[tokio::test]
 async fn a_foreign_address_is_refused_without_trying_ports() {
     // 192.0.2.0/24 is for documentation; no machine has it.
-    let Err(error) = NetTransport::bind(addr("192.0.2.1:0")) else { panic!("the address is not ours") };
+    let Err(error) = NetTransport::bind(addr("192.0.2.1:0")) else {
+        panic!("the address is not ours")
+    };
     let BindError::Socket { addr: refused, source, .. } = &error else { panic!("{error}") };
     assert_eq!(*refused, addr("192.0.2.1:0"));
     assert_eq!(source.kind(), io::ErrorKind::AddrNotAvailable);
@@ -74,8 +89,10 @@ fn outside_of_a_runtime_binding_is_an_error() {
 async fn a_dropped_transport_gives_its_port_back() {
     let (first, peer) = (bind("127.0.0.1:0"), bind("127.0.0.1:0"));
     let local = first.local_addr();
-    // With a stream that lingers in TIME_WAIT on the port, as after a restart in the middle of a sync.
-    let (near, accepted) = within(async { tokio::join!(peer.connect(local), first.accept()) }).await;
+    // With a stream that lingers in TIME_WAIT on the port, as after a restart in the middle of a
+    // sync.
+    let (near, accepted) =
+        within(async { tokio::join!(peer.connect(local), first.accept()) }).await;
     drop(accepted);
     drop(near);
     drop(first);
@@ -95,7 +112,8 @@ async fn the_first_datagram_is_not_lost() {
 
 #[tokio::test]
 async fn a_backlog_is_worked_off_in_order_after_a_pause() {
-    // What a process finds when it was stopped for a while: datagrams and streams of the time between.
+    // What a process finds when it was stopped for a while: datagrams and streams of the time
+    // between.
     let (a, b) = (bind("127.0.0.1:0"), bind("127.0.0.1:0"));
     for i in 0..100_u8 {
         a.send_to(b.local_addr(), &[i]).expect("sending works");
@@ -135,7 +153,10 @@ async fn what_crossed_is_counted() {
     let ends = within(async { tokio::join!(a.connect(b.local_addr()), b.accept()) }).await;
     let (sent, received) = (a.stats(), b.stats());
     assert_eq!((sent.datagrams_sent, sent.bytes_sent, sent.streams_connected), (2, 8, 1));
-    assert_eq!((received.datagrams_received, received.bytes_received, received.streams_accepted), (2, 8, 1));
+    assert_eq!(
+        (received.datagrams_received, received.bytes_received, received.streams_accepted),
+        (2, 8, 1)
+    );
     assert_eq!((sent.lost(), received.lost()), (0, 0));
     drop(ends);
 }
@@ -183,6 +204,15 @@ async fn a_wildcard_ipv6_transport_speaks_ipv4_under_plain_addresses() {
     assert_eq!(ends.1.expect("accepted").1.ip(), v4.local_addr().ip());
     let ends = within(async { tokio::join!(both.connect(v4.local_addr()), v4.accept()) }).await;
     ends.0.expect("connected");
+}
+
+#[tokio::test]
+async fn an_ipv4_address_written_as_ipv6_is_bound_as_ipv4() {
+    let (mapped, plain) = (bind("[::ffff:127.0.0.1]:0"), bind("127.0.0.1:0"));
+    assert!(mapped.local_addr().is_ipv4());
+    mapped.send_to(plain.local_addr(), b"hello").expect("sending works");
+    let from = within(plain.recv_from(&mut BytesMut::new())).await.expect("receiving works");
+    assert_eq!(from, mapped.local_addr());
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

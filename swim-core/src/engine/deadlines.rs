@@ -23,6 +23,8 @@ pub enum Timer {
     Probe(MemberIdx),
     /// When a suspect that has not refuted is dead.
     Suspicion(MemberIdx),
+    /// When to look for oneself at a suspect that others accused.
+    Verify(MemberIdx),
     /// When rumours count again about a suspect that answered this node itself.
     Vouch(MemberIdx),
     /// When to forget a dead or departed member.

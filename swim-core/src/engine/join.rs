@@ -7,6 +7,7 @@ use super::deadlines::{Timer, TimerKey};
 use super::membership::{Heard, Verdict};
 use super::message::{Dest, MemberIdx, Message, Rumor, Source, Update};
 use super::output::{Output, Profile, Reason};
+use super::table::Record;
 use crate::member::MemberState;
 use crate::time::Time;
 
@@ -120,6 +121,7 @@ impl<P: Profile> Engine<P> {
         if answer {
             self.join.answers_due -= 1;
             self.push_back(source, known, out);
+            self.sync_soon(now, out);
             if let Some(seeds) = self.stop_asking() {
                 self.remember_seeds(now, &seeds, out);
             }
@@ -136,8 +138,11 @@ impl<P: Profile> Engine<P> {
         out: &mut O,
     ) -> Verdict {
         let rumor = update.rumor;
-        let held = self.table.get(rumor.member).filter(|record| record.is_live());
-        let newer = held.is_some_and(|record| rumor.incarnation > record.incarnation);
+        let revives = |record: &Record| record.is_live() || rumor.state == MemberState::Suspect;
+        let newer = self
+            .table
+            .get(rumor.member)
+            .is_some_and(|record| rumor.incarnation > record.incarnation && revives(record));
         if newer && rumor.state != MemberState::Alive && rumor.member != self.table.me {
             update.rumor.state = MemberState::Alive;
             self.apply(now, heard, update, out);

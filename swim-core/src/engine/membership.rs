@@ -370,7 +370,8 @@ impl<P: Profile> Engine<P> {
 
     /// Forgets a dead or departed member.
     pub(super) fn forget<O: Output<P>>(&mut self, member: MemberIdx, out: &mut O) {
-        if self.table.get(member).is_none() || self.table.is_live(member) {
+        let own = member == self.table.me;
+        if own || self.table.get(member).is_none() || self.table.is_live(member) {
             return;
         }
         self.end_cleanup(member);

@@ -101,6 +101,8 @@ pub struct Engine<P: Profile> {
     /// Messages from others so far.
     heard: u64,
     started: bool,
+    /// How long the next digest exchange waits, at most the configured interval.
+    sync_wait: Duration,
     stats: Stats,
     /// Scratch: the rumors of one message.
     rumors: Vec<Rumor>,
@@ -132,6 +134,7 @@ impl<P: Profile> Engine<P> {
             corrections: CORRECTIONS_PER_PERIOD,
             heard: 0,
             started: false,
+            sync_wait: Duration::MAX,
             stats: Stats::default(),
             rumors: Vec::new(),
             targets: Vec::new(),
@@ -244,6 +247,7 @@ impl<P: Profile> Engine<P> {
             Timer::Leave => self.departure_over(),
             Timer::Probe(member) => self.probe_timed_out(now, member, out),
             Timer::Suspicion(member) => self.expire(now, member, out),
+            Timer::Verify(member) => self.verify(now, member, out),
             Timer::Vouch(member) => self.end_vouch(member),
             Timer::Cleanup(member) => self.forget(member, out),
             Timer::Relay(seq) => self.relay_timed_out(now, seq, out),

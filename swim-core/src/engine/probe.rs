@@ -72,7 +72,13 @@ impl<P: Profile> Engine<P> {
         if self.departure.is_some() {
             return;
         }
-        let Some(member) = self.table.next_target(&mut self.rng) else { return };
+        if let Some(member) = self.table.next_target(&mut self.rng) {
+            self.probe(now, member, out);
+        }
+    }
+
+    /// Opens a probe of a live member, or repeats the ping of the open one.
+    pub(super) fn probe<O: Output<P>>(&mut self, now: Time, member: MemberIdx, out: &mut O) {
         match self.probes.of(member) {
             Some(open) => self.repeat_ping(open, out),
             None => {

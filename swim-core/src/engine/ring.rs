@@ -105,25 +105,25 @@ mod tests {
     impl Owned {
         fn insert(&mut self, member: u32) {
             let places = &mut self.places;
-            self.ring.insert(MemberIdx(member), &mut |m, p| drop(places.insert(m, p)));
+            self.ring.insert(MemberIdx(member), &mut |m, p| _ = places.insert(m, p));
         }
 
         fn remove(&mut self, member: u32) {
             let place = self.places[&MemberIdx(member)];
             let places = &mut self.places;
-            self.ring.remove(place, &mut |m, p| drop(places.insert(m, p)));
+            self.ring.remove(place, &mut |m, p| _ = places.insert(m, p));
             self.places.remove(&MemberIdx(member));
         }
 
         fn next(&mut self, rng: &mut SwimRng) -> Option<u32> {
             let places = &mut self.places;
-            self.ring.next(rng, &mut |m, p| drop(places.insert(m, p))).map(|m| m.0)
+            self.ring.next(rng, &mut |m, p| _ = places.insert(m, p)).map(|m| m.0)
         }
 
         fn promote(&mut self, member: u32) {
             let place = self.places[&MemberIdx(member)];
             let places = &mut self.places;
-            self.ring.promote(place, &mut |m, p| drop(places.insert(m, p)));
+            self.ring.promote(place, &mut |m, p| _ = places.insert(m, p));
         }
 
         fn check(&self) {
@@ -186,7 +186,8 @@ mod tests {
             let next = owned.next(&mut rng).unwrap();
             waited.values_mut().for_each(|steps| *steps += 1);
             waited.insert(next, 0);
-            assert!(waited.values().all(|&steps| steps < 2 * 40), "step {step}");
+            // A pass takes in those who come while it lasts, here one every seven steps.
+            assert!(waited.values().all(|&steps| steps < 2 * 40 * 7 / 6), "step {step}");
         }
     }
 }

@@ -22,6 +22,8 @@ pub(super) struct Suspicion {
     /// Messages heard before it was raised.
     heard: u64,
     timer: TimerKey,
+    /// When this node looks for itself, if only others accused.
+    verify: Option<TimerKey>,
 }
 
 /// A member that answered this node itself while rumours called it suspect.
@@ -79,11 +81,39 @@ impl<P: Profile> Engine<P> {
         self.end_vouch(member);
         self.stats.suspicions += 1;
         let timer = self.arm(Timer::Suspicion(member), now, self.suspicion_max(), out);
-        let suspicion = Suspicion { started: now, accusers, hearsay, heard: self.heard, timer };
+        let verify = self.arm_verify(now, member, &accusers, out);
+        let heard = self.heard;
+        let suspicion = Suspicion { started: now, accusers, hearsay, heard, timer, verify };
         self.suspicions.suspects.insert(member, suspicion);
         self.record(member, MemberState::Suspect, incarnation, cause, out);
         self.shorten(now, member, out);
         self.tell_subject(member, out);
+    }
+
+    /// News of the refutation misses some nodes by chance: those look for themselves, before the
+    /// suspicion can end, at about half its least time.
+    fn arm_verify<O: Output<P>>(
+        &mut self,
+        now: Time,
+        member: MemberIdx,
+        accusers: &Accusers,
+        out: &mut O,
+    ) -> Option<TimerKey> {
+        if !self.config.mechanisms.verify || accusers.contains(self.table.me) {
+            return None;
+        }
+        let least = tuning::suspicion_min(self.suspicion_max());
+        let delay = least.mul_f64(0.25 + self.rng.unit() / 2.0);
+        Some(self.arm(Timer::Verify(member), now, delay, out))
+    }
+
+    /// Probes a suspect that nobody has refuted so far.
+    pub(super) fn verify<O: Output<P>>(&mut self, now: Time, member: MemberIdx, out: &mut O) {
+        let Some(suspicion) = self.suspicions.suspects.get_mut(&member) else { return };
+        if let Some(timer) = suspicion.verify.take() {
+            self.deadlines.cancel(timer);
+            self.probe(now, member, out);
+        }
     }
 
     /// Adds accusers to a suspicion; news of them is passed on and shortens it.
@@ -217,6 +247,9 @@ impl<P: Profile> Engine<P> {
     pub(super) fn end_suspicion(&mut self, member: MemberIdx) {
         if let Some(suspicion) = self.suspicions.suspects.remove(&member) {
             self.deadlines.cancel(suspicion.timer);
+            if let Some(verify) = suspicion.verify {
+                self.deadlines.cancel(verify);
+            }
         }
     }
 

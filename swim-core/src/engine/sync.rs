@@ -13,6 +13,9 @@ use super::view_hash::{BUCKETS, bucket_of, buckets_for};
 use crate::member::MemberState;
 use crate::time::Time;
 
+/// The first exchange after a join comes after this part of the interval.
+const FIRST_SYNC: u32 = 128;
+
 impl<P: Profile> Engine<P> {
     /// Compares views with a random live member.
     pub fn start_sync<O: Output<P>>(&mut self, now: Time, out: &mut O) {
@@ -31,13 +34,26 @@ impl<P: Profile> Engine<P> {
         self.transmit(to, Message::Digest(DigestRef::View(hash)), out);
     }
 
-    /// Arms the next periodic exchange, at random around its interval so that nodes stay apart.
+    /// Arms the next exchange, at random around its time so that nodes stay apart. The first
+    /// ones after a join come soon, each next one after twice the time, up to the interval.
     pub(super) fn arm_sync<O: Output<P>>(&mut self, now: Time, out: &mut O) {
         let Some(interval) = self.config.sync_interval else { return };
-        if self.config.mechanisms.anti_entropy {
-            let delay = interval.mul_f64(0.75 + self.rng.unit() / 2.0);
-            self.timers.sync = Some(self.arm(Timer::Sync, now, delay, out));
+        if !self.config.mechanisms.anti_entropy {
+            return;
         }
+        let wait = self.sync_wait.min(interval);
+        self.sync_wait = wait * 2;
+        let delay = wait.mul_f64(0.75 + self.rng.unit() / 2.0);
+        self.timers.sync = Some(self.arm(Timer::Sync, now, delay, out));
+    }
+
+    /// A newcomer's view has gaps: who joined at the same time, what was lost meanwhile.
+    pub(super) fn sync_soon<O: Output<P>>(&mut self, now: Time, out: &mut O) {
+        let Some(interval) = self.config.sync_interval else { return };
+        self.sync_wait = interval / FIRST_SYNC;
+        let taken = self.timers.sync.take();
+        self.disarm(taken);
+        self.arm_sync(now, out);
     }
 
     pub(super) fn hear_digest<O: Output<P>>(

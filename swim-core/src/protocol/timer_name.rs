@@ -9,6 +9,7 @@ const PROBE: &str = "probe_timeout_";
 const SUSPICION: &str = "suspicion_timeout_";
 const CLEANUP: &str = "cleanup_";
 const VOUCH: &str = "vouch_";
+const VERIFY: &str = "verify_";
 const RELAY: &str = "relay_";
 
 /// The name of a timer; `None` for those that a caller of named timers does not keep.
@@ -28,6 +29,7 @@ pub(super) fn name(timer: Timer, cards: &[Card]) -> Option<String> {
         Timer::Suspicion(member) => of(SUSPICION, member),
         Timer::Cleanup(member) => of(CLEANUP, member),
         Timer::Vouch(member) => of(VOUCH, member),
+        Timer::Verify(member) => of(VERIFY, member),
         Timer::Relay(seq) => Some(format!("{RELAY}{seq}")),
     }
 }
@@ -51,6 +53,8 @@ pub(super) fn parse(name: &str, directory: &Directory, cards: &[Card]) -> Option
         of(id).map(Timer::Cleanup)
     } else if let Some(id) = name.strip_prefix(VOUCH) {
         of(id).map(Timer::Vouch)
+    } else if let Some(id) = name.strip_prefix(VERIFY) {
+        of(id).map(Timer::Verify)
     } else {
         name.strip_prefix(RELAY)?.parse().ok().map(Timer::Relay)
     }

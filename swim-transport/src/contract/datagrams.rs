@@ -1,18 +1,16 @@
 //! Claims about datagrams.
 
 use std::collections::BTreeMap;
-use std::future::Future;
 use std::io;
 use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
-use std::pin::pin;
-use std::task::{Context, Poll, Waker};
 
 use bytes::BytesMut;
 
-use super::{deliver, receive};
+use super::{RESEND_PAUSE, RESENDS, deliver, deliver_among, poll_once, receive};
 use crate::transport::Transport;
 
-/// The port of [`local_addr`](Transport::local_addr) is real and no other transport's, also when 0 was asked for.
+/// The port of [`local_addr`](Transport::local_addr) is real and no other transport's, also when 0
+/// was asked for.
 pub async fn local_addr_is_real<T: Transport>(make: impl AsyncFn() -> T) {
     let (a, b) = (make().await, make().await);
     assert_ne!(a.local_addr().port(), 0, "local_addr_is_real: port 0 was resolved");
@@ -20,7 +18,8 @@ pub async fn local_addr_is_real<T: Transport>(make: impl AsyncFn() -> T) {
     assert_eq!(a.local_addr(), a.local_addr(), "local_addr_is_real: it does not change");
 }
 
-/// Datagrams of one byte, of a usual size and of the largest size arrive byte for byte, with the sender's address.
+/// Datagrams of one byte, of a usual size and of the largest size arrive byte for byte, with the
+/// sender's address.
 pub async fn datagram_arrives_whole<T: Transport>(make: impl AsyncFn() -> T) {
     let (a, b) = (make().await, make().await);
     let mut buf = BytesMut::new();
@@ -35,15 +34,19 @@ pub async fn datagram_arrives_whole<T: Transport>(make: impl AsyncFn() -> T) {
 pub async fn empty_datagram_is_harmless<T: Transport>(make: impl AsyncFn() -> T) {
     let (a, b) = (make().await, make().await);
     a.send_to(b.local_addr(), &[]).expect("empty_datagram_is_harmless: sending it is no error");
-    deliver("empty_datagram_is_harmless", &a, &b, b"after the empty one", &mut BytesMut::new()).await;
+    deliver("empty_datagram_is_harmless", &a, &b, b"after the empty one", &mut BytesMut::new())
+        .await;
 }
 
-/// What the buffer held before is gone, and a shorter datagram after a longer one has no tail of it.
+/// What the buffer held before is gone, and a shorter datagram after a longer one has no tail of
+/// it.
 pub async fn received_buffer_is_cleared_first<T: Transport>(make: impl AsyncFn() -> T) {
     let (a, b) = (make().await, make().await);
     let mut buf = BytesMut::from(&b"left over from before"[..]);
-    deliver("received_buffer_is_cleared_first", &a, &b, b"a long datagram", &mut buf).await;
-    deliver("received_buffer_is_cleared_first", &a, &b, b"short", &mut buf).await;
+    let sent = [&b"a long datagram"[..], b"short"];
+    for datagram in sent {
+        deliver_among("received_buffer_is_cleared_first", &a, &b, datagram, &mut buf, &sent).await;
+    }
 }
 
 /// A caller may split a datagram off the buffer and keep it: the next one does not overwrite it.
@@ -53,11 +56,15 @@ pub async fn buffer_split_off_keeps_its_bytes<T: Transport>(make: impl AsyncFn()
     deliver("buffer_split_off_keeps_its_bytes", &a, &b, b"first", &mut buf).await;
     let first = buf.split().freeze();
     deliver("buffer_split_off_keeps_its_bytes", &a, &b, b"second", &mut buf).await;
-    assert_eq!((&first[..], &buf[..]), (&b"first"[..], &b"second"[..]), "buffer_split_off_keeps_its_bytes");
+    assert_eq!(
+        (&first[..], &buf[..]),
+        (&b"first"[..], &b"second"[..]),
+        "buffer_split_off_keeps_its_bytes"
+    );
 }
 
-/// One byte too many is [`InvalidInput`](io::ErrorKind::InvalidInput), the text names both sizes, and the
-/// transport works on.
+/// One byte too many is [`InvalidInput`](io::ErrorKind::InvalidInput), the text names both sizes,
+/// and the transport works on.
 pub async fn oversize_datagram_is_refused_with_both_sizes<T: Transport>(make: impl AsyncFn() -> T) {
     let claim = "oversize_datagram_is_refused_with_both_sizes";
     let (a, b) = (make().await, make().await);
@@ -67,12 +74,15 @@ pub async fn oversize_datagram_is_refused_with_both_sizes<T: Transport>(make: im
     };
     assert_eq!(error.kind(), io::ErrorKind::InvalidInput, "{claim}");
     let text = error.to_string();
-    assert!(text.contains(&max.to_string()) && text.contains(&(max + 1).to_string()), "{claim}: {text}");
+    assert!(
+        text.contains(&max.to_string()) && text.contains(&(max + 1).to_string()),
+        "{claim}: {text}"
+    );
     deliver(claim, &a, &b, b"still well", &mut BytesMut::new()).await;
 }
 
-/// Sending where nobody is bound is loss, not an error, and neither that send nor a report of it that comes back
-/// later disturbs sending or receiving.
+/// Sending where nobody is bound is loss, not an error, and neither that send nor a report of it
+/// that comes back later disturbs sending or receiving.
 pub async fn send_to_nobody_is_not_an_error<T: Transport>(make: impl AsyncFn() -> T) {
     let claim = "send_to_nobody_is_not_an_error";
     let (a, b) = (make().await, make().await);
@@ -85,7 +95,8 @@ pub async fn send_to_nobody_is_not_an_error<T: Transport>(make: impl AsyncFn() -
     deliver(claim, &b, &a, b"still receives", &mut buf).await;
 }
 
-/// An address nobody can have (port 0, the other address family), as a hostile peer may claim one, is loss too.
+/// An address nobody can have (port 0, the other address family), as a hostile peer may claim one,
+/// is loss too.
 pub async fn send_to_impossible_address_is_not_an_error<T: Transport>(make: impl AsyncFn() -> T) {
     let claim = "send_to_impossible_address_is_not_an_error";
     let (a, b) = (make().await, make().await);
@@ -105,13 +116,15 @@ pub async fn send_to_impossible_address_is_not_an_error<T: Transport>(make: impl
     deliver(claim, &a, &b, b"still well", &mut BytesMut::new()).await;
 }
 
-/// A receive dropped before it is ready has taken nothing: each datagram is received by whoever asks next.
+/// A receive dropped before it is ready has taken nothing: each datagram is received by whoever
+/// asks next.
 pub async fn recv_is_cancel_safe<T: Transport>(make: impl AsyncFn() -> T) {
     let claim = "recv_is_cancel_safe";
     let (a, b) = (make().await, make().await);
     let mut buf = BytesMut::new();
     for round in 0..50_u8 {
-        // The first is dropped while nothing is there, the second and third while the datagram is on its way.
+        // The first is dropped while nothing is there, the second and third while the datagram is
+        // on its way.
         let mut received = poll_once(b.recv_from(&mut buf)).is_some();
         assert!(!received, "{claim}: nothing was sent yet in round {round}, but {buf:?} arrived");
         a.send_to(b.local_addr(), &[round]).expect("a transport in use sends without error");
@@ -126,7 +139,8 @@ pub async fn recv_is_cancel_safe<T: Transport>(make: impl AsyncFn() -> T) {
     }
 }
 
-/// Datagrams of many senders reach one receiver, each under its sender's address and in none of the others'.
+/// Datagrams of many senders reach one receiver, each under its sender's address and in none of the
+/// others'.
 pub async fn many_senders_one_receiver<T: Transport>(make: impl AsyncFn() -> T) {
     const SENDERS: u8 = 8;
     let claim = "many_senders_one_receiver";
@@ -137,23 +151,33 @@ pub async fn many_senders_one_receiver<T: Transport>(make: impl AsyncFn() -> T) 
     }
     let mut buf = BytesMut::new();
     for round in 0..16_u8 {
-        for (id, sender) in senders.iter().enumerate() {
-            let datagram = [id as u8, round];
-            sender.send_to(receiver.local_addr(), &datagram).expect("a transport in use sends without error");
-        }
         let mut heard = BTreeMap::new();
-        while heard.len() < senders.len() {
-            let from = receive(claim, &receiver, &mut buf, |got| got.len() == 2 && got[1] == round).await;
-            heard.insert(buf[0], from);
+        for _ in 0..RESENDS {
+            for (id, sender) in (0..).zip(&senders).filter(|(id, _)| !heard.contains_key(id)) {
+                let datagram: [u8; 2] = [id, round];
+                sender
+                    .send_to(receiver.local_addr(), &datagram)
+                    .expect("a transport in use sends without error");
+            }
+            let collect = async {
+                while heard.len() < senders.len() {
+                    let wanted = |got: &[u8]| got.len() == 2 && got[1] == round;
+                    let from = receive(claim, &receiver, &mut buf, wanted).await;
+                    heard.insert(buf[0], from);
+                }
+            };
+            if tokio::time::timeout(RESEND_PAUSE, collect).await.is_ok() {
+                break;
+            }
         }
-        for (id, sender) in senders.iter().enumerate() {
-            assert_eq!(heard.get(&(id as u8)), Some(&sender.local_addr()), "{claim}: sender {id}");
+        for (id, sender) in (0..).zip(&senders) {
+            assert_eq!(heard.get(&id), Some(&sender.local_addr()), "{claim}: sender {id}");
         }
     }
 }
 
-/// Many times what any queue holds can be sent to a receiver that does not receive: no send waits or fails, and
-/// when the receiver comes back, it works off what was kept and hears new datagrams.
+/// Many times what any queue holds can be sent to a receiver that does not receive: no send waits
+/// or fails, and when the receiver comes back, it works off what was kept and hears new datagrams.
 pub async fn flood_is_lost_and_leaves_the_receiver_well<T: Transport>(make: impl AsyncFn() -> T) {
     let claim = "flood_is_lost_and_leaves_the_receiver_well";
     let (a, b) = (make().await, make().await);
@@ -162,12 +186,4 @@ pub async fn flood_is_lost_and_leaves_the_receiver_well<T: Transport>(make: impl
         assert!(a.send_to(b.local_addr(), &datagram).is_ok(), "{claim}");
     }
     deliver(claim, &a, &b, b"after the flood", &mut BytesMut::new()).await;
-}
-
-/// The output of `future` if its first poll yields it; the future is dropped either way.
-fn poll_once<F: Future>(future: F) -> Option<F::Output> {
-    match pin!(future).poll(&mut Context::from_waker(Waker::noop())) {
-        Poll::Ready(output) => Some(output),
-        Poll::Pending => None,
-    }
 }

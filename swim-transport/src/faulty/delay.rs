@@ -19,7 +19,8 @@ use crate::transport::Transport;
 /// Copies that wait at a time. Bounds what a long delay under a flood can hold in memory.
 const CAPACITY: usize = 4096;
 
-/// The queue of one transport. Its task starts with the first datagram and ends when the queue is dropped.
+/// The queue of one transport. Its task starts with the first datagram and ends when the queue is
+/// dropped.
 #[derive(Debug)]
 pub(super) struct DelayQueue {
     held: Arc<Held>,
@@ -96,7 +97,8 @@ impl DelayQueue {
         };
         self.task.get_or_init(|| {
             let held = Arc::clone(&self.held);
-            // Weak, so that the address is free as soon as the transport is dropped, not when the task notices.
+            // Weak, so that the address is free as soon as the transport is dropped, not when the
+            // task notices.
             runtime.spawn(run(held, Arc::downgrade(transport), faults.clone())).abort_handle()
         });
         Ok(())

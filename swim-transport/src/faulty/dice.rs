@@ -5,8 +5,8 @@ use std::time::Duration;
 use rand::Rng as _;
 use rand_pcg::Pcg32;
 
-/// PCG's own default sequence; the seed is the state. Named here because a seed in a bug report must replay for
-/// years, which no "recommended" generator promises.
+/// PCG's own default sequence; the seed is the state. Named here because a seed in a bug report
+/// must replay for years, which no "recommended" generator promises.
 const STREAM: u64 = 0x0a02_bdbf_7bb3_c0a7;
 
 /// The knobs. Probabilities are within 0..=1, the shortest delay is at most the longest.
@@ -24,12 +24,19 @@ pub(super) struct Plan {
 impl Default for Plan {
     fn default() -> Self {
         let none = Duration::ZERO;
-        Self { loss: 0.0, duplication: 0.0, reordering: 0.0, hold: none, shortest: none, longest: none }
+        Self {
+            loss: 0.0,
+            duplication: 0.0,
+            reordering: 0.0,
+            hold: none,
+            shortest: none,
+            longest: none,
+        }
     }
 }
 
-/// The draws for one datagram. Always all of them, whatever the knobs say: turning one fault on or off then does
-/// not change which datagrams meet the others.
+/// The draws for one datagram. Always all of them, whatever the knobs say: turning one fault on or
+/// off then does not change which datagrams meet the others.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Roll {
     loss: u32,
@@ -123,7 +130,11 @@ mod tests {
         assert!((share(&seen, |v| v.copy.is_some()) - 0.1).abs() < 0.02);
         assert!((share(&seen, |v| v.reordered) - 0.05).abs() < 0.02);
         assert!(verdicts(&Plan { loss: 1.0, ..Plan::default() }, 7).iter().all(|v| v.lost));
-        assert!(verdicts(&Plan::default(), 7).iter().all(|v| !v.lost && !v.reordered && v.copy.is_none()));
+        assert!(
+            verdicts(&Plan::default(), 7)
+                .iter()
+                .all(|v| !v.lost && !v.reordered && v.copy.is_none())
+        );
         assert!(!happens(0.0, 0) && happens(1.0, u32::MAX));
     }
 
@@ -142,8 +153,12 @@ mod tests {
     #[test]
     fn one_fault_does_not_change_who_meets_another() {
         let lossy = Plan { loss: 0.3, ..Plan::default() };
-        let messy =
-            Plan { duplication: 0.5, reordering: 0.5, longest: Duration::from_secs(1), ..lossy.clone() };
+        let messy = Plan {
+            duplication: 0.5,
+            reordering: 0.5,
+            longest: Duration::from_secs(1),
+            ..lossy.clone()
+        };
         let lost = |plan| verdicts(plan, 7).iter().map(|v| v.lost).collect::<Vec<_>>();
         assert_eq!(lost(&lossy), lost(&messy));
         assert_ne!(lost(&lossy), verdicts(&lossy, 8).iter().map(|v| v.lost).collect::<Vec<_>>());

@@ -11,11 +11,11 @@ use super::dice::{Dice, Plan};
 /// Longest delay and longest hold. Far beyond any time-out, and safe to add to a clock.
 const MAX_DELAY: Duration = Duration::from_secs(3600);
 
-/// The faults of one [`Faulty`](super::Faulty) transport: change them at any time, from any thread. Clones are
-/// handles to the same faults.
+/// The faults of one [`Faulty`](super::Faulty) transport: change them at any time, from any thread.
+/// Clones are handles to the same faults.
 ///
-/// A change holds for datagrams sent from then on; those already delayed keep their time, but are dropped when
-/// their receiver is blocked by the time they are due.
+/// A change holds for datagrams sent from then on; those already delayed keep their time, but are
+/// dropped when their receiver is blocked by the time they are due.
 #[derive(Debug, Clone)]
 pub struct Faults {
     state: Arc<Mutex<State>>,
@@ -78,26 +78,29 @@ impl Faults {
         Self { state: Arc::new(Mutex::new(State { dice: Dice::new(seed), plan, blocked, stats })) }
     }
 
-    /// Loses each datagram with this probability (0: none, 1: all; outside of that range, the nearer end).
+    /// Loses each datagram with this probability (0: none, 1: all; outside of that range, the
+    /// nearer end).
     pub fn set_loss(&self, probability: f64) {
         self.lock().plan.loss = within_unit(probability);
     }
 
-    /// Sends each datagram that is not lost twice with this probability. Each copy has a delay of its own.
+    /// Sends each datagram that is not lost twice with this probability. Each copy has a delay of
+    /// its own.
     pub fn set_duplication(&self, probability: f64) {
         self.lock().plan.duplication = within_unit(probability);
     }
 
-    /// Holds each datagram back by `hold` with this probability, on top of its delay, so that what is sent
-    /// meanwhile overtakes it. An hour at most.
+    /// Holds each datagram back by `hold` with this probability, on top of its delay, so that what
+    /// is sent meanwhile overtakes it. An hour at most.
     pub fn set_reordering(&self, probability: f64, hold: Duration) {
         let mut state = self.lock();
         state.plan.reordering = within_unit(probability);
         state.plan.hold = hold.min(MAX_DELAY);
     }
 
-    /// Delays each datagram by a time drawn evenly from `range`, an hour at most; a range wider than the gap
-    /// between two sends reorders them. A range that ends before it starts is its start alone.
+    /// Delays each datagram by a time drawn evenly from `range`, an hour at most; a range wider
+    /// than the gap between two sends reorders them. A range that ends before it starts is its
+    /// start alone.
     ///
     /// At most 4,096 copies wait at a time; more are lost and counted.
     pub fn set_delay(&self, range: RangeInclusive<Duration>) {
@@ -116,27 +119,29 @@ impl Faults {
 
     /// Cuts `addr` off in both directions.
     ///
-    /// Over a transport whose streams come from a port of their own, as TCP's do, a stream that `addr` opens is
-    /// not recognised by its address; block at both ends, or use [`block_ip`](Self::block_ip).
+    /// Over a transport whose streams come from a port of their own, as TCP's do, a stream that
+    /// `addr` opens is not recognised by its address; block at both ends, or use
+    /// [`block_ip`](Self::block_ip).
     pub fn block(&self, addr: SocketAddr) {
         let mut state = self.lock();
         state.blocked.to.insert(addr);
         state.blocked.from.insert(addr);
     }
 
-    /// Drops what is sent to `addr`, and lets in what it sends. Streams need both directions and are cut off.
+    /// Drops what is sent to `addr`, and lets in what it sends. Streams need both directions and
+    /// are cut off.
     pub fn block_to(&self, addr: SocketAddr) {
         self.lock().blocked.to.insert(addr);
     }
 
-    /// Drops what arrives from `addr`, and lets out what is sent to it. Streams need both directions and are cut
-    /// off.
+    /// Drops what arrives from `addr`, and lets out what is sent to it. Streams need both
+    /// directions and are cut off.
     pub fn block_from(&self, addr: SocketAddr) {
         self.lock().blocked.from.insert(addr);
     }
 
-    /// Takes back [`block`](Self::block), [`block_to`](Self::block_to) and [`block_from`](Self::block_from) of
-    /// this address.
+    /// Takes back [`block`](Self::block), [`block_to`](Self::block_to) and
+    /// [`block_from`](Self::block_from) of this address.
     pub fn unblock(&self, addr: SocketAddr) {
         let mut state = self.lock();
         state.blocked.to.remove(&addr);
@@ -168,8 +173,8 @@ impl Faults {
         self.lock().stats
     }
 
-    /// Decides about one datagram: after what time each of its copies goes. Draws also for blocked peers, so that
-    /// a partition does not shift who meets which fault afterwards.
+    /// Decides about one datagram: after what time each of its copies goes. Draws also for blocked
+    /// peers, so that a partition does not shift who meets which fault afterwards.
     pub(super) fn judge(&self, to: SocketAddr) -> [Option<Duration>; 2] {
         let mut state = self.lock();
         let state = &mut *state;
@@ -185,7 +190,8 @@ impl Faults {
         state.stats.reordered += u64::from(verdict.reordered);
         state.stats.duplicated += u64::from(verdict.copy.is_some());
         let copies = [Some(verdict.delay), verdict.copy];
-        state.stats.delayed += copies.iter().flatten().filter(|delay| !delay.is_zero()).count() as u64;
+        state.stats.delayed +=
+            copies.iter().flatten().filter(|delay| !delay.is_zero()).count() as u64;
         copies
     }
 

@@ -39,8 +39,8 @@ impl Traffic {
     }
 }
 
-/// Shared by the network and the open streams, which look at it without the network's lock. The values order
-/// nothing else, hence `Relaxed` throughout.
+/// Shared by the network and the open streams, which look at it without the network's lock. The
+/// values order nothing else, hence `Relaxed` throughout.
 #[derive(Debug, Default)]
 pub(super) struct Link {
     cut: AtomicBool,

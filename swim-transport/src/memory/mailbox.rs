@@ -30,11 +30,12 @@ impl<T> Mailbox<T> {
         Ok(())
     }
 
-    /// Takes the oldest item, waiting for one. Cancel safe: it is taken in the poll that returns it, and a wake-up
-    /// that a cancelled reader did not use goes to the next (so promises [`Notify`]).
+    /// Takes the oldest item, waiting for one. Cancel safe: it is taken in the poll that returns
+    /// it, and a wake-up that a cancelled reader did not use goes to the next (so promises
+    /// [`Notify`]).
     pub(super) async fn pop(&self) -> T {
-        // Nothing below waits while there are items, so without this a reader under a flood would never let other
-        // tasks of its thread run.
+        // Nothing below waits while there are items, so without this a reader under a flood would
+        // never let other tasks of its thread run.
         tokio::task::consume_budget().await;
         loop {
             // A push between the look and the wait leaves a permit, which ends the wait at once.

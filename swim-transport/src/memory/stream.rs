@@ -15,8 +15,9 @@ const BUFFER: usize = 64 * 1024;
 /// One end of a stream in memory.
 ///
 /// Bytes written are counted on the link they go over. Once that link is cut, writes fail with
-/// [`ConnectionReset`](io::ErrorKind::ConnectionReset), and the stream stays broken in that direction until it is
-/// healed; a reader on a cut link just waits, as it would in a real partition, until the other end is dropped.
+/// [`ConnectionReset`](io::ErrorKind::ConnectionReset), and the stream stays broken in that
+/// direction until it is healed; a reader on a cut link just waits, as it would in a real
+/// partition, until the other end is dropped.
 #[derive(Debug)]
 pub struct MemoryStream {
     inner: DuplexStream,
@@ -32,7 +33,10 @@ impl MemoryStream {
 
     fn check_whole(&self) -> io::Result<()> {
         if self.out.is_cut() {
-            return Err(io::Error::new(io::ErrorKind::ConnectionReset, "the link of this stream is cut"));
+            return Err(io::Error::new(
+                io::ErrorKind::ConnectionReset,
+                "the link of this stream is cut",
+            ));
         }
         Ok(())
     }
@@ -49,7 +53,11 @@ impl AsyncRead for MemoryStream {
 }
 
 impl AsyncWrite for MemoryStream {
-    fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
+    fn poll_write(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        bytes: &[u8],
+    ) -> Poll<io::Result<usize>> {
         self.check_whole()?;
         let written = std::task::ready!(Pin::new(&mut self.inner).poll_write(cx, bytes))?;
         self.out.written(written);

@@ -1,0 +1,232 @@
+//! Nothing that a peer sends or a caller calls, in any order, makes the protocol panic, grow
+//! without bound or lose itself.
+
+mod common;
+
+use std::collections::HashMap;
+use std::time::Duration;
+
+use common::{ManualClock, addr, id};
+use proptest::prelude::*;
+use swim_core::{
+    Accusation, AdvancedGossipConfig, Digest, GossipMessage, GossipProtocol, Member, MemberId,
+    MemberState, MemberUpdate, Options, Timers,
+};
+
+const NODES: usize = 6;
+
+#[derive(Debug, Clone)]
+enum Operation {
+    Hear(usize, GossipMessage),
+    Tick,
+    Timer(String),
+    Timeout,
+    Advance(u64),
+    Bootstrap(usize),
+    Metadata(String, String),
+    Sync,
+    Tune,
+    Leave,
+}
+
+fn name() -> impl Strategy<Value = MemberId> {
+    prop_oneof![8 => (0..NODES).prop_map(id), 1 => "\\PC{0,12}".prop_map(MemberId)]
+}
+
+fn incarnation() -> impl Strategy<Value = u64> {
+    prop_oneof![
+        6 => 0..5u64,
+        1 => Just(u64::MAX),
+        1 => (u64::MAX - (1 << 34))..u64::MAX,
+        1 => any::<u64>(),
+    ]
+}
+
+fn state() -> impl Strategy<Value = MemberState> {
+    prop_oneof![
+        Just(MemberState::Alive),
+        Just(MemberState::Suspect),
+        Just(MemberState::Dead),
+        Just(MemberState::Left),
+    ]
+}
+
+fn update() -> impl Strategy<Value = MemberUpdate> {
+    let metadata = prop::option::of(prop::collection::hash_map(".{0,4}", ".{0,80}", 0..4));
+    (name(), state(), incarnation(), prop::option::of(0..NODES), metadata).prop_map(
+        |(id, state, incarnation, address, metadata)| MemberUpdate {
+            id,
+            state,
+            incarnation,
+            address: address.map(addr),
+            metadata,
+        },
+    )
+}
+
+fn updates() -> impl Strategy<Value = Vec<MemberUpdate>> {
+    prop::collection::vec(update(), 0..6)
+}
+
+fn digest() -> impl Strategy<Value = Digest> {
+    let numbers = || prop::collection::vec(any::<u32>(), 0..6);
+    prop_oneof![
+        any::<u64>().prop_map(|hash| Digest::View { hash }),
+        prop::collection::vec(any::<u64>(), 0..260).prop_map(|hashes| Digest::Buckets { hashes }),
+        (any::<u32>(), numbers(), numbers()).prop_map(|(of, buckets, versions)| Digest::Versions {
+            of,
+            buckets,
+            versions
+        }),
+        (0..9u32, numbers()).prop_map(|(of, versions)| Digest::Versions {
+            of: 1 << of,
+            buckets: vec![0],
+            versions
+        }),
+    ]
+}
+
+fn message() -> impl Strategy<Value = GossipMessage> {
+    let seq = || prop_oneof![0..8u64, any::<u64>()];
+    let accusation = (name(), incarnation(), name(), any::<u8>()).prop_map(
+        |(subject, incarnation, accuser, health)| Accusation {
+            subject,
+            incarnation,
+            accuser,
+            health,
+        },
+    );
+    prop_oneof![
+        (seq(), name()).prop_map(|(seq, from)| GossipMessage::Ping { seq, from }),
+        (seq(), name()).prop_map(|(seq, from)| GossipMessage::Ack { seq, from }),
+        (seq(), name()).prop_map(|(seq, from)| GossipMessage::Nack { seq, from }),
+        (seq(), name(), name()).prop_map(|(seq, from, target)| GossipMessage::PingReq {
+            seq,
+            from,
+            target
+        }),
+        updates().prop_map(|updates| GossipMessage::Gossip { updates }),
+        updates().prop_map(|updates| GossipMessage::Sync { members: members(updates) }),
+        name().prop_map(|from| GossipMessage::SyncRequest { from }),
+        (prop::collection::vec(any::<u8>(), 0..8), prop::collection::vec(accusation, 0..6))
+            .prop_map(|(ages, accusations)| GossipMessage::Evidence { ages, accusations }),
+        digest().prop_map(|digest| GossipMessage::Digest { digest }),
+        (updates(), prop::collection::vec(any::<u32>(), 0..6))
+            .prop_map(|(updates, wanted)| GossipMessage::Delta { updates, wanted }),
+    ]
+}
+
+fn members(updates: Vec<MemberUpdate>) -> Vec<Member> {
+    let clock = ManualClock::new();
+    let last_update = swim_core::Clock::now(&clock);
+    let member = |update: MemberUpdate| Member {
+        id: update.id,
+        address: update.address.unwrap_or(addr(0)),
+        state: update.state,
+        incarnation: update.incarnation,
+        metadata: update.metadata.unwrap_or_default(),
+        last_update,
+    };
+    updates.into_iter().map(member).collect()
+}
+
+fn operation() -> impl Strategy<Value = Operation> {
+    let timer = (
+        prop_oneof![
+            Just("probe_timeout_"),
+            Just("suspicion_timeout_"),
+            Just("cleanup_"),
+            Just("vouch_"),
+            Just("verify_"),
+            Just("relay_")
+        ],
+        prop_oneof![name().prop_map(|id| id.0), (0..9u64).prop_map(|seq| seq.to_string())],
+    )
+        .prop_map(|(prefix, of)| format!("{prefix}{of}"));
+    prop_oneof![
+        8 => (0..NODES, message()).prop_map(|(from, message)| Operation::Hear(from, message)),
+        3 => Just(Operation::Tick),
+        3 => timer.prop_map(Operation::Timer),
+        1 => prop_oneof!["gossip", "anti_entropy", "healing", "join", "leave"]
+            .prop_map(Operation::Timer),
+        3 => Just(Operation::Timeout),
+        3 => (0..40_000_000u64).prop_map(Operation::Advance),
+        1 => (0..NODES).prop_map(Operation::Bootstrap),
+        1 => (".{0,3}", ".{0,600}").prop_map(|(key, value)| Operation::Metadata(key, value)),
+        1 => Just(Operation::Sync),
+        1 => Just(Operation::Tune),
+        1 => Just(Operation::Leave),
+    ]
+}
+
+fn perform(protocol: &mut GossipProtocol, clock: &ManualClock, operation: Operation) -> usize {
+    let actions = match operation {
+        Operation::Hear(from, message) => protocol.handle_message(addr(from), message),
+        Operation::Tick => protocol.tick(),
+        Operation::Timer(name) => protocol.handle_timer(&name),
+        Operation::Timeout => {
+            let now = swim_core::Clock::now(clock);
+            protocol.handle_timeout(now)
+        }
+        Operation::Advance(micros) => {
+            clock.advance(Duration::from_micros(micros));
+            Vec::new()
+        }
+        Operation::Bootstrap(seed) => protocol.bootstrap(vec![addr(seed)]),
+        Operation::Metadata(key, value) => protocol.update_metadata(key, value),
+        Operation::Sync => protocol.anti_entropy_sync(),
+        Operation::Tune => {
+            protocol.auto_tune();
+            Vec::new()
+        }
+        Operation::Leave => protocol.leave(),
+    };
+    actions.len()
+}
+
+fn check(protocol: &GossipProtocol, queue_size: usize) {
+    let members = protocol.all_members();
+    let alive = members.iter().filter(|member| member.state == MemberState::Alive).count();
+    assert_eq!(protocol.cluster_size(), alive);
+    assert_eq!(protocol.alive_members().len(), alive);
+    assert!(protocol.queue_len() <= queue_size);
+    let own = protocol.local_member();
+    assert!(matches!(own.state, MemberState::Alive | MemberState::Left));
+    assert!(own.incarnation < u64::MAX - (1 << 31));
+    let names: HashMap<_, _> = members.iter().map(|member| (&member.id, ())).collect();
+    assert_eq!(names.len(), members.len(), "a name twice");
+    for member in &members {
+        assert_eq!(protocol.member(&member.id).unwrap().state, member.state);
+    }
+    assert!(protocol.probe_interval() > Duration::ZERO);
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::with_cases(300) })]
+
+    #[test]
+    fn any_sequence_of_calls_is_survived(
+        operations in prop::collection::vec(operation(), 1..120),
+        owned in any::<bool>(),
+        seed in any::<u64>(),
+    ) {
+        let clock = ManualClock::new();
+        let queue_size = 8;
+        let gossip =
+            AdvancedGossipConfig { broadcast_queue_size: queue_size, ..Default::default() };
+        let timers = if owned { Timers::Owned } else { Timers::Named };
+        let options =
+            Options { gossip, timers, events: true, seed: Some(seed), ..Options::default() };
+        let mut protocol = GossipProtocol::builder(id(0), addr(0))
+            .options(options)
+            .clock(clock.clone())
+            .build()
+            .unwrap();
+        for operation in operations {
+            let text = format!("{operation:?}");
+            let actions = perform(&mut protocol, &clock, operation);
+            prop_assert!(actions < 2_000, "{actions} actions after {text}");
+            check(&protocol, queue_size);
+        }
+    }
+}
