@@ -147,11 +147,13 @@ pub(crate) struct Agent {
 }
 
 impl Agent {
-    /// Starts an agent on free ports and waits for its banner.
+    /// Starts an agent, on free ports unless told otherwise, and waits for its banner.
     pub(crate) fn start(name: &str, args: &[&str]) -> Self {
         let fixed = ["agent", "--name", name, "--profile", "local"];
-        let ports = ["--bind", "127.0.0.1:0", "--http-addr", "127.0.0.1:0"];
-        let mut command = swim(&[&fixed[..], &ports[..]].concat());
+        let mut command = swim(&[&fixed[..], &["--http-addr", "127.0.0.1:0"]].concat());
+        if !args.contains(&"--bind") {
+            command.args(["--bind", "127.0.0.1:0"]);
+        }
         command.args(args);
         let mut process = Process::start(command);
         let banner = eventually(&format!("{name} is up"), || {

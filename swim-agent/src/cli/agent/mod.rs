@@ -10,7 +10,7 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use swim_agent::{Agent, EventStream, Handle, SpawnError, StreamItem};
+use swim_agent::{Agent, Handle, SpawnError};
 use tokio::net::TcpListener;
 use tokio::runtime;
 use tokio::sync::{mpsc, oneshot};
@@ -87,9 +87,6 @@ async fn serve(settings: Settings) -> Result<(), Failure> {
         None => None,
     };
     let handle = spawn(&settings).await?;
-    if tracing::enabled!(tracing::Level::INFO) {
-        tokio::spawn(log_events(handle.events()));
-    }
     let (sender, leave) = mpsc::channel(1);
     let admin = listener.map(|(listener, address)| {
         let admin = Admin::new(handle.clone(), address, sender);
@@ -200,24 +197,6 @@ impl Server {
         drop(self.stop);
         // Who does not take its answer in time goes without.
         let _ = time::timeout(LAST_ANSWERS, self.task).await;
-    }
-}
-
-/// Logs what happens to members, until the agent ends.
-async fn log_events(mut events: EventStream) {
-    while let Some(item) = events.next().await {
-        match item {
-            StreamItem::Event(event) => info!(
-                member = event.name,
-                address = %event.address,
-                incarnation = event.incarnation,
-                by = event.by,
-                reason = event.reason.as_str(),
-                "{}",
-                event.kind.as_str()
-            ),
-            StreamItem::Missed(missed) => warn!(missed, "too many events to log"),
-        }
     }
 }
 

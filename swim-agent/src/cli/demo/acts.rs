@@ -40,6 +40,7 @@ fn missing(cluster: &Cluster, nodes: usize) -> Option<String> {
 
 /// One agent ends without a goodbye, and every other finds out.
 pub(super) async fn crash(stage: &mut Stage) -> Result<Kept, Failure> {
+    stage.pause().await?;
     stage.victim = stage.cluster.nodes.len() - 2;
     let victim = stage.victim;
     let name = stage.cluster.nodes[victim].name.clone();
@@ -95,6 +96,7 @@ fn detection(stage: &Stage, crashed: Instant, victim: &str) -> String {
 
 /// The crashed agent starts again under its name, on another port.
 pub(super) async fn restart(stage: &mut Stage) -> Result<Kept, Failure> {
+    stage.pause().await?;
     let victim = stage.victim;
     let name = stage.cluster.nodes[victim].name.clone();
     let start = Instant::now();
@@ -119,6 +121,7 @@ pub(super) async fn restart(stage: &mut Stage) -> Result<Kept, Failure> {
 
 /// One agent says goodbye, and nobody takes it for dead.
 pub(super) async fn leave(stage: &mut Stage) -> Result<Kept, Failure> {
+    stage.pause().await?;
     let leaver = stage.cluster.nodes.len() - 1;
     let name = stage.cluster.nodes[leaver].name.clone();
     headline(stage, 4, "leave", &format!("{name} says goodbye"))?;

@@ -10,6 +10,8 @@ use crate::cli::output::style;
 
 /// Agents in the moving table; more would not fit a terminal of 24 lines.
 const ROWS: usize = 12;
+/// Members in a row of it; more would not fit 80 columns. What happens, happens to the last ones.
+const SYMBOLS: usize = 20;
 
 /// Standard output.
 pub(super) struct Screen {
@@ -22,6 +24,11 @@ pub(super) struct Screen {
 impl Screen {
     pub(super) fn new() -> Self {
         Self { moving: std::io::stdout().is_terminal(), drawn: 0 }
+    }
+
+    /// Whether there is a table that moves.
+    pub(super) fn is_moving(&self) -> bool {
+        self.moving
     }
 
     /// Prints lines that stay.
@@ -54,17 +61,17 @@ impl Screen {
 
 fn table(cluster: &Cluster) -> String {
     let bold = Style::new().bold();
-    let sees = cluster.nodes.len().max("SEES".len());
+    let sees = cluster.nodes.len().clamp("SEES".len(), SYMBOLS);
     let mut text = format!(
         "\n{bold}  {:<9} {:<17} {:<sees$}  ALIVE SUSPECT DEAD LEFT{bold:#}\n",
         "AGENT", "ADDRESS", "SEES"
     );
-    for node in cluster.nodes.iter().take(ROWS) {
-        text.push_str(&row(cluster, node, sees));
-    }
     let more = cluster.nodes.len().saturating_sub(ROWS);
     if more > 0 {
-        text.push_str(&format!("  and {more} more\n"));
+        text.push_str(&format!("  {more} more\n"));
+    }
+    for node in cluster.nodes.iter().skip(more) {
+        text.push_str(&row(cluster, node, sees));
     }
     text
 }
@@ -80,17 +87,20 @@ fn row(cluster: &Cluster, node: &Node, width: usize) -> String {
     let members = handle.members();
     let mut text = format!("  {name:<9} {:<17} ", handle.advertise_addr().to_string());
     let mut counts = [0; 4];
-    for other in &cluster.nodes {
+    let hidden = cluster.nodes.len().saturating_sub(SYMBOLS);
+    for (at, other) in cluster.nodes.iter().enumerate() {
         let state = members.get(&other.name).map_or("", |member| member.state.as_str());
         let (symbol, column) = symbol(state);
         if let Some(column) = column {
             counts[column] += 1;
         }
-        let color = style(state);
-        text.push_str(&format!("{color}{symbol}{color:#}"));
+        if at >= hidden {
+            let color = style(state);
+            text.push_str(&format!("{color}{symbol}{color:#}"));
+        }
     }
     let [alive, suspect, dead, left] = counts;
-    let pad = width - cluster.nodes.len();
+    let pad = width.saturating_sub(cluster.nodes.len());
     text + &format!("{:pad$}  {alive:>5} {suspect:>7} {dead:>4} {left:>4}\n", "")
 }
 

@@ -14,6 +14,9 @@ use crate::cli::signals::Signals;
 /// How often the table is drawn anew.
 const FRAME: Duration = Duration::from_millis(100);
 
+/// How long the audience looks at the table between two acts.
+const PAUSE: Duration = Duration::from_millis(1_500);
+
 /// Everything the acts share.
 pub(super) struct Stage {
     pub(super) cluster: Cluster,
@@ -47,7 +50,19 @@ impl Stage {
         self.screen.draw(&self.cluster)
     }
 
-    /// Draws the last table and prints the last lines below it.
+    /// Gives the audience, if there is one, time to look at the table.
+    pub(super) async fn pause(&mut self) -> Result<(), Failure> {
+        if self.screen.is_moving() {
+            let mut frame = time::interval(FRAME);
+            let end = Instant::now() + PAUSE;
+            while Instant::now() < end {
+                self.next(&mut frame).await?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Takes the table away and prints the last lines below it.
     pub(super) fn end(&mut self, text: &str) -> Result<(), Failure> {
         self.screen.say(text)
     }
