@@ -13,7 +13,7 @@ use crate::time::Time;
 const ALIVE_LIMIT: Incarnation = u64::MAX - (1 << 32) + 1;
 /// Accusations from here on are not outbid by one but by the accused's own count, and do not
 /// raise what is held of the dead: else one of them would use all incarnations up.
-const PLAUSIBLE: Incarnation = u64::MAX - (1 << 33) + 1;
+pub(super) const PLAUSIBLE: Incarnation = u64::MAX - (1 << 33) + 1;
 
 /// Where news came from.
 #[derive(Debug, Clone, Copy)]
@@ -222,8 +222,11 @@ impl<P: Profile> Engine<P> {
     ) -> Verdict {
         let member = update.rumor.member;
         if self.table.get(member).is_none() {
-            // Somebody knows it as live at this incarnation, so it was Alive at it.
-            if self.apply_alive(now, heard, update, out) != Verdict::News {
+            // Somebody knows it as live at this incarnation, so it was Alive at it; not at one that
+            // it could not outbid.
+            if update.rumor.incarnation >= PLAUSIBLE
+                || self.apply_alive(now, heard, update, out) != Verdict::News
+            {
                 return Verdict::Known;
             }
         }
@@ -232,7 +235,7 @@ impl<P: Profile> Engine<P> {
         if rumor.incarnation < record.incarnation {
             return Verdict::Stale;
         }
-        if !record.is_live() || self.is_vouched(member, record.incarnation) {
+        if !record.is_live() || self.is_vouched(member, rumor.incarnation) {
             return Verdict::Known;
         }
         let (accusers, hearsay) = self.accusers_heard(heard, &rumor);
@@ -412,8 +415,8 @@ impl<P: Profile> Engine<P> {
         if self.config.mechanisms.local_health {
             self.health.worsen(1);
         }
-        let outbid = if rumor.incarnation < PLAUSIBLE { rumor.incarnation + 1 } else { own + 1 };
-        self.refute(now, outbid, heard, out);
+        let outbid = if rumor.incarnation < PLAUSIBLE { rumor.incarnation } else { own };
+        self.refute(now, outbid.saturating_add(1), heard, out);
         Verdict::News
     }
 
