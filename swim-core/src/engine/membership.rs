@@ -298,6 +298,19 @@ impl<P: Profile> Engine<P> {
         Verdict::News
     }
 
+    /// An accusation that honest nodes hardly make: at an incarnation nobody has heard of, or a
+    /// death that no suspicion came before. Its subject is told at once, and has mostly refuted it
+    /// before the next gossip round passes it on.
+    pub(super) fn is_doubtful(&self, rumor: &Rumor) -> bool {
+        let Some(record) = self.table.get(rumor.member) else { return false };
+        if rumor.state == MemberState::Alive || !record.is_live() || rumor.member == self.table.me {
+            return false;
+        }
+        let sudden =
+            rumor.state == MemberState::Dead && record.state() == MemberState::Alive;
+        sudden || rumor.incarnation > record.incarnation
+    }
+
     /// Makes a member Dead or Left. `spread` is `None` where everybody hears it anyway, else the
     /// age of the news; this node's own findings are always told.
     #[expect(clippy::too_many_arguments, reason = "the facts of a death")]

@@ -1,0 +1,222 @@
+//! Setting an agent up.
+
+use std::collections::BTreeMap;
+use std::net::{Ipv4Addr, SocketAddr};
+use std::sync::Arc;
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use swim_core::{Clock, GossipProtocol, MemberId, Options, Timers};
+use swim_transport::{BindError, NetStats, NetTransport, Transport};
+use swim_wire::{Codec, CodecError, ProtobufCodec};
+
+use crate::address;
+use crate::driver::{self, Setup};
+use crate::error::SpawnError;
+use crate::handle::Handle;
+
+/// The port that agents use unless told otherwise, for datagrams and streams.
+const DEFAULT_PORT: u16 = 7946;
+
+/// The way in: [`Agent::builder`].
+#[derive(Debug)]
+pub struct Agent;
+
+impl Agent {
+    /// Sets up an agent over UDP and TCP with the protobuf wire format.
+    pub fn builder() -> AgentBuilder {
+        AgentBuilder {
+            name: None,
+            bind: (Ipv4Addr::LOCALHOST, DEFAULT_PORT).into(),
+            advertise: None,
+            seeds: Vec::new(),
+            metadata: BTreeMap::new(),
+            cluster: "swim".to_owned(),
+            options: Options::default(),
+            transport: Box::new(bind_net),
+            codec: Box::new(|cluster| ProtobufCodec::new(cluster)),
+        }
+    }
+}
+
+/// A transport that is ready, and its own counters if they are of a kind that we know.
+struct Bound<T> {
+    transport: Arc<T>,
+    net: Option<NetCounters>,
+}
+
+/// Reads the counters of the sockets.
+pub(crate) type NetCounters = Box<dyn Fn() -> NetStats + Send>;
+type MakeTransport<T> = Box<dyn FnOnce(SocketAddr) -> Result<Bound<T>, BindError> + Send>;
+type MakeCodec<C> = Box<dyn FnOnce(&str) -> Result<C, CodecError> + Send>;
+
+fn bind_net(addr: SocketAddr) -> Result<Bound<NetTransport>, BindError> {
+    let transport = Arc::new(NetTransport::bind(addr)?);
+    let counted = Arc::downgrade(&transport);
+    let net = move || counted.upgrade().map(|net| net.stats()).unwrap_or_default();
+    Ok(Bound { transport, net: Some(Box::new(net)) })
+}
+
+/// Sets an agent up; made by [`Agent::builder`]. Everything has a default.
+#[must_use = "an agent runs from spawn on"]
+pub struct AgentBuilder<T = NetTransport, C = ProtobufCodec> {
+    name: Option<String>,
+    bind: SocketAddr,
+    advertise: Option<SocketAddr>,
+    seeds: Vec<String>,
+    metadata: BTreeMap<String, String>,
+    cluster: String,
+    options: Options,
+    transport: MakeTransport<T>,
+    codec: MakeCodec<C>,
+}
+
+impl<T, C> std::fmt::Debug for AgentBuilder<T, C> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("AgentBuilder")
+            .field("name", &self.name)
+            .field("bind", &self.bind)
+            .field("cluster", &self.cluster)
+            .finish_non_exhaustive()
+    }
+}
+
+impl<T: Transport, C: Codec> AgentBuilder<T, C> {
+    /// The agent's name, unique in its cluster, 1 to 255 bytes; the host's name unless set.
+    pub fn name(mut self, name: impl Into<String>) -> Self {
+        self.name = Some(name.into());
+        self
+    }
+
+    /// Where to receive datagrams and streams, 127.0.0.1:7946 unless set. Port 0 picks a free one;
+    /// 0.0.0.0 or `[::]` is every address of the host. Without effect over a transport of one's
+    /// own, which is bound already.
+    pub fn bind(mut self, address: SocketAddr) -> Self {
+        self.bind = address;
+        self
+    }
+
+    /// The address that others reach this agent at, where that is not the bound one (NAT,
+    /// containers); port 0 stands for the bound port. Unless set, the bound address, and when that
+    /// is every address of the host, the one that leads outward.
+    pub fn advertise(mut self, address: SocketAddr) -> Self {
+        self.advertise = Some(address);
+        self
+    }
+
+    /// Whom to join through, each `host:port` or an IP address with port. Tried with back-off
+    /// until one answers; names are resolved at each attempt.
+    pub fn join<S: Into<String>>(mut self, addresses: impl IntoIterator<Item = S>) -> Self {
+        self.seeds.extend(addresses.into_iter().map(Into::into));
+        self
+    }
+
+    /// What the agent says of itself from the start, at most
+    /// [`Options::metadata_limit`](swim_core::Options) bytes encoded.
+    pub fn metadata<K: Into<String>, V: Into<String>>(
+        mut self,
+        metadata: impl IntoIterator<Item = (K, V)>,
+    ) -> Self {
+        let entries = metadata.into_iter().map(|(key, value)| (key.into(), value.into()));
+        self.metadata = entries.collect();
+        self
+    }
+
+    /// The cluster's name, 1 to 64 bytes, `swim` unless set. It keeps clusters apart that reach
+    /// each other by mistake; it is no secret.
+    pub fn cluster(mut self, name: impl Into<String>) -> Self {
+        self.cluster = name.into();
+        self
+    }
+
+    /// The protocol's options. Of these, `timers` and `events` are the agent's own affair, and a
+    /// `boot_epoch` of 0 stands for the Unix time in seconds.
+    pub fn options(mut self, options: Options) -> Self {
+        self.options = options;
+        self
+    }
+
+    /// Another transport than UDP and TCP, bound already.
+    pub fn transport<U: Transport>(self, transport: U) -> AgentBuilder<U, C> {
+        let bound = Bound { transport: Arc::new(transport), net: None };
+        let Self { name, bind, advertise, seeds, metadata, cluster, options, codec, .. } = self;
+        let transport: MakeTransport<U> = Box::new(|_| Ok(bound));
+        AgentBuilder { name, bind, advertise, seeds, metadata, cluster, options, transport, codec }
+    }
+
+    /// Another codec than [`ProtobufCodec`] for the cluster's name. All members must use the same.
+    pub fn codec<D: Codec>(self, codec: D) -> AgentBuilder<T, D> {
+        let Self { name, bind, advertise, seeds, metadata, cluster, options, transport, .. } = self;
+        let codec: MakeCodec<D> = Box::new(|_| Ok(codec));
+        AgentBuilder { name, bind, advertise, seeds, metadata, cluster, options, transport, codec }
+    }
+
+    /// Binds and starts the agent as a task of the current runtime, which needs time and, for the
+    /// default transport, I/O. Does not wait for the join.
+    ///
+    /// # Errors
+    /// What is wrong with the settings, or why the address cannot be bound. Nothing is left
+    /// running or bound.
+    pub async fn spawn(self) -> Result<Handle, SpawnError> {
+        let runtime = tokio::runtime::Handle::try_current().map_err(|_| SpawnError::NoRuntime)?;
+        let name = match self.name {
+            Some(name) => name,
+            None => host_name().ok_or(SpawnError::HostName)?,
+        };
+        let codec = (self.codec)(&self.cluster)?;
+        let options = completed(self.options);
+        // Checked before anything is bound, with an address that is not known yet.
+        protocol(&name, self.bind, &self.metadata, options.clone())?;
+        let Bound { transport, net } = (self.transport)(self.bind)?;
+        let local_addr = transport.local_addr();
+        let advertise_addr = address::advertised(local_addr, self.advertise, &self.seeds)?;
+        let protocol = protocol(&name, advertise_addr, &self.metadata, options.clone())?;
+        let (cluster, seeds) = (self.cluster, self.seeds);
+        Ok(driver::start(Setup {
+            runtime,
+            protocol,
+            options,
+            codec,
+            transport,
+            net,
+            cluster,
+            seeds,
+            local_addr,
+        }))
+    }
+}
+
+fn host_name() -> Option<String> {
+    gethostname::gethostname().into_string().ok().filter(|name| !name.is_empty())
+}
+
+/// The options that a driver with its own sleep needs.
+fn completed(mut options: Options) -> Options {
+    options.timers = Timers::Owned;
+    options.events = true;
+    if options.boot_epoch == 0 {
+        let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+        options.boot_epoch = u32::try_from(since.as_secs()).unwrap_or(u32::MAX);
+    }
+    options
+}
+
+fn protocol(
+    name: &str,
+    address: SocketAddr,
+    metadata: &BTreeMap<String, String>,
+    options: Options,
+) -> Result<GossipProtocol, SpawnError> {
+    let metadata = metadata.iter().map(|(key, value)| (key.clone(), value.clone())).collect();
+    let builder = GossipProtocol::builder(MemberId::from(name), address);
+    Ok(builder.metadata(metadata).options(options).clock(RuntimeClock).build()?)
+}
+
+/// The runtime's clock, so that a runtime with paused time pauses the protocol too.
+#[derive(Debug)]
+struct RuntimeClock;
+
+impl Clock for RuntimeClock {
+    fn now(&self) -> std::time::Instant {
+        tokio::time::Instant::now().into_std()
+    }
+}

@@ -1,0 +1,125 @@
+//! What crossed the agent, and what it refused.
+
+use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+
+use swim_wire::{DecodeError, Decoded};
+
+macro_rules! counters {
+    ($($(#[$doc:meta])* $name:ident,)*) => {
+        /// Counts of one agent since it started. Every count only grows.
+        ///
+        /// Bytes are those of packets, without the headers of UDP, TCP and IP.
+        #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+        #[non_exhaustive]
+        pub struct Counters {
+            $($(#[$doc])* pub $name: u64,)*
+        }
+
+        /// The counters as the agent's tasks share them. They order nothing, hence `Relaxed`.
+        #[derive(Debug, Default)]
+        pub(crate) struct Meter {
+            $(pub(crate) $name: Count,)*
+        }
+
+        impl Meter {
+            pub(crate) fn read(&self) -> Counters {
+                Counters { $($name: self.$name.get(),)* }
+            }
+        }
+
+        impl Counters {
+            /// All counts with their names, in the order of the fields: for exporters.
+            pub fn entries(&self) -> impl Iterator<Item = (&'static str, u64)> {
+                [$((stringify!($name), self.$name),)*].into_iter()
+            }
+        }
+    };
+}
+
+counters! {
+    /// Datagrams handed to the transport.
+    datagrams_sent,
+    /// Bytes in them.
+    datagram_bytes_sent,
+    /// Datagrams received, refused ones included.
+    datagrams_received,
+    /// Bytes in them.
+    datagram_bytes_received,
+    /// Streams opened to others.
+    streams_opened,
+    /// Streams accepted.
+    streams_accepted,
+    /// Bytes written to streams.
+    stream_bytes_sent,
+    /// Bytes read from streams.
+    stream_bytes_received,
+    /// Streams that failed: refused, too slow, or closed without an answer that was due.
+    streams_failed,
+    /// Messages that were to go by stream and were dropped because too many streams were open.
+    streams_withheld,
+    /// Packets of other clusters, refused.
+    refused_cluster,
+    /// Packets of another major version, refused.
+    refused_version,
+    /// Packets above a limit of the codec, refused.
+    refused_limit,
+    /// Packets that make no sense, refused.
+    refused_malformed,
+    /// Messages of unknown kinds, skipped: their sender is newer.
+    skipped_messages,
+    /// Unknown fields, skipped: their sender is newer.
+    skipped_fields,
+    /// Requests for all members that came by datagram, whose sender nobody can prove; dropped.
+    sync_requests_dropped,
+    /// Messages to unproven addresses, dropped because they would amplify what came from there.
+    answers_withheld,
+    /// Messages above what one packet may carry, dropped.
+    oversize_dropped,
+    /// Times that timers fired late: the process was paused or starved.
+    late_wakeups,
+    /// Errors of the transport itself.
+    transport_errors,
+}
+
+/// One counter.
+#[derive(Debug, Default)]
+pub(crate) struct Count(AtomicU64);
+
+impl Count {
+    pub(crate) fn add(&self, more: usize) {
+        self.0.fetch_add(more as u64, Relaxed);
+    }
+
+    pub(crate) fn one(&self) {
+        self.add(1);
+    }
+
+    fn get(&self) -> u64 {
+        self.0.load(Relaxed)
+    }
+}
+
+impl Meter {
+    /// Books a packet that was refused.
+    pub(crate) fn refused(&self, error: &DecodeError) {
+        match error {
+            DecodeError::OtherCluster { .. } => &self.refused_cluster,
+            DecodeError::OtherMajor { .. } => &self.refused_version,
+            DecodeError::PacketTooLong { .. }
+            | DecodeError::NameTooLong { .. }
+            | DecodeError::MetadataTooLong { .. }
+            | DecodeError::TooManyMessages { .. }
+            | DecodeError::TooManyUpdates { .. }
+            | DecodeError::TooManyAccusations { .. }
+            | DecodeError::TooManyDigestEntries { .. } => &self.refused_limit,
+            _ => &self.refused_malformed,
+        }
+        .one();
+    }
+
+    /// Books what was skipped in a packet.
+    pub(crate) fn decoded(&self, decoded: &Decoded) {
+        self.skipped_messages.add(decoded.skipped_kinds as usize);
+        self.skipped_fields.add(decoded.skipped_fields as usize);
+    }
+}

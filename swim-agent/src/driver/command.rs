@@ -1,0 +1,100 @@
+//! What users ask of the driver.
+
+use std::collections::BTreeMap;
+use std::net::SocketAddr;
+
+use swim_core::{MemberState, MetadataError};
+use swim_transport::Transport;
+use swim_wire::Codec;
+use tokio::sync::oneshot;
+use tokio::time::Instant;
+
+use super::Driver;
+use super::post::Origin;
+use crate::error::JoinError;
+use crate::info::Info;
+
+/// What a user asks. A dropped reply says that the agent has ended.
+#[derive(Debug)]
+pub(crate) enum Command {
+    Info(oneshot::Sender<Info>),
+    Join {
+        targets: Vec<Target>,
+        reply: oneshot::Sender<Result<usize, JoinError>>,
+    },
+    Change {
+        set: BTreeMap<String, String>,
+        remove: Vec<String>,
+        reply: oneshot::Sender<Result<(), MetadataError>>,
+    },
+    Leave(oneshot::Sender<()>),
+    Shutdown,
+}
+
+/// Somebody to join through.
+#[derive(Debug)]
+pub(crate) struct Target {
+    /// As it was given.
+    pub(crate) given: String,
+    /// The addresses that it stood for a moment ago, or why there are none.
+    pub(crate) resolved: Result<Vec<SocketAddr>, String>,
+}
+
+impl<T: Transport, C: Codec> Driver<T, C> {
+    /// Does what a user asks; `None` says that the last handle was dropped.
+    pub(super) fn obey(&mut self, command: Option<Command>) {
+        match command {
+            // A dropped answer says that the user has stopped waiting.
+            Some(Command::Info(reply)) => drop(reply.send(self.info())),
+            Some(Command::Join { targets, reply }) => self.join(targets, reply),
+            Some(Command::Change { set, remove, reply }) => {
+                let changed = self.protocol.try_change_metadata(set, &remove);
+                let result = changed.map(|actions| self.act(actions, &mut Origin::Proven));
+                self.settle();
+                drop(reply.send(result));
+            }
+            Some(Command::Leave(reply)) => {
+                self.leaving.push(reply);
+                self.joins.leave();
+                let actions = self.protocol.leave();
+                self.act(actions, &mut Origin::Proven);
+                self.settle();
+            }
+            Some(Command::Shutdown) | None => self.over = true,
+        }
+    }
+
+    fn join(&mut self, targets: Vec<Target>, reply: oneshot::Sender<Result<usize, JoinError>>) {
+        if self.protocol.local_member().state == MemberState::Left {
+            drop(reply.send(Err(JoinError::Leaving)));
+        } else if self.joins.wait(targets, reply, Instant::now().into_std()) {
+            self.ask();
+            self.settle();
+        }
+    }
+
+    fn info(&self) -> Info {
+        let protocol = &self.protocol;
+        let local = protocol.local_member();
+        Info {
+            name: self.about.name.clone(),
+            cluster: self.about.cluster.clone(),
+            local_addr: self.about.local_addr,
+            advertise_addr: self.about.advertise_addr,
+            state: local.state,
+            incarnation: local.incarnation,
+            local_health: protocol.local_health(),
+            counts: self.view.counts(),
+            stats: *protocol.stats(),
+            convergence: protocol.convergence_stats(),
+            counters: self.meter.read(),
+            net: self.net.as_ref().map(|net| net()),
+            queue_len: protocol.queue_len(),
+            join_attempts: self.joins.attempts(protocol.join_attempts()),
+            probe_interval: protocol.probe_interval(),
+            suspicion_timeout: protocol.suspicion_timeout(),
+            view_hash: protocol.view_hash(),
+            uptime: self.started.elapsed(),
+        }
+    }
+}

@@ -1,0 +1,229 @@
+//! Streams: one packet there, answers back. Each is a task of its own with a time limit; what it
+//! reads goes to the driver.
+
+use std::io;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::Bytes;
+use swim_core::GossipMessage;
+use swim_transport::Transport;
+use swim_wire::{Codec, DecodeError};
+use tokio::sync::{Semaphore, mpsc, oneshot};
+use tokio::task::JoinSet;
+use tokio::time::{sleep, timeout};
+use tracing::Instrument as _;
+
+use super::frame::{self, ReadError};
+use crate::counters::Meter;
+
+/// Streams of this node's own that are open at a time; what is to go beyond that is dropped.
+const OUTBOUND: usize = 64;
+/// Streams of others that are served at a time; more wait in the transport's queue.
+const INBOUND: usize = 64;
+/// How long a connection may take to come about.
+const CONNECT_TIME: Duration = Duration::from_secs(5);
+/// How long an inbound stream may take to say what it wants.
+const REQUEST_TIME: Duration = Duration::from_secs(5);
+/// How long a whole exchange may take: all members of a large cluster over a slow link.
+const EXCHANGE_TIME: Duration = Duration::from_secs(20);
+/// Most packets read in answer to one.
+const MOST_ANSWERS: usize = 4;
+/// First and longest wait after an error of the transport itself.
+const PAUSES: [Duration; 2] = [Duration::from_millis(20), Duration::from_secs(1)];
+
+/// What the driver hears besides datagrams and commands.
+#[derive(Debug)]
+pub(super) enum Input {
+    /// A packet that came by stream. Answers to an inbound stream go back through `reply`.
+    Heard { from: SocketAddr, messages: Vec<GossipMessage>, reply: Option<oneshot::Sender<Bytes>> },
+    /// A stream that was to bring an answer brought none.
+    Failed { to: SocketAddr, why: String },
+    /// What the names of the seeds stand for now.
+    Resolved(Vec<(String, Result<Vec<SocketAddr>, String>)>),
+}
+
+/// What all streams share.
+pub(super) struct Exchange<C> {
+    codec: Arc<C>,
+    meter: Arc<Meter>,
+    inputs: mpsc::Sender<Input>,
+    large: Semaphore,
+}
+
+/// Why a stream of this node's own failed.
+#[derive(Debug, thiserror::Error)]
+enum Failure {
+    #[error("{0}")]
+    Connect(io::Error),
+    #[error("no connection within {} s", CONNECT_TIME.as_secs())]
+    ConnectTime,
+    #[error("the stream broke: {0}")]
+    Stream(#[from] io::Error),
+    #[error("the answer was refused: {0}")]
+    Read(#[from] ReadError),
+    #[error("the answer was refused: {0}")]
+    Decode(#[from] DecodeError),
+    #[error("it closed the stream without an answer; is it of the same cluster?")]
+    Unanswered,
+    #[error("no answer within {} s", EXCHANGE_TIME.as_secs())]
+    Time,
+}
+
+impl<C: Codec> Exchange<C> {
+    pub(super) fn new(codec: Arc<C>, meter: Arc<Meter>, inputs: mpsc::Sender<Input>) -> Self {
+        Self { codec, meter, inputs, large: Semaphore::new(frame::LARGE_AT_A_TIME) }
+    }
+
+    pub(super) fn inputs(&self) -> &mpsc::Sender<Input> {
+        &self.inputs
+    }
+
+    /// Reads and decodes the next packet.
+    async fn read<S: tokio::io::AsyncRead + Unpin>(
+        &self,
+        stream: &mut S,
+    ) -> Result<Option<Vec<GossipMessage>>, Failure> {
+        let Some(packet) = frame::read(stream, &self.large).await? else { return Ok(None) };
+        self.meter.stream_bytes_received.add(packet.len());
+        let mut messages = Vec::new();
+        let decoded = self.codec.decode(&packet, &mut messages);
+        self.meter.decoded(&decoded.inspect_err(|error| self.meter.refused(error))?);
+        Ok(Some(messages))
+    }
+
+    async fn write<S: tokio::io::AsyncWrite + Unpin>(
+        &self,
+        stream: &mut S,
+        packet: Bytes,
+    ) -> io::Result<()> {
+        let len = packet.len();
+        frame::write_last(stream, packet).await?;
+        self.meter.stream_bytes_sent.add(len);
+        Ok(())
+    }
+
+    /// Says `packet` to `to` and hands the answers to the driver; returns how many came.
+    async fn converse<T: Transport>(
+        &self,
+        transport: Arc<T>,
+        to: SocketAddr,
+        packet: Bytes,
+    ) -> Result<usize, Failure> {
+        let connected = timeout(CONNECT_TIME, transport.connect(to)).await;
+        // The address is to be free as soon as the driver ends.
+        drop(transport);
+        let mut stream = connected.map_err(|_| Failure::ConnectTime)?.map_err(Failure::Connect)?;
+        self.meter.streams_opened.one();
+        self.write(&mut stream, packet).await?;
+        for answers in 0..MOST_ANSWERS {
+            let Some(messages) = self.read(&mut stream).await? else { return Ok(answers) };
+            // An error says that the driver has ended, and with it this task will.
+            let heard = Input::Heard { from: to, messages, reply: None };
+            let _ = self.inputs.send(heard).await;
+        }
+        Ok(MOST_ANSWERS)
+    }
+
+    /// Serves one inbound stream: a packet, and what the driver answers.
+    async fn serve<S>(&self, mut stream: S, from: SocketAddr) -> Result<(), Failure>
+    where
+        S: tokio::io::AsyncRead + tokio::io::AsyncWrite + Unpin,
+    {
+        let request = timeout(REQUEST_TIME, self.read(&mut stream)).await;
+        let Some(messages) = request.map_err(|_| Failure::Time)?? else { return Ok(()) };
+        let (reply, answer) = oneshot::channel();
+        let heard = Input::Heard { from, messages, reply: Some(reply) };
+        let _ = self.inputs.send(heard).await;
+        // Dropped unused when there is nothing to say.
+        if let Ok(packet) = answer.await {
+            self.write(&mut stream, packet).await?;
+        }
+        Ok(())
+    }
+}
+
+/// This node's own streams.
+pub(super) struct Outbound<T, C> {
+    transport: Arc<T>,
+    exchange: Arc<Exchange<C>>,
+    slots: Arc<Semaphore>,
+    tasks: JoinSet<()>,
+}
+
+impl<T: Transport, C: Codec> Outbound<T, C> {
+    pub(super) fn new(transport: Arc<T>, exchange: Arc<Exchange<C>>) -> Self {
+        let slots = Arc::new(Semaphore::new(OUTBOUND));
+        Self { transport, exchange, slots, tasks: JoinSet::new() }
+    }
+
+    /// Says `packet` to `to` by a stream of its own. With `asks`, the driver hears of a stream that
+    /// brought no answer. False when too many streams are open; the packet is dropped then.
+    pub(super) fn say(&mut self, to: SocketAddr, packet: Bytes, asks: bool) -> bool {
+        while self.tasks.try_join_next().is_some() {}
+        let Ok(slot) = Arc::clone(&self.slots).try_acquire_owned() else {
+            self.exchange.meter.streams_withheld.one();
+            return false;
+        };
+        let (transport, exchange) = (Arc::clone(&self.transport), Arc::clone(&self.exchange));
+        let task = async move {
+            let talk = timeout(EXCHANGE_TIME, exchange.converse(transport, to, packet)).await;
+            let failure = match talk {
+                Ok(Ok(0)) if asks => Failure::Unanswered,
+                Ok(Ok(_)) => return,
+                Ok(Err(failure)) => failure,
+                Err(_) => Failure::Time,
+            };
+            exchange.meter.streams_failed.one();
+            tracing::debug!(%to, %failure, "a stream failed");
+            drop(slot);
+            if asks {
+                let failed = Input::Failed { to, why: failure.to_string() };
+                let _ = exchange.inputs.send(failed).await;
+            }
+        };
+        self.tasks.spawn(task.in_current_span());
+        true
+    }
+
+    /// Ends all of them and waits until they are gone.
+    pub(super) async fn close(mut self) {
+        self.tasks.shutdown().await;
+    }
+}
+
+/// Accepts streams until it is aborted, and serves each in a task of its own.
+pub(super) async fn accept<T: Transport, C: Codec>(transport: Arc<T>, exchange: Arc<Exchange<C>>) {
+    let slots = Arc::new(Semaphore::new(INBOUND));
+    let mut tasks = JoinSet::new();
+    let [first, longest] = PAUSES;
+    let mut pause = first;
+    loop {
+        // Before accepting, so that streams beyond the bound wait in the transport's queue.
+        let Ok(slot) = Arc::clone(&slots).acquire_owned().await else { return };
+        while tasks.try_join_next().is_some() {}
+        let (stream, from) = match transport.accept().await {
+            Ok(accepted) => accepted,
+            Err(error) => {
+                exchange.meter.transport_errors.one();
+                tracing::warn!(%error, "accepting streams fails, trying again");
+                sleep(pause).await;
+                pause = (pause * 2).min(longest);
+                continue;
+            }
+        };
+        pause = first;
+        exchange.meter.streams_accepted.one();
+        let exchange = Arc::clone(&exchange);
+        let task = async move {
+            let served = timeout(EXCHANGE_TIME, exchange.serve(stream, from)).await;
+            if let Err(failure) = served.unwrap_or(Err(Failure::Time)) {
+                exchange.meter.streams_failed.one();
+                tracing::debug!(%from, %failure, "an inbound stream failed");
+            }
+            drop(slot);
+        };
+        tasks.spawn(task.in_current_span());
+    }
+}

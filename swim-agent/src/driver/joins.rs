@@ -1,0 +1,255 @@
+//! Joins: the seeds given at the start, for ever and with their names resolved anew, and what
+//! users ask for later, for a few seconds.
+//!
+//! The protocol repeats its requests to addresses; this is what it cannot know: names, and who
+//! waits for the outcome.
+
+use std::net::SocketAddr;
+use std::time::{Duration, Instant};
+
+use tokio::sync::oneshot;
+
+use super::command::Target;
+use crate::error::{JoinError, Unanswered};
+
+/// How long a user waits for the outcome of a join.
+const PATIENCE: Duration = Duration::from_secs(5);
+/// Waits between two attempts to resolve names that lead nowhere.
+const RESOLVE_AGAIN: [Duration; 2] = [Duration::from_secs(1), Duration::from_secs(16)];
+/// How often an agent that is alone looks up its seeds again: they may have moved.
+const ALONE: Duration = Duration::from_secs(30);
+
+type Reply = oneshot::Sender<Result<usize, JoinError>>;
+
+/// A join that a user waits for.
+#[derive(Debug)]
+struct Waiting {
+    targets: Vec<Target>,
+    /// What went wrong at an address last.
+    failures: Vec<(SocketAddr, String)>,
+    until: Instant,
+    reply: Reply,
+}
+
+/// All joins of an agent.
+#[derive(Debug)]
+pub(super) struct Joins {
+    own: SocketAddr,
+    seeds: Vec<String>,
+    /// What the seeds stood for when they were last resolved, without this node's own address.
+    addresses: Vec<SocketAddr>,
+    /// Whether a lookup of the seeds is under way.
+    resolving: bool,
+    /// When to look the seeds up again.
+    resolve_at: Option<Instant>,
+    pause: Duration,
+    /// Whether the seeds are being asked.
+    asking: bool,
+    /// Attempts at the seeds that nobody answered.
+    failed: u32,
+    /// The protocol's count of attempts when it was last looked at.
+    counted: u32,
+    waiting: Vec<Waiting>,
+}
+
+impl Joins {
+    pub(super) fn new(own: SocketAddr, seeds: Vec<String>, now: Instant) -> Self {
+        let resolve_at = (!seeds.is_empty()).then_some(now);
+        Self {
+            own,
+            seeds,
+            addresses: Vec::new(),
+            resolving: false,
+            resolve_at,
+            pause: RESOLVE_AGAIN[0],
+            asking: false,
+            failed: 0,
+            counted: 0,
+            waiting: Vec::new(),
+        }
+    }
+
+    /// When to call [`expire`](Self::expire) and [`lookup_due`](Self::lookup_due) next.
+    pub(super) fn next(&self) -> Option<Instant> {
+        self.waiting.iter().map(|waiting| waiting.until).chain(self.resolve_at).min()
+    }
+
+    /// The names to look up now, if any; the answer is due at [`resolved`](Self::resolved).
+    pub(super) fn lookup_due(&mut self, now: Instant) -> Option<Vec<String>> {
+        self.resolve_at.filter(|&at| at <= now)?;
+        self.resolve_at = None;
+        self.resolving = true;
+        Some(self.seeds.clone())
+    }
+
+    /// Whom to ask now: the seeds while nobody has answered, and all that users wait for.
+    pub(super) fn to_ask(&mut self) -> Vec<SocketAddr> {
+        self.counted = 1;
+        let seeds = self.addresses.iter().filter(|_| self.asking);
+        let waiting = self.waiting.iter().flat_map(|waiting| &waiting.targets);
+        let wanted = waiting.flat_map(|target| target.resolved.iter().flatten());
+        let mut all: Vec<SocketAddr> = seeds.chain(wanted).copied().collect();
+        all.retain(|&address| address != self.own);
+        all
+    }
+
+    /// What the seeds stand for now. Says whether they are to be asked (again).
+    pub(super) fn resolved(
+        &mut self,
+        found: Vec<(String, Result<Vec<SocketAddr>, String>)>,
+        alone: bool,
+        now: Instant,
+    ) -> bool {
+        self.resolving = false;
+        let mut addresses = Vec::new();
+        for (seed, result) in found {
+            match result {
+                Ok(found) => addresses.extend(found),
+                Err(why) => tracing::warn!(%seed, %why, "a seed leads nowhere, trying again"),
+            }
+        }
+        addresses.retain(|&address| address != self.own);
+        addresses.sort_unstable();
+        addresses.dedup();
+        if addresses.is_empty() {
+            // A seed that is oneself is no seed, unless others show up behind its name.
+            self.resolve_at = alone.then_some(now + self.pause);
+            self.pause = (self.pause * 2).min(RESOLVE_AGAIN[1]);
+            return false;
+        }
+        let moved = self.addresses != addresses;
+        self.addresses = addresses;
+        let first = !std::mem::replace(&mut self.asking, true);
+        first || moved
+    }
+
+    /// Looks at the protocol's count of attempts; `None` says that somebody answered or nobody was
+    /// asked. After a failed attempt, the names are due to be looked up again.
+    pub(super) fn follow(&mut self, attempts: Option<u32>, alone: bool, now: Instant) {
+        let Some(attempts) = attempts else {
+            if std::mem::take(&mut self.asking) {
+                (self.failed, self.pause) = (0, RESOLVE_AGAIN[0]);
+            }
+            let idle = alone && !self.resolving && self.resolve_at.is_none();
+            if idle && !self.seeds.is_empty() {
+                self.resolve_at = Some(now + ALONE);
+            }
+            return;
+        };
+        if attempts <= self.counted {
+            return;
+        }
+        self.counted = attempts;
+        if self.asking {
+            self.failed += 1;
+            let (seeds, attempt) = (self.seeds.join(", "), self.failed);
+            tracing::warn!(
+                "nobody answered the join through {seeds} (attempt {attempt}), trying again"
+            );
+            let named = self.seeds.iter().any(|seed| seed.parse::<SocketAddr>().is_err());
+            if named && !self.resolving {
+                self.resolve_at = Some(now);
+            }
+        }
+    }
+
+    /// Attempts in vain at the seeds so far; `None` when nobody is being asked.
+    pub(super) fn attempts(&self, protocol: Option<u32>) -> Option<u32> {
+        let lost = !self.seeds.is_empty() && self.addresses.is_empty();
+        if self.asking || lost { Some(self.failed) } else { protocol }
+    }
+
+    /// A user waits for an answer through `targets`. False when it was refused at once.
+    pub(super) fn wait(&mut self, targets: Vec<Target>, reply: Reply, now: Instant) -> bool {
+        let own = self.own;
+        let mut addresses = targets.iter().flat_map(|target| target.resolved.iter().flatten());
+        let hopeless = addresses.all(|&address| address == own);
+        let waiting = Waiting { targets, failures: Vec::new(), until: now + PATIENCE, reply };
+        if hopeless {
+            waiting.give_up(own);
+            return false;
+        }
+        self.waiting.push(waiting);
+        true
+    }
+
+    /// Somebody answered with all members. Says whether others are still to be asked.
+    pub(super) fn answered(&mut self, from: SocketAddr) -> bool {
+        let (done, waiting): (Vec<_>, Vec<_>) =
+            self.waiting.drain(..).partition(|waiting| waiting.wants(from));
+        self.waiting = waiting;
+        for waiting in done {
+            // An error says that the user has stopped waiting.
+            let _ = waiting.reply.send(Ok(1));
+        }
+        !self.waiting.is_empty()
+    }
+
+    /// A request to `to` brought no answer.
+    pub(super) fn failed(&mut self, to: SocketAddr, why: &str) {
+        for waiting in self.waiting.iter_mut().filter(|waiting| waiting.wants(to)) {
+            waiting.failures.retain(|(address, _)| *address != to);
+            waiting.failures.push((to, why.to_owned()));
+        }
+    }
+
+    /// Ends the waiting of those whose time is over. Says whether the rest is to be asked instead.
+    pub(super) fn expire(&mut self, now: Instant) -> bool {
+        let due = |waiting: &mut Waiting| waiting.until <= now || waiting.reply.is_closed();
+        let over: Vec<Waiting> = self.waiting.extract_if(.., due).collect();
+        let any = !over.is_empty();
+        for waiting in over {
+            waiting.give_up(self.own);
+        }
+        any
+    }
+
+    /// Nobody joins any more: this node is leaving.
+    pub(super) fn leave(&mut self) {
+        self.resolve_at = None;
+        self.seeds.clear();
+        for waiting in self.waiting.drain(..) {
+            let _ = waiting.reply.send(Err(JoinError::Leaving));
+        }
+    }
+}
+
+impl Waiting {
+    fn wants(&self, address: SocketAddr) -> bool {
+        self.targets
+            .iter()
+            .flat_map(|target| target.resolved.iter().flatten())
+            .any(|&held| held == address)
+    }
+
+    fn give_up(self, own: SocketAddr) {
+        let Self { targets, failures, reply, .. } = self;
+        let unanswered = targets
+            .into_iter()
+            .map(|target| Unanswered { why: why(&target, &failures, own), address: target.given });
+        let _ = reply.send(Err(JoinError::Unanswered(unanswered.collect())));
+    }
+}
+
+/// What went wrong with one target, in words.
+fn why(target: &Target, failures: &[(SocketAddr, String)], own: SocketAddr) -> String {
+    let addresses = match &target.resolved {
+        Ok(addresses) => addresses,
+        Err(why) => return why.clone(),
+    };
+    let reason = |address: &SocketAddr| {
+        let failure = failures.iter().find(|(failed, _)| failed == address);
+        match failure {
+            _ if *address == own => "it is this agent itself".to_owned(),
+            Some((_, why)) => why.clone(),
+            None => format!("no answer within {} s", PATIENCE.as_secs()),
+        }
+    };
+    match addresses.as_slice() {
+        [only] => reason(only),
+        several => {
+            let each = several.iter().map(|address| format!("{address}: {}", reason(address)));
+            each.collect::<Vec<_>>().join(", ")
+        }
+    }
+}

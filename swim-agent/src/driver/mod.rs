@@ -1,0 +1,355 @@
+//! The one task that owns the protocol.
+//!
+//! In come datagrams, packets from streams and commands; one sleep lasts until the protocol's next
+//! time-out. Each is handled to its end without waiting for anybody: what is to be sent goes
+//! through [`post`], what users are to see through [`view`].
+
+mod command;
+mod exchange;
+mod frame;
+mod joins;
+mod post;
+mod strangers;
+mod view;
+mod wake;
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::{Duration, SystemTime};
+
+use bytes::{Bytes, BytesMut};
+use swim_core::{GossipAction, GossipMessage, GossipProtocol, Options};
+use swim_transport::Transport;
+use swim_wire::Codec;
+use tokio::sync::{broadcast, mpsc, oneshot, watch};
+use tokio::task::JoinHandle;
+use tokio::time::Instant;
+use tracing::Instrument as _;
+
+pub(crate) use command::{Command, Target};
+
+use crate::builder::NetCounters;
+use crate::counters::Meter;
+use crate::event::EventStream;
+use crate::handle::{About, Handle};
+use crate::members::{MemberInfo, Members};
+use exchange::{Exchange, Input, Outbound};
+use joins::Joins;
+use post::{Answer, Origin, Post};
+use view::View;
+use wake::Receiver;
+
+/// Commands that wait for the driver; whoever sends more waits.
+const COMMANDS: usize = 64;
+/// Packets from streams that wait for the driver; streams with more wait.
+const INPUTS: usize = 64;
+/// The longest sleep when nothing at all is due.
+const IDLE: Duration = Duration::from_secs(3600);
+
+/// What an agent is made of.
+pub(crate) struct Setup<T, C> {
+    pub(crate) runtime: tokio::runtime::Handle,
+    pub(crate) protocol: GossipProtocol,
+    pub(crate) options: Options,
+    pub(crate) codec: C,
+    pub(crate) transport: Arc<T>,
+    pub(crate) net: Option<NetCounters>,
+    pub(crate) cluster: String,
+    pub(crate) seeds: Vec<String>,
+    pub(crate) local_addr: SocketAddr,
+}
+
+/// Owns the protocol and everything that it acts upon.
+struct Driver<T, C> {
+    protocol: GossipProtocol,
+    codec: Arc<C>,
+    meter: Arc<Meter>,
+    net: Option<NetCounters>,
+    about: Arc<About>,
+    started: Instant,
+    post: Post<T, C>,
+    view: View,
+    joins: Joins,
+    exchange: Arc<Exchange<C>>,
+    /// Scratch: the messages of one datagram.
+    messages: Vec<GossipMessage>,
+    /// Users who wait for the goodbye to be done.
+    leaving: Vec<oneshot::Sender<()>>,
+    over: bool,
+}
+
+/// Where the driver's inputs come from.
+struct Sources<T> {
+    receiver: Receiver<T>,
+    inputs: mpsc::Receiver<Input>,
+    commands: mpsc::Receiver<Command>,
+    accepting: JoinHandle<()>,
+}
+
+/// Starts the tasks of an agent.
+pub(crate) fn start<T: Transport, C: Codec>(setup: Setup<T, C>) -> Handle {
+    let (commands, received_commands) = mpsc::channel(COMMANDS);
+    let (inputs, received_inputs) = mpsc::channel(INPUTS);
+    let (events, _) = broadcast::channel(EventStream::KEPT);
+    let started = Instant::now();
+    let local = setup.protocol.local_member();
+    let (name, advertise_addr) = (local.id.0.clone(), local.address);
+    let alone = Members::alone(MemberInfo::new(local, (started.into_std(), SystemTime::now())));
+    let (publish, members) = watch::channel(alone.clone());
+    let runtime = setup.runtime;
+    let about = Arc::new(About {
+        name,
+        cluster: setup.cluster,
+        local_addr: setup.local_addr,
+        advertise_addr,
+        events: events.downgrade(),
+        runtime: runtime.clone(),
+    });
+    let span = tracing::info_span!("agent", name = %about.name);
+    let (codec, meter) = (Arc::new(setup.codec), Arc::new(Meter::default()));
+    let exchange = Arc::new(Exchange::new(Arc::clone(&codec), Arc::clone(&meter), inputs));
+    let streams = Outbound::new(Arc::clone(&setup.transport), Arc::clone(&exchange));
+    let budget = setup.options.datagram_budget;
+    let accept = exchange::accept(Arc::clone(&setup.transport), Arc::clone(&exchange));
+    let sources = Sources {
+        receiver: Receiver::new(Arc::clone(&setup.transport)),
+        inputs: received_inputs,
+        commands: received_commands,
+        accepting: runtime.spawn(accept.instrument(span.clone())),
+    };
+    let post = Post::new(setup.transport, Arc::clone(&codec), Arc::clone(&meter), streams, budget);
+    let driver = Driver {
+        protocol: setup.protocol,
+        codec,
+        meter,
+        net: setup.net,
+        about: Arc::clone(&about),
+        started,
+        post,
+        view: View::new(alone, publish, events),
+        joins: Joins::new(advertise_addr, setup.seeds, started.into_std()),
+        exchange,
+        messages: Vec::new(),
+        leaving: Vec::new(),
+        over: false,
+    };
+    runtime.spawn(driver.run(sources).instrument(span));
+    Handle { about, commands, members }
+}
+
+impl<T: Transport, C: Codec> Driver<T, C> {
+    async fn run(mut self, mut sources: Sources<T>) {
+        tracing::info!(
+            address = %self.about.advertise_addr,
+            bound = %self.about.local_addr,
+            cluster = self.about.cluster,
+            "agent started"
+        );
+        self.fire();
+        let mut datagram = BytesMut::new();
+        let sleep = tokio::time::sleep_until(self.next_wake());
+        tokio::pin!(sleep);
+        while !self.over {
+            let wake = self.next_wake();
+            if sleep.deadline() != wake {
+                sleep.as_mut().reset(wake);
+            }
+            tokio::select! {
+                received = sources.receiver.next(&mut datagram) => {
+                    self.received(received, &datagram);
+                }
+                Some(input) = sources.inputs.recv() => self.hear(input),
+                command = sources.commands.recv() => self.obey(command),
+                () = &mut sleep => self.wake(wake, &mut sources, &mut datagram).await,
+            }
+        }
+        self.close(sources).await;
+    }
+
+    /// When something is due, whatever comes in until then.
+    fn next_wake(&self) -> Instant {
+        let next = self.protocol.next_timeout().into_iter().chain(self.joins.next()).min();
+        next.map_or_else(|| Instant::now() + IDLE, Instant::from_std)
+    }
+
+    /// Does what is due now.
+    fn fire(&mut self) {
+        let now = Instant::now().into_std();
+        let actions = self.protocol.handle_timeout(now);
+        self.act(actions, &mut Origin::Proven);
+        if self.joins.expire(now) {
+            self.ask();
+        }
+        self.joins.follow(self.protocol.join_attempts(), self.view.is_alone(), now);
+        if let Some(names) = self.joins.lookup_due(now) {
+            self.look_up(names);
+        }
+        self.settle();
+    }
+
+    /// Asks all whom a join is under way through; nobody to ask ends it.
+    fn ask(&mut self) {
+        let addresses = self.joins.to_ask();
+        let actions = self.protocol.bootstrap(addresses);
+        self.act(actions, &mut Origin::Proven);
+    }
+
+    /// Resolves names in a task of its own: a resolver may take its time.
+    fn look_up(&self, names: Vec<String>) {
+        let inputs = self.exchange.inputs().clone();
+        let lookup = async move {
+            let mut found = Vec::with_capacity(names.len());
+            for name in names {
+                let addresses = crate::address::resolve(&name).await;
+                found.push((name, addresses));
+            }
+            let _ = inputs.send(Input::Resolved(found)).await;
+        };
+        self.about.runtime.spawn(lookup.in_current_span());
+    }
+
+    fn received(&mut self, received: std::io::Result<SocketAddr>, datagram: &[u8]) {
+        match received {
+            Ok(from) => self.hear_datagram(from, datagram),
+            Err(error) => {
+                self.meter.transport_errors.one();
+                tracing::warn!(%error, "receiving datagrams fails, trying again");
+            }
+        }
+    }
+
+    fn hear_datagram(&mut self, from: SocketAddr, datagram: &[u8]) {
+        self.meter.datagrams_received.one();
+        self.meter.datagram_bytes_received.add(datagram.len());
+        let mut messages = std::mem::take(&mut self.messages);
+        match self.codec.decode(datagram, &mut messages) {
+            Ok(decoded) => self.meter.decoded(&decoded),
+            Err(error) => {
+                self.meter.refused(&error);
+                tracing::debug!(%from, %error, "a datagram was refused");
+            }
+        }
+        let mut origin = self.origin(from, datagram.len());
+        for message in messages.drain(..) {
+            if matches!(message, GossipMessage::SyncRequest { .. }) {
+                // Its answer is all members, and nobody has proven that they go to the asker.
+                self.meter.sync_requests_dropped.one();
+                continue;
+            }
+            if let Origin::Stranger { allowance, .. } = &mut origin {
+                allowance.hear(&message);
+            }
+            self.handle(from, message, &mut origin);
+        }
+        self.messages = messages;
+        self.settle();
+    }
+
+    /// How far the source of a datagram can be trusted to be the sender.
+    fn origin(&self, from: SocketAddr, received: usize) -> Origin {
+        match self.protocol.member_at(&from) {
+            Some(member) if member.state.is_live() => Origin::Proven,
+            held => {
+                let remembered = held.is_some();
+                Origin::Stranger { from, allowance: self.post.allowance(received), remembered }
+            }
+        }
+    }
+
+    fn hear(&mut self, input: Input) {
+        match input {
+            Input::Heard { from, messages, reply: Some(reply) } => {
+                if let Some(packet) = self.hear_stream(from, messages) {
+                    // An error says that the stream has run out of time.
+                    let _ = reply.send(packet);
+                }
+            }
+            Input::Heard { from, messages, reply: None } => self.hear_answer(from, messages),
+            Input::Failed { to, why } => self.joins.failed(to, &why),
+            Input::Resolved(found) => {
+                let now = Instant::now().into_std();
+                if self.joins.resolved(found, self.view.is_alone(), now) {
+                    self.ask();
+                }
+            }
+        }
+        self.settle();
+    }
+
+    /// A packet on a stream of somebody else's; what is to go back on it.
+    fn hear_stream(&mut self, from: SocketAddr, messages: Vec<GossipMessage>) -> Option<Bytes> {
+        let mut origin = Origin::Stream { from, answer: Answer::default() };
+        for message in messages {
+            self.handle(from, message, &mut origin);
+        }
+        match origin {
+            Origin::Stream { answer, .. } => answer.finish(),
+            _ => None,
+        }
+    }
+
+    /// A packet in answer to a stream of this node's own.
+    fn hear_answer(&mut self, from: SocketAddr, messages: Vec<GossipMessage>) {
+        for message in messages {
+            let joined = matches!(message, GossipMessage::Sync { .. });
+            self.handle(from, message, &mut Origin::Proven);
+            if joined {
+                self.settle();
+                self.joins.follow(
+                    self.protocol.join_attempts(),
+                    self.view.is_alone(),
+                    Instant::now().into_std(),
+                );
+                if self.joins.answered(from) {
+                    self.ask();
+                }
+            }
+        }
+    }
+
+    fn handle(&mut self, from: SocketAddr, message: GossipMessage, origin: &mut Origin) {
+        self.view.note(&message);
+        let actions = self.protocol.handle_message(from, message);
+        self.act(actions, origin);
+    }
+
+    /// Does what the protocol wants done.
+    fn act(&mut self, actions: Vec<GossipAction>, origin: &mut Origin) {
+        for action in actions {
+            match action {
+                GossipAction::Send { to, message } => self.post.send(to, &message, origin),
+                GossipAction::SendByStream { to, message } => {
+                    self.post.send_by_stream(to, &message);
+                }
+                GossipAction::Event(event) => self.view.happened(event),
+                // The event says more; and the protocol keeps its timers.
+                GossipAction::MembershipChange { .. } | GossipAction::ScheduleTimer { .. } => {}
+            }
+        }
+    }
+
+    /// After each input: sends what waits for company, and shows users what changed.
+    fn settle(&mut self) {
+        self.post.flush();
+        for to in self.post.take_unsent() {
+            self.joins.failed(to, "too many streams are open");
+        }
+        self.view.publish(&self.protocol, Instant::now().into_std());
+        self.over |= self.protocol.has_left();
+    }
+
+    /// Ends all tasks, frees the address, and only then tells those who wait for the end.
+    async fn close(self, sources: Sources<T>) {
+        sources.accepting.abort();
+        // An error says that it was aborted.
+        let _ = sources.accepting.await;
+        drop((sources.receiver, sources.inputs));
+        self.post.close().await;
+        tracing::info!("agent stopped");
+        for reply in self.leaving {
+            if self.protocol.has_left() {
+                let _ = reply.send(());
+            }
+        }
+    }
+}

@@ -1,0 +1,193 @@
+//! What goes out: consecutive messages to one address share a packet; what is large or must arrive
+//! whole goes by stream.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+
+use bytes::{Bytes, BytesMut};
+use swim_core::GossipMessage;
+use swim_transport::Transport;
+use swim_wire::Codec;
+
+use super::exchange::Outbound;
+use super::strangers::{Allowance, Verdict};
+use crate::counters::Meter;
+
+/// What brought about the messages that are to be sent.
+pub(super) enum Origin {
+    /// This node itself, or somebody whose address is proven.
+    Proven,
+    /// A datagram from an address where no live member is known.
+    Stranger {
+        from: SocketAddr,
+        allowance: Allowance,
+        /// Whether a dead or departed member lived there: worth a stream.
+        remembered: bool,
+    },
+    /// An inbound stream: what goes to `from` goes back on it.
+    Stream { from: SocketAddr, answer: Answer },
+}
+
+/// The packet that goes back on an inbound stream.
+#[derive(Debug, Default)]
+pub(super) struct Answer {
+    packet: BytesMut,
+    messages: usize,
+}
+
+impl Answer {
+    fn add(&mut self, codec: &impl Codec, message: &GossipMessage) {
+        if self.messages == 0 {
+            codec.start(&mut self.packet);
+        }
+        codec.append(message, &mut self.packet);
+        self.messages += 1;
+    }
+
+    /// The packet, unless there is nothing to say.
+    pub(super) fn finish(self) -> Option<Bytes> {
+        (self.messages > 0).then(|| self.packet.freeze())
+    }
+}
+
+/// A packet to one address that may still grow.
+#[derive(Debug, Default)]
+struct Open {
+    to: Option<SocketAddr>,
+    packet: BytesMut,
+    messages: usize,
+    by_stream: bool,
+    /// Whether it asks for something that comes back on the stream.
+    asks: bool,
+}
+
+/// The way out.
+pub(super) struct Post<T, C> {
+    transport: Arc<T>,
+    codec: Arc<C>,
+    meter: Arc<Meter>,
+    streams: Outbound<T, C>,
+    /// Most bytes of a datagram.
+    budget: usize,
+    /// Bytes of a packet without messages.
+    envelope: usize,
+    open: Open,
+    /// Whether the last send failed, so that a broken transport is reported once.
+    broken: bool,
+    /// Requests that could not be sent since the driver last asked.
+    unsent: Vec<SocketAddr>,
+}
+
+impl<T: Transport, C: Codec> Post<T, C> {
+    pub(super) fn new(
+        transport: Arc<T>,
+        codec: Arc<C>,
+        meter: Arc<Meter>,
+        streams: Outbound<T, C>,
+        budget: usize,
+    ) -> Self {
+        let mut open = Open::default();
+        codec.start(&mut open.packet);
+        let envelope = open.packet.len();
+        let budget = budget.min(transport.max_datagram());
+        let (broken, unsent) = (false, Vec::new());
+        Self { transport, codec, meter, streams, budget, envelope, open, broken, unsent }
+    }
+
+    /// What may be answered to a datagram of `received` bytes from an unproven address.
+    pub(super) fn allowance(&self, received: usize) -> Allowance {
+        Allowance::new(received, self.envelope)
+    }
+
+    /// Puts one message on its way; [`flush`](Self::flush) sends what is then still waiting for
+    /// more to the same address.
+    pub(super) fn send(&mut self, to: SocketAddr, message: &GossipMessage, origin: &mut Origin) {
+        match origin {
+            Origin::Stream { from, answer } if *from == to => answer.add(&*self.codec, message),
+            Origin::Stranger { from, allowance, remembered } if *from == to => {
+                match allowance.grant(message, self.codec.encoded_len(message)) {
+                    Verdict::Granted => self.pack(to, message),
+                    Verdict::TooLarge if *remembered => self.send_by_stream(to, message),
+                    Verdict::TooLarge | Verdict::Refused => self.meter.answers_withheld.one(),
+                }
+            }
+            _ => self.pack(to, message),
+        }
+    }
+
+    /// Sends one message by a stream of its own.
+    pub(super) fn send_by_stream(&mut self, to: SocketAddr, message: &GossipMessage) {
+        self.flush();
+        self.start(to);
+        self.open.by_stream = true;
+        self.append(message);
+        self.flush();
+    }
+
+    fn pack(&mut self, to: SocketAddr, message: &GossipMessage) {
+        use GossipMessage::{Sync, SyncRequest};
+        if self.open.to != Some(to) {
+            self.flush();
+            self.start(to);
+        }
+        let len = self.codec.encoded_len(message);
+        // What waits for the same address goes along: one's own Alive with the request.
+        self.open.by_stream |= matches!(message, Sync { .. } | SyncRequest { .. });
+        if !self.open.by_stream && self.open.packet.len() + len > self.budget {
+            self.flush();
+            self.start(to);
+            self.open.by_stream = self.envelope + len > self.budget;
+        }
+        self.append(message);
+    }
+
+    fn start(&mut self, to: SocketAddr) {
+        self.codec.start(&mut self.open.packet);
+        let open = &mut self.open;
+        (open.to, open.messages, open.by_stream, open.asks) = (Some(to), 0, false, false);
+    }
+
+    fn append(&mut self, message: &GossipMessage) {
+        self.codec.append(message, &mut self.open.packet);
+        self.open.messages += 1;
+        self.open.asks |= matches!(message, GossipMessage::SyncRequest { .. });
+    }
+
+    /// Sends what is still waiting for more.
+    pub(super) fn flush(&mut self) {
+        let Some(to) = self.open.to.take().filter(|_| self.open.messages > 0) else { return };
+        if !self.open.by_stream {
+            self.send_datagram(to);
+        } else if !self.streams.say(to, self.open.packet.split().freeze(), self.open.asks)
+            && self.open.asks
+        {
+            self.unsent.push(to);
+        }
+    }
+
+    fn send_datagram(&mut self, to: SocketAddr) {
+        match self.transport.send_to(to, &self.open.packet) {
+            Ok(()) => {
+                self.meter.datagrams_sent.one();
+                self.meter.datagram_bytes_sent.add(self.open.packet.len());
+                self.broken = false;
+            }
+            Err(error) => {
+                self.meter.transport_errors.one();
+                if !std::mem::replace(&mut self.broken, true) {
+                    tracing::warn!(%to, %error, "sending datagrams fails");
+                }
+            }
+        }
+    }
+
+    /// Whom requests were to go to that found no free stream.
+    pub(super) fn take_unsent(&mut self) -> Vec<SocketAddr> {
+        std::mem::take(&mut self.unsent)
+    }
+
+    /// Ends all streams and waits until they are gone.
+    pub(super) async fn close(self) {
+        self.streams.close().await;
+    }
+}

@@ -1,0 +1,116 @@
+//! What users see: the snapshot of members, and events.
+
+use std::sync::Arc;
+use std::time::{Instant, SystemTime};
+
+use swim_core::{EventKind, GossipMessage, GossipProtocol, MemberEvent, MemberId, MemberState};
+use tokio::sync::{broadcast, watch};
+
+use crate::event::Event;
+use crate::info::StateCounts;
+use crate::members::{MemberInfo, Members};
+
+/// The view that users have, brought in line with the protocol after each input.
+pub(super) struct View {
+    members: Members,
+    publish: watch::Sender<Members>,
+    events: broadcast::Sender<Arc<Event>>,
+    /// Whose records may have changed since the last [`publish`](Self::publish).
+    touched: Vec<MemberId>,
+    /// What has happened since.
+    news: Vec<MemberEvent>,
+}
+
+impl View {
+    pub(super) fn new(
+        members: Members,
+        publish: watch::Sender<Members>,
+        events: broadcast::Sender<Arc<Event>>,
+    ) -> Self {
+        Self { members, publish, events, touched: Vec::new(), news: Vec::new() }
+    }
+
+    pub(super) fn counts(&self) -> StateCounts {
+        let count = |state| self.members.count(state);
+        StateCounts {
+            alive: count(MemberState::Alive),
+            suspect: count(MemberState::Suspect),
+            dead: count(MemberState::Dead),
+            left: count(MemberState::Left),
+        }
+    }
+
+    /// Whether no other live member is known.
+    pub(super) fn is_alone(&self) -> bool {
+        let counts = self.counts();
+        counts.alive + counts.suspect <= 1
+    }
+
+    /// Takes down whom a message is about before it is handled: a new incarnation and nothing else
+    /// is no event.
+    pub(super) fn note(&mut self, message: &GossipMessage) {
+        match message {
+            GossipMessage::Gossip { updates } | GossipMessage::Delta { updates, .. } => {
+                self.touched.extend(updates.iter().map(|update| update.id.clone()));
+            }
+            GossipMessage::Sync { members } => {
+                self.touched.extend(members.iter().map(|member| member.id.clone()));
+            }
+            _ => {}
+        }
+    }
+
+    /// Takes down what happened.
+    pub(super) fn happened(&mut self, event: MemberEvent) {
+        log(&event);
+        self.touched.push(event.member.clone());
+        self.news.push(event);
+    }
+
+    /// Brings the snapshot in line and then tells what happened. O(log n) per changed member.
+    pub(super) fn publish(&mut self, protocol: &GossipProtocol, now: Instant) {
+        let time = SystemTime::now();
+        let mut changed = self.bring_in_line(protocol.local_member(), (now, time));
+        for name in std::mem::take(&mut self.touched) {
+            changed |= match protocol.member(&name) {
+                Some(member) => self.bring_in_line(member, (now, time)),
+                None => self.members.remove(name.as_str()),
+            };
+        }
+        if changed {
+            self.publish.send_replace(self.members.clone());
+        }
+        for event in self.news.drain(..) {
+            // An error says that nobody listens.
+            let _ = self.events.send(Arc::new(Event::new(event, time)));
+        }
+    }
+
+    fn bring_in_line(&mut self, member: &swim_core::Member, now: (Instant, SystemTime)) -> bool {
+        let held = self.members.get(member.id.as_str());
+        let same = held.is_some_and(|held| {
+            held.changed == member.last_update
+                && held.incarnation == member.incarnation
+                && held.state == member.state
+        });
+        if !same {
+            self.members.put(MemberInfo::new(member, now));
+        }
+        !same
+    }
+}
+
+fn log(event: &MemberEvent) {
+    let MemberEvent { member, address, incarnation, .. } = event;
+    let (kind, reason) = (event.kind.as_str(), event.reason.as_str());
+    let by = event.by.as_ref().map_or("", MemberId::as_str);
+    match event.kind {
+        EventKind::Conflict => {
+            tracing::warn!(%member, %address, incarnation, by, reason, "two nodes claim this name");
+        }
+        EventKind::Forgotten | EventKind::Updated => {
+            tracing::debug!(%member, %address, incarnation, by, reason, "member {kind}");
+        }
+        _ => tracing::info!(%member, %address, incarnation, by, reason, "member {kind}"),
+    }
+}

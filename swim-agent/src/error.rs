@@ -1,0 +1,95 @@
+//! Errors, one enum per operation; each names the culprit.
+
+use std::fmt;
+use std::net::SocketAddr;
+
+use swim_core::ConfigError;
+use swim_transport::BindError;
+use swim_wire::CodecError;
+
+/// Why an agent did not start. Nothing is left running or bound.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum SpawnError {
+    /// The host has no usable name, and none was given.
+    #[error("the host's name cannot be a member's name; give one (name, --name)")]
+    HostName,
+    /// An option out of range, or a name or metadata that do not fit.
+    #[error(transparent)]
+    Config(#[from] ConfigError),
+    /// The codec refused its settings, such as the cluster's name.
+    #[error(transparent)]
+    Codec(#[from] CodecError),
+    /// The address to bind was refused.
+    #[error(transparent)]
+    Bind(#[from] BindError),
+    /// The address to advertise is one that nobody can send to.
+    #[error(
+        "cannot advertise {address}: {why}; give one that others reach (advertise, --advertise)"
+    )]
+    Advertise {
+        /// What was given.
+        address: SocketAddr,
+        /// What is wrong with it.
+        why: &'static str,
+    },
+    /// Tasks need a Tokio runtime, and the caller is outside of one.
+    #[error("an agent needs a tokio runtime to run in")]
+    NoRuntime,
+}
+
+/// The agent has ended: it left, was shut down, or its last handle was dropped.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("the agent has stopped")]
+pub struct Stopped;
+
+/// Why a join through given addresses did not succeed.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum JoinError {
+    /// There was nobody to ask.
+    #[error("no address to join through")]
+    NoAddress,
+    /// Nobody answered in time.
+    #[error("nobody answered the join: {}", Listed(.0))]
+    Unanswered(Vec<Unanswered>),
+    /// The agent has left the cluster, or is about to.
+    #[error("the agent is leaving its cluster")]
+    Leaving,
+    /// The agent has ended.
+    #[error(transparent)]
+    Stopped(#[from] Stopped),
+}
+
+/// An address that did not answer a join.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Unanswered {
+    /// As it was given: `host:port`.
+    pub address: String,
+    /// Why not, in words.
+    pub why: String,
+}
+
+struct Listed<'a>(&'a [Unanswered]);
+
+impl fmt::Display for Listed<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for (at, Unanswered { address, why }) in self.0.iter().enumerate() {
+            let separator = if at == 0 { "" } else { "; " };
+            write!(f, "{separator}{address} ({why})")?;
+        }
+        Ok(())
+    }
+}
+
+/// Why metadata was not changed. Nothing has changed.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum ChangeError {
+    /// The whole map would be too large, or the node has left.
+    #[error(transparent)]
+    Metadata(#[from] swim_core::MetadataError),
+    /// The agent has ended.
+    #[error(transparent)]
+    Stopped(#[from] Stopped),
+}

@@ -1,0 +1,94 @@
+//! What happens to members, told as it happens.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::SystemTime;
+
+use swim_core::{EventKind, Incarnation, MemberEvent, MemberState, Reason};
+use tokio::sync::broadcast;
+
+/// What happened to a member in the agent's view, who brought it about, and why.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Event {
+    /// What happened.
+    pub kind: EventKind,
+    /// To whom.
+    pub name: String,
+    /// Where it lives, or lived.
+    pub address: SocketAddr,
+    /// What was held of it; `None` of a newcomer.
+    pub old_state: Option<MemberState>,
+    /// What is held of it now; `None` when it was forgotten.
+    pub state: Option<MemberState>,
+    /// The incarnation that `state` is about.
+    pub incarnation: Incarnation,
+    /// Who accused, refuted or told, if known.
+    pub by: Option<String>,
+    /// Why.
+    pub reason: Reason,
+    /// When, by this node's clock.
+    pub time: SystemTime,
+}
+
+impl Event {
+    pub(crate) fn new(event: MemberEvent, time: SystemTime) -> Self {
+        Self {
+            kind: event.kind,
+            name: event.member.0,
+            address: event.address,
+            old_state: event.old_state,
+            state: event.state,
+            incarnation: event.incarnation,
+            by: event.by.map(|by| by.0),
+            reason: event.reason,
+            time,
+        }
+    }
+}
+
+/// One item of an [`EventStream`].
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum StreamItem {
+    /// Something happened.
+    Event(Event),
+    /// So many events were lost, because this consumer was too slow. What they led to is in
+    /// [`Handle::members`](crate::Handle::members).
+    Missed(u64),
+}
+
+/// The events of an agent from the moment of [`Handle::events`](crate::Handle::events) on.
+///
+/// The agent keeps the last 512 events and waits for nobody. An event comes after the snapshot
+/// that it led to.
+#[derive(Debug)]
+pub struct EventStream {
+    receiver: broadcast::Receiver<Arc<Event>>,
+}
+
+impl EventStream {
+    /// Events kept for slow consumers, all of them together.
+    pub(crate) const KEPT: usize = 512;
+
+    pub(crate) fn new(receiver: broadcast::Receiver<Arc<Event>>) -> Self {
+        Self { receiver }
+    }
+
+    /// Waits for the next event; `None` when the agent has ended and all are read. Cancel safe.
+    pub async fn next(&mut self) -> Option<StreamItem> {
+        match self.receiver.recv().await {
+            Ok(event) => Some(StreamItem::Event(Arc::unwrap_or_clone(event))),
+            Err(broadcast::error::RecvError::Lagged(missed)) => Some(StreamItem::Missed(missed)),
+            Err(broadcast::error::RecvError::Closed) => None,
+        }
+    }
+
+    /// The next event if there is one already.
+    pub fn try_next(&mut self) -> Option<StreamItem> {
+        match self.receiver.try_recv() {
+            Ok(event) => Some(StreamItem::Event(Arc::unwrap_or_clone(event))),
+            Err(broadcast::error::TryRecvError::Lagged(missed)) => Some(StreamItem::Missed(missed)),
+            Err(_) => None,
+        }
+    }
+}

@@ -1,0 +1,194 @@
+//! The agent in its user's hands.
+
+use std::collections::BTreeMap;
+use std::net::SocketAddr;
+use std::sync::Arc;
+
+use tokio::sync::{broadcast, mpsc, oneshot, watch};
+
+use crate::address;
+use crate::driver::{Command, Target};
+use crate::error::{ChangeError, JoinError, Stopped};
+use crate::event::{Event, EventStream};
+use crate::info::Info;
+use crate::members::Members;
+
+/// A running agent. Clones are handles to the same agent; cloning costs two counters.
+///
+/// When the last handle is dropped the agent ends at once and without goodbye, and the others find
+/// out as they would after a crash; [`leave`](Self::leave) is the friendly way. Event streams and
+/// watches do not keep it running.
+///
+/// Nothing done to a handle blocks the agent: it answers when it can and waits for nobody.
+#[derive(Debug, Clone)]
+#[must_use = "an agent ends when its last handle is dropped"]
+pub struct Handle {
+    pub(crate) about: Arc<About>,
+    pub(crate) commands: mpsc::Sender<Command>,
+    pub(crate) members: watch::Receiver<Members>,
+}
+
+/// What stays the same while an agent runs.
+#[derive(Debug)]
+pub(crate) struct About {
+    pub(crate) name: String,
+    pub(crate) cluster: String,
+    pub(crate) local_addr: SocketAddr,
+    pub(crate) advertise_addr: SocketAddr,
+    /// Weak, so that event streams end with the driver.
+    pub(crate) events: broadcast::WeakSender<Arc<Event>>,
+    pub(crate) runtime: tokio::runtime::Handle,
+}
+
+/// What it is and knows; none of these waits.
+impl Handle {
+    /// The agent's name in its cluster.
+    pub fn name(&self) -> &str {
+        &self.about.name
+    }
+
+    /// The name of its cluster.
+    pub fn cluster(&self) -> &str {
+        &self.about.cluster
+    }
+
+    /// The address it is bound to, with the real port.
+    pub fn local_addr(&self) -> SocketAddr {
+        self.about.local_addr
+    }
+
+    /// The address it tells others.
+    pub fn advertise_addr(&self) -> SocketAddr {
+        self.about.advertise_addr
+    }
+
+    /// All members as they are now; the last view once the agent has ended. O(1).
+    pub fn members(&self) -> Members {
+        self.members.borrow().clone()
+    }
+
+    /// The members, and a wake-up whenever something about one of them changes.
+    ///
+    /// Each call starts a small task that ends with the receiver or the agent, so that a receiver
+    /// that is borrowed for long holds up nobody but itself.
+    pub fn watch(&self) -> watch::Receiver<Members> {
+        let mut source = self.members.clone();
+        let (sender, receiver) = watch::channel(source.borrow_and_update().clone());
+        self.about.runtime.spawn(forward(source, sender));
+        receiver
+    }
+
+    /// What happens from now on.
+    pub fn events(&self) -> EventStream {
+        let receiver = match self.about.events.upgrade() {
+            Some(sender) => sender.subscribe(),
+            // Ended: a stream that ends at once.
+            None => broadcast::channel(1).1,
+        };
+        EventStream::new(receiver)
+    }
+}
+
+/// What it can be asked to do.
+impl Handle {
+    /// How the agent is doing.
+    ///
+    /// # Errors
+    /// The agent has ended.
+    pub async fn info(&self) -> Result<Info, Stopped> {
+        self.ask(Command::Info).await
+    }
+
+    /// Joins through `addresses`, each `host:port` or an IP address with port. Returns how many
+    /// of them have answered as soon as one has, its view merged.
+    ///
+    /// Names are resolved first. Joining a cluster that the agent is already in is harmless and
+    /// brings views in line. A join through the addresses given to the builder goes on by itself.
+    ///
+    /// # Errors
+    /// Names each address and why nobody answered there within five seconds, during which it was
+    /// tried repeatedly; the agent then stops trying.
+    pub async fn join(&self, addresses: Vec<String>) -> Result<usize, JoinError> {
+        if addresses.is_empty() {
+            return Err(JoinError::NoAddress);
+        }
+        let mut targets = Vec::with_capacity(addresses.len());
+        for given in addresses {
+            let resolved = address::resolve(&given).await;
+            targets.push(Target { given, resolved });
+        }
+        self.ask(|reply| Command::Join { targets, reply }).await?
+    }
+
+    /// Sets and removes keys of this agent's metadata as one change, and tells the cluster.
+    ///
+    /// # Errors
+    /// The whole map would be above [`Options::metadata_limit`](swim_core::Options), the agent is
+    /// leaving, or it has ended. Nothing has changed.
+    pub async fn change_metadata(
+        &self,
+        set: BTreeMap<String, String>,
+        remove: Vec<String>,
+    ) -> Result<(), ChangeError> {
+        self.ask(|reply| Command::Change { set, remove, reply }).await??;
+        Ok(())
+    }
+
+    /// Sets one key of this agent's metadata, and tells the cluster.
+    ///
+    /// # Errors
+    /// As [`change_metadata`](Self::change_metadata).
+    pub async fn update_metadata(
+        &self,
+        key: impl Into<String>,
+        value: impl Into<String>,
+    ) -> Result<(), ChangeError> {
+        self.change_metadata(BTreeMap::from([(key.into(), value.into())]), Vec::new()).await
+    }
+
+    /// Leaves the cluster and ends the agent. Returns when two members have confirmed the goodbye
+    /// or a second has passed, and the agent's address is free again.
+    ///
+    /// # Errors
+    /// The agent ended before its goodbye was done.
+    pub async fn leave(&self) -> Result<(), Stopped> {
+        self.ask(Command::Leave).await?;
+        self.stopped().await;
+        Ok(())
+    }
+
+    /// Ends the agent at once and without goodbye; to the others it crashed. Returns when its
+    /// address is free again.
+    pub async fn shutdown(&self) {
+        // An error says that it has ended already.
+        let _ = self.commands.send(Command::Shutdown).await;
+        self.stopped().await;
+    }
+
+    /// Waits until the agent has ended and its address is free again.
+    pub async fn stopped(&self) {
+        let mut members = self.members.clone();
+        while members.changed().await.is_ok() {}
+    }
+
+    async fn ask<R>(
+        &self,
+        command: impl FnOnce(oneshot::Sender<R>) -> Command,
+    ) -> Result<R, Stopped> {
+        let (reply, answer) = oneshot::channel();
+        self.commands.send(command(reply)).await.map_err(|_| Stopped)?;
+        answer.await.map_err(|_| Stopped)
+    }
+}
+
+/// Hands snapshots on to one watcher.
+async fn forward(mut source: watch::Receiver<Members>, sender: watch::Sender<Members>) {
+    loop {
+        tokio::select! {
+            () = sender.closed() => return,
+            changed = source.changed() => if changed.is_err() { return },
+        }
+        let members = source.borrow_and_update().clone();
+        sender.send_replace(members);
+    }
+}

@@ -1,0 +1,65 @@
+//! How an agent is doing.
+
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use swim_core::{ConvergenceStats, Incarnation, MemberState, Stats};
+use swim_transport::NetStats;
+
+use crate::counters::Counters;
+
+/// How an agent is doing; from [`Handle::info`](crate::Handle::info).
+#[derive(Debug, Clone)]
+#[non_exhaustive]
+pub struct Info {
+    /// Its name.
+    pub name: String,
+    /// Its cluster.
+    pub cluster: String,
+    /// The address it is bound to.
+    pub local_addr: SocketAddr,
+    /// The address it tells others.
+    pub advertise_addr: SocketAddr,
+    /// Its own state: Alive, or Left once it is leaving.
+    pub state: MemberState,
+    /// Its own incarnation.
+    pub incarnation: Incarnation,
+    /// Local health (Lifeguard): 0 is healthy, 8 the worst.
+    pub local_health: u8,
+    /// How many members it holds in each state.
+    pub counts: StateCounts,
+    /// What the protocol counted.
+    pub stats: Stats,
+    /// How well news travels, measured from this node's traffic.
+    pub convergence: ConvergenceStats,
+    /// What crossed the agent.
+    pub counters: Counters,
+    /// What the sockets counted; `None` over a transport of the caller's own.
+    pub net: Option<NetStats>,
+    /// Updates waiting to be told.
+    pub queue_len: usize,
+    /// How often a join was tried in vain so far; `None` when none is under way.
+    pub join_attempts: Option<u32>,
+    /// The protocol period as local health and tuning have it.
+    pub probe_interval: Duration,
+    /// How long an unconfirmed suspicion lasts.
+    pub suspicion_timeout: Duration,
+    /// Hash of the view of live members: agents with equal views have equal hashes.
+    pub view_hash: u64,
+    /// Since the agent started.
+    pub uptime: Duration,
+}
+
+/// Members by state.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct StateCounts {
+    /// Members held Alive, the agent itself included.
+    pub alive: usize,
+    /// Members held Suspect.
+    pub suspect: usize,
+    /// Members held Dead.
+    pub dead: usize,
+    /// Members that left.
+    pub left: usize,
+}
