@@ -306,8 +306,7 @@ impl<P: Profile> Engine<P> {
         if rumor.state == MemberState::Alive || !record.is_live() || rumor.member == self.table.me {
             return false;
         }
-        let sudden =
-            rumor.state == MemberState::Dead && record.state() == MemberState::Alive;
+        let sudden = rumor.state == MemberState::Dead && record.state() == MemberState::Alive;
         sudden || rumor.incarnation > record.incarnation
     }
 
