@@ -1,7 +1,5 @@
 //! Joining: ask the seeds for all they hold, until one answers.
 
-use std::time::Duration;
-
 use super::Engine;
 use super::deadlines::{Timer, TimerKey};
 use super::membership::{Heard, PLAUSIBLE, Verdict};
@@ -178,10 +176,5 @@ impl<P: Profile> Engine<P> {
     /// How often the seeds were asked in vain; `None` when no join is under way.
     pub fn join_attempts(&self) -> Option<u32> {
         self.join.attempts()
-    }
-
-    /// Longest wait between two attempts.
-    pub fn longest_join_wait(&self) -> Duration {
-        self.config.probe_interval * MAX_WAIT
     }
 }

@@ -54,6 +54,8 @@ use crate::time::Time;
 
 /// Corrections of senders with a wrong view, and digests for the forgotten, in one period.
 const CORRECTIONS_PER_PERIOD: u32 = 64;
+/// Probes are numbered from below this: three bytes on the wire for a month.
+const FIRST_SEQ: usize = 1 << 20;
 /// No delay is zero: what is due now is due a little later.
 const LEAST_DELAY: Duration = Duration::from_millis(1);
 
@@ -114,14 +116,14 @@ impl<P: Profile> Engine<P> {
     /// A node that knows nobody else. `me` is its own index; `seed` decides all randomness.
     pub fn new(config: Config, me: MemberIdx, profile: P, seed: u64) -> Self {
         let incarnation = u64::from(config.boot_epoch) << 32;
+        let mut rng = SwimRng::new(seed);
         Self {
-            rng: SwimRng::new(seed),
             table: Table::new(me, profile, incarnation),
             deadlines: Deadlines::new(),
             timers: SingleTimers::default(),
             health: LocalHealth::default(),
             tempo: Tempo::new(),
-            probes: Probes::default(),
+            probes: Probes::new(rng.below(FIRST_SEQ)),
             relays: Relays::new(),
             suspicions: Suspicions::default(),
             tombstones: BTreeMap::new(),
@@ -138,6 +140,7 @@ impl<P: Profile> Engine<P> {
             stats: Stats::default(),
             rumors: Vec::new(),
             targets: Vec::new(),
+            rng,
             config,
         }
     }

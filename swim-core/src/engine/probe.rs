@@ -37,13 +37,18 @@ struct Probe {
 }
 
 /// The open probes, oldest first; few, because each lasts less than two periods.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(super) struct Probes {
     open: Vec<Probe>,
     seq: u64,
 }
 
 impl Probes {
+    /// `after` is random: a `seq` that nobody can guess, and none of a former life.
+    pub(super) fn new(after: usize) -> Self {
+        Self { open: Vec::new(), seq: after as u64 }
+    }
+
     /// A `seq` that no open probe or relay of this node uses.
     pub(super) fn next_seq(&mut self) -> u64 {
         self.seq += 1;

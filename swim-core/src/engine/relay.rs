@@ -29,7 +29,8 @@ pub(super) struct Relays<A> {
     open: Vec<Relay<A>>,
 }
 
-/// More are dropped and counted: askers have other relays.
+/// More are counted and answered with a nack at once: askers have other relays, and need not doubt
+/// themselves.
 const MAX_OPEN: usize = 128;
 
 impl<A> Relays<A> {
@@ -64,6 +65,7 @@ impl<P: Profile> Engine<P> {
         }
         if self.relays.open.len() >= MAX_OPEN {
             self.stats.relays_dropped += 1;
+            self.nack(seq, back, out);
             return;
         }
         let own_seq = self.probes.next_seq();

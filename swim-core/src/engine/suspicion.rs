@@ -57,7 +57,7 @@ impl Suspicions {
     }
 }
 
-/// Who else must be alive before silence means that this node is the deaf one.
+/// How many others must be live, the suspect included, before silence means that this node is deaf.
 const DEAF_AMONG: usize = 3;
 
 impl<P: Profile> Engine<P> {
@@ -255,7 +255,7 @@ impl<P: Profile> Engine<P> {
 
     /// Whether this node heard nobody since then although others should be there to be heard.
     fn is_deaf_since(&self, heard: u64) -> bool {
-        let others = self.table.others().saturating_sub(1);
+        let others = self.table.others();
         self.config.mechanisms.deaf_guard && others >= DEAF_AMONG && self.heard == heard
     }
 

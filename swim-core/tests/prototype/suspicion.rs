@@ -1,0 +1,168 @@
+use super::*;
+
+#[test]
+fn expiry_makes_dead() {
+    let mut protocol = knowing(2);
+    hear(&mut protocol, 2, vec![claim(1, MemberState::Suspect, 0)]);
+    let actions = protocol.handle_timer("suspicion_timeout_n1");
+    assert_eq!(changes(&actions), [(name(1), MemberState::Suspect, MemberState::Dead)]);
+    assert!(timers(&actions).contains_key("cleanup_n1"));
+}
+
+#[test]
+fn a_deaf_node_waits_again() {
+    let mut protocol = knowing(3);
+    hear(&mut protocol, 2, vec![claim(1, MemberState::Suspect, 0)]);
+    let actions = protocol.handle_timer("suspicion_timeout_n1");
+    assert_eq!(state(&protocol, 1), Some(MemberState::Suspect));
+    assert!(timers(&actions).contains_key("suspicion_timeout_n1"));
+    protocol.handle_message(addr(3), GossipMessage::Ping { seq: 1, from: name(3) });
+    protocol.handle_timer("suspicion_timeout_n1");
+    assert_eq!(state(&protocol, 1), Some(MemberState::Dead));
+}
+
+#[test]
+fn its_length_follows_the_formula() {
+    let alone = protocol().suspicion_timeout();
+    assert_eq!(alone, Duration::from_millis(2_500));
+    let hundred = knowing(99).suspicion_timeout();
+    assert_eq!(hundred, Duration::from_millis(5_000));
+}
+
+#[test]
+fn distinct_accusers_shorten_it_and_repeats_do_not() {
+    let mut protocol = knowing(9);
+    let timeout = |actions: &[GossipAction]| timers(actions).get("suspicion_timeout_n1").copied();
+    let first = hear(&mut protocol, 2, vec![claim(1, MemberState::Suspect, 0)]);
+    let full = timeout(&first).unwrap();
+    let again = hear(&mut protocol, 2, vec![claim(1, MemberState::Suspect, 0)]);
+    assert_eq!(timeout(&again), None, "the same accuser again");
+    let mut last = full;
+    for accuser in 3..=5 {
+        let actions = hear(&mut protocol, accuser, vec![claim(1, MemberState::Suspect, 0)]);
+        let shorter = timeout(&actions).unwrap();
+        assert!(shorter < last, "accuser {accuser}");
+        last = shorter;
+    }
+    let more = hear(&mut protocol, 6, vec![claim(1, MemberState::Suspect, 0)]);
+    assert_eq!(timeout(&more), None, "the minimum is reached");
+    assert!(last >= full / 3);
+}
+
+#[test]
+fn an_ack_by_the_suspect_clears_it_here_and_is_not_gossiped() {
+    let mut protocol = knowing(5);
+    hear(&mut protocol, 2, vec![claim(1, MemberState::Suspect, 0)]);
+    let seq = ping_of(&mut protocol, 1);
+    let ack = GossipMessage::Ack { seq, from: name(1) };
+    let actions = protocol.handle_message(addr(1), ack);
+    assert_eq!(changes(&actions), [(name(1), MemberState::Suspect, MemberState::Alive)]);
+    for _ in 0..20 {
+        assert!(told(&protocol.handle_timer("gossip"), 1).is_empty());
+        assert!(told(&protocol.tick(), 1).is_empty());
+    }
+    hear(&mut protocol, 3, vec![claim(1, MemberState::Suspect, 0)]);
+    assert_eq!(state(&protocol, 1), Some(MemberState::Alive), "a rumour does not count now");
+    protocol.handle_timer("vouch_n1");
+    hear(&mut protocol, 3, vec![claim(1, MemberState::Suspect, 0)]);
+    assert_eq!(state(&protocol, 1), Some(MemberState::Suspect), "later it does");
+}
+
+#[test]
+fn dead_counts_in_spite_of_first_hand_evidence() {
+    let mut protocol = knowing(5);
+    hear(&mut protocol, 2, vec![claim(1, MemberState::Suspect, 0)]);
+    let seq = ping_of(&mut protocol, 1);
+    protocol.handle_message(addr(1), GossipMessage::Ack { seq, from: name(1) });
+    hear(&mut protocol, 3, vec![claim(1, MemberState::Dead, 0)]);
+    assert_eq!(state(&protocol, 1), Some(MemberState::Dead));
+}
+
+#[test]
+fn a_newer_incarnation_ends_it_for_good() {
+    let mut protocol = knowing(3);
+    hear(&mut protocol, 2, vec![claim(1, MemberState::Suspect, 0)]);
+    hear(&mut protocol, 2, vec![alive(1, 1)]);
+    assert_eq!(state(&protocol, 1), Some(MemberState::Alive));
+    protocol.handle_timer("suspicion_timeout_n1");
+    assert_eq!(state(&protocol, 1), Some(MemberState::Alive));
+}
+
+#[test]
+fn a_suspect_is_told_by_its_accuser_and_on_every_ping() {
+    let mut protocol = knowing(4);
+    ping_of(&mut protocol, 1);
+    protocol.handle_timer("probe_timeout_n1");
+    let actions = protocol.handle_timer("probe_timeout_n1");
+    let to_subject = |actions: &[GossipAction]| {
+        told(actions, 1)
+            .into_iter()
+            .any(|(to, update)| to == addr(1) && update.state == MemberState::Suspect)
+    };
+    assert!(to_subject(&actions));
+    for _ in 0..20 {
+        let actions = protocol.tick();
+        if pings(&actions)[0].0 == addr(1) {
+            assert!(to_subject(&actions));
+        }
+    }
+}
+
+#[test]
+fn the_origin_of_a_forwarded_suspicion_is_kept() {
+    let mut accuser = knowing(9);
+    hear(&mut accuser, 2, vec![claim(1, MemberState::Suspect, 0)]);
+    let forwarded = accuser.handle_timer("gossip");
+    let messages: Vec<_> = sends(&forwarded).into_iter().map(|(_, m)| m.clone()).collect();
+    assert!(messages.iter().any(|m| matches!(m, GossipMessage::Evidence { accusations, .. }
+        if accusations[0].accuser == name(2))));
+    // Nine nodes forward one accusation by node 2: still one accuser.
+    let mut listener = knowing(9);
+    let mut shortest = Duration::MAX;
+    for forwarder in 3..=9 {
+        for message in &messages[..2] {
+            let actions = listener.handle_message(addr(forwarder), message.clone());
+            if let Some(delay) = timers(&actions).get("suspicion_timeout_n1") {
+                shortest = *delay;
+            }
+        }
+    }
+    let full = listener.suspicion_timeout();
+    assert!(full - shortest < Duration::from_millis(100), "{shortest:?} of {full:?}");
+}
+
+#[test]
+fn a_suspicion_at_a_higher_incarnation_counts_in_spite_of_first_hand_evidence() {
+    let mut protocol = knowing(5);
+    hear(&mut protocol, 2, vec![claim(1, MemberState::Suspect, 0)]);
+    let seq = ping_of(&mut protocol, 1);
+    protocol.handle_message(addr(1), GossipMessage::Ack { seq, from: name(1) });
+    hear(&mut protocol, 3, vec![claim(1, MemberState::Suspect, 1)]);
+    assert_eq!(state(&protocol, 1), Some(MemberState::Suspect));
+}
+
+#[test]
+fn a_suspicion_forwarded_again_is_not_gossiped_again() {
+    let mut protocol = knowing(9);
+    let accusation = Accusation { subject: name(1), incarnation: 0, accuser: name(2), health: 0 };
+    let mut sent: Vec<usize> = Vec::new();
+    for forwarder in [3, 4, 3, 5, 4] {
+        hear(&mut protocol, forwarder, vec![claim(1, MemberState::Suspect, 0)]);
+        let accusations = vec![accusation.clone()];
+        let companion = GossipMessage::Evidence { ages: vec![], accusations };
+        protocol.handle_message(addr(forwarder), companion);
+        sent.push((0..20).map(|_| told(&protocol.handle_timer("gossip"), 1).len()).sum());
+    }
+    assert_eq!(sent, [8, 0, 0, 0, 0], "retransmit_mult * ceil(log10(n + 1)), once");
+}
+
+#[test]
+fn a_suspect_is_not_its_own_accuser() {
+    let mut protocol = knowing(9);
+    hear(&mut protocol, 2, vec![claim(1, MemberState::Suspect, 0)]);
+    let accusation = Accusation { subject: name(1), incarnation: 0, accuser: name(1), health: 0 };
+    let accusations = vec![accusation];
+    let companion = GossipMessage::Evidence { ages: vec![], accusations };
+    let actions = protocol.handle_message(addr(5), companion);
+    assert!(timers(&actions).is_empty(), "{actions:?}");
+}
