@@ -350,6 +350,24 @@ mod tick {
         assert_eq!(told[0].0, pings(&actions)[0].0);
         assert_eq!(told[0].1.incarnation, 4);
     }
+
+    #[test]
+    fn who_changes_its_metadata_often_delays_nobodys_probe() {
+        let n = 4;
+        let mut protocol = knowing(n);
+        let mut last: BTreeMap<u8, u32> = (1..=n).map(|node| (node, 0)).collect();
+        for tick in 1..300 {
+            for (to, seq) in pings(&protocol.tick()) {
+                let from = name(node_of(to));
+                last.insert(node_of(to), tick);
+                protocol.handle_message(to, GossipMessage::Ack { seq, from });
+            }
+            let map = HashMap::from([("load".to_string(), tick.to_string())]);
+            let change = MemberUpdate { metadata: Some(map), ..alive(1, u64::from(tick)) };
+            hear(&mut protocol, 1, vec![change]);
+            assert!(last.values().all(|&seen| tick - seen < 2 * u32::from(n)), "{last:?}");
+        }
+    }
 }
 
 mod ping {
@@ -637,6 +655,16 @@ mod suspicion {
         let full = listener.suspicion_timeout();
         assert!(full - shortest < Duration::from_millis(100), "{shortest:?} of {full:?}");
     }
+
+    #[test]
+    fn a_suspicion_at_a_higher_incarnation_counts_in_spite_of_first_hand_evidence() {
+        let mut protocol = knowing(5);
+        hear(&mut protocol, 2, vec![claim(1, MemberState::Suspect, 0)]);
+        let seq = ping_of(&mut protocol, 1);
+        protocol.handle_message(addr(1), GossipMessage::Ack { seq, from: name(1) });
+        hear(&mut protocol, 3, vec![claim(1, MemberState::Suspect, 1)]);
+        assert_eq!(state(&protocol, 1), Some(MemberState::Suspect));
+    }
 }
 
 mod named_timers {
@@ -844,6 +872,30 @@ mod precedence {
             assert_eq!(protocol.stats().conflicts, 1);
         }
     }
+
+    #[test]
+    fn no_record_of_a_sync_puts_a_member_beyond_its_own_refutation() {
+        let last_update = protocol().all_members()[0].last_update;
+        for accusation in [Suspect, Dead, Left] {
+            for claimed in [7, u64::MAX - (1 << 33) + 1, u64::MAX - (1 << 32), u64::MAX] {
+                let mut protocol = knowing(3);
+                let record = Member {
+                    id: name(1),
+                    address: addr(1),
+                    state: accusation,
+                    incarnation: claimed,
+                    metadata: HashMap::new(),
+                    last_update,
+                };
+                protocol.handle_message(addr(2), GossipMessage::Sync { members: vec![record] });
+                let held = incarnation(&protocol, 1);
+                let mut accused = GossipProtocol::new(name(1), addr(1), GossipConfig::default());
+                hear(&mut accused, 0, vec![claim(1, accusation, held)]);
+                hear(&mut protocol, 1, vec![alive(1, incarnation(&accused, 1))]);
+                assert_eq!(state(&protocol, 1), Some(Alive), "{accusation} at {claimed}");
+            }
+        }
+    }
 }
 
 mod metadata {
@@ -985,6 +1037,20 @@ mod dissemination {
         let seq = ping_of(&mut protocol, 1);
         let ack = GossipMessage::Ack { seq, from: name(1) };
         assert!(!timers(&protocol.handle_message(addr(1), ack)).contains_key("gossip"));
+    }
+
+    #[test]
+    fn what_fits_no_datagram_holds_nothing_up() {
+        let mut protocol = knowing(8);
+        let map = HashMap::from([("k".to_string(), "v".repeat(2_000))]);
+        let large = |node| MemberUpdate { metadata: Some(map.clone()), ..alive(node, 1) };
+        hear(&mut protocol, 1, vec![alive(50, 0)]);
+        hear(&mut protocol, 1, (1..=5).map(large).collect());
+        assert!(!told(&protocol.handle_timer("gossip"), 50).is_empty());
+        (0..20).for_each(|_| drop(protocol.handle_timer("gossip")));
+        assert_eq!(protocol.queue_len(), 0);
+        assert_eq!(protocol.stats().broadcasts_dropped, 5);
+        assert_eq!(protocol.get_metadata(&name(5)), Some(&map));
     }
 }
 

@@ -153,6 +153,10 @@ impl<P: Profile> Engine<P> {
                 continue;
             }
             let rumor = self.rumor(entry.member, self.age_now(&entry));
+            if !self.fits_alone(&rumor) {
+                self.stats.broadcasts_dropped += 1;
+                continue;
+            }
             let told = first.is_some_and(|first| first.member == entry.member);
             if told || !self.put(rumor, &mut room) {
                 misfits += 1;
@@ -166,6 +170,12 @@ impl<P: Profile> Engine<P> {
                 self.requeue(priority, entry);
             }
         }
+    }
+
+    /// Whether a datagram of its own has room for it. What has none would wait for ever, ahead of
+    /// all that was sent before; anti-entropy, which goes by stream, tells it.
+    fn fits_alone(&self, rumor: &Rumor) -> bool {
+        wire_size::GOSSIP + self.rumor_len(rumor) <= self.room_beside(0, true).bytes
     }
 
     /// Adds a rumor to the list if there is room for it.

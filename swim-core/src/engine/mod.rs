@@ -318,14 +318,18 @@ impl<P: Profile> Engine<P> {
         let back = Dest::Address(source.address);
         for update in updates {
             let rumor = update.rumor;
+            let doubtful = self.is_doubtful(&rumor);
             let verdict = self.apply(now, &heard, update, out);
-            if self.departure.is_some() || source.member != Some(rumor.member) {
+            if doubtful && verdict == Verdict::News {
+                self.correct(rumor.member, Dest::Member(rumor.member), out);
+            }
+            if source.member != Some(rumor.member) {
                 continue;
             }
             if rumor.state == MemberState::Left {
                 // Its own farewell: it waits for somebody to have heard it.
                 self.tell(self.rumor(rumor.member, 0), back, out);
-            } else if verdict == Verdict::Stale {
+            } else if verdict == Verdict::Stale && self.departure.is_none() {
                 self.correct(rumor.member, back, out);
             }
         }

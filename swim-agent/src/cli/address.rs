@@ -1,0 +1,76 @@
+//! Addresses as people write them.
+
+use std::net::SocketAddr;
+use std::str::FromStr;
+
+use serde::Deserialize;
+
+/// Checks `HOST:PORT`; the host is looked up when it is needed.
+pub(super) fn host_port(text: &str) -> Result<String, String> {
+    match text.rsplit_once(':') {
+        Some((host, port)) if !host.is_empty() && port.parse().is_ok_and(|port: u16| port > 0) => {
+            Ok(text.to_owned())
+        }
+        _ => Err("expected HOST:PORT, such as node-1:7946".to_owned()),
+    }
+}
+
+/// Parses `IP:PORT`.
+pub(super) fn ip_port(text: &str) -> Result<SocketAddr, String> {
+    text.parse().map_err(|_| "expected IP:PORT, such as 127.0.0.1:7946 or [::1]:7946".to_owned())
+}
+
+/// Checks `HOST:PORT` of an admin endpoint, which may be written as a URL too.
+pub(super) fn admin(text: &str) -> Result<String, String> {
+    host_port(text.strip_prefix("http://").unwrap_or(text).trim_end_matches('/'))
+}
+
+/// Where to serve the admin endpoint, if at all.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(try_from = "String")]
+pub(super) struct HttpAddr(pub(super) Option<SocketAddr>);
+
+impl FromStr for HttpAddr {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        if text == "none" {
+            return Ok(Self(None));
+        }
+        let address = text.parse().map_err(|_| "expected IP:PORT or none".to_owned())?;
+        Ok(Self(Some(address)))
+    }
+}
+
+impl TryFrom<String> for HttpAddr {
+    type Error = String;
+
+    fn try_from(text: String) -> Result<Self, String> {
+        text.parse().map_err(|error| format!("{error}, not {text:?}"))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{HttpAddr, admin, host_port};
+
+    #[test]
+    fn an_admin_address_may_be_a_url() {
+        assert_eq!(admin("http://node-1:80/").unwrap(), "node-1:80");
+        assert_eq!(admin("[::1]:7373").unwrap(), "[::1]:7373");
+    }
+
+    #[test]
+    fn an_address_without_a_port_is_refused() {
+        for wrong in ["", "node-1", ":7373", "node-1:", "node-1:0", "node-1:70000"] {
+            assert!(host_port(wrong).is_err(), "{wrong}");
+        }
+    }
+
+    #[test]
+    fn the_admin_endpoint_can_be_switched_off() {
+        assert_eq!("none".parse(), Ok(HttpAddr(None)));
+        assert!("127.0.0.1:0".parse::<HttpAddr>().unwrap().0.is_some());
+        assert!("localhost:1".parse::<HttpAddr>().is_err());
+    }
+}

@@ -1,0 +1,31 @@
+//! What an agent says on standard output when it is up: for people, and for scripts.
+
+use std::fmt::Display;
+use std::io::{self, Write};
+use std::net::SocketAddr;
+
+use swim_agent::Handle;
+
+use super::settings::Profile;
+use crate::cli::output::printable;
+
+/// Prints one `key: value` a line, `ready` last, whatever the format of the log. A reader that has
+/// gone away is no reason to end.
+pub(super) fn print(handle: &Handle, admin: Option<SocketAddr>, profile: Profile) {
+    let admin = admin.map_or_else(|| "none".to_owned(), |address| address.to_string());
+    let lines: [(&str, &dyn Display); 7] = [
+        ("swim", &env!("CARGO_PKG_VERSION")),
+        ("name", &printable(handle.name())),
+        ("bind", &handle.local_addr()),
+        ("advertise", &handle.advertise_addr()),
+        ("http", &admin),
+        ("cluster", &printable(handle.cluster())),
+        ("profile", &profile.as_str()),
+    ];
+    let mut banner = String::new();
+    for (key, value) in lines {
+        banner.push_str(&format!("{key}: {value}\n"));
+    }
+    let mut stdout = io::stdout().lock();
+    let _ = stdout.write_all((banner + "ready\n").as_bytes()).and_then(|()| stdout.flush());
+}

@@ -1,0 +1,205 @@
+//! `swim agent`: one member, with its admin endpoint.
+
+mod banner;
+mod file;
+mod logging;
+mod settings;
+
+use std::io;
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use swim_agent::{Agent, Handle, SpawnError};
+use tokio::net::TcpListener;
+use tokio::runtime;
+use tokio::sync::{mpsc, oneshot};
+use tokio::task::JoinHandle;
+use tokio::time;
+use tracing::{info, warn};
+
+use super::address::{self, HttpAddr};
+use super::failure::Failure;
+use super::meta;
+use super::signals::Signals;
+use crate::http::{Admin, LeaveRequest};
+use logging::{LogFormat, LogLevel};
+use settings::{Profile, Settings};
+
+/// Run a member until SIGINT, SIGTERM or `swim leave`.
+#[derive(Debug, clap::Args)]
+pub(super) struct Args {
+    /// Its name, unique in the cluster [default: the host's name].
+    #[arg(long)]
+    name: Option<String>,
+    /// Where to receive gossip, UDP and TCP; port 0 takes a free one [default: 127.0.0.1:7946].
+    #[arg(long, value_name = "IP:PORT", value_parser = address::ip_port)]
+    bind: Option<SocketAddr>,
+    /// Where others reach it, if not where it is bound.
+    #[arg(long, value_name = "IP:PORT", value_parser = address::ip_port)]
+    advertise: Option<SocketAddr>,
+    /// Member to join through; may be given several times. Tried until one answers.
+    #[arg(long, value_name = "HOST:PORT", value_parser = address::host_port)]
+    join: Vec<String>,
+    /// What it says of itself; may be given several times.
+    #[arg(long, value_name = "K=V", value_parser = meta::pair)]
+    meta: Vec<(String, String)>,
+    /// Name of the cluster: others are not heard [default: swim].
+    #[arg(long)]
+    cluster: Option<String>,
+    /// Timing to start from [default: lan].
+    #[arg(long, value_enum)]
+    profile: Option<Profile>,
+    /// Where to serve the admin endpoint, or none [default: 127.0.0.1:7373].
+    #[arg(long, value_name = "IP:PORT|none")]
+    http_addr: Option<HttpAddr>,
+    /// Configuration file; flags override it.
+    #[arg(long, value_name = "FILE.toml")]
+    config: Option<PathBuf>,
+    /// How much to log, on standard error [default: info].
+    #[arg(long, value_enum, value_name = "LEVEL")]
+    log_level: Option<LogLevel>,
+    /// How log lines look [default: text].
+    #[arg(long, value_enum)]
+    log_format: Option<LogFormat>,
+}
+
+/// How long the last answers of the admin endpoint may take after the goodbye.
+const LAST_ANSWERS: Duration = Duration::from_secs(1);
+
+/// Runs until the agent is asked to end.
+pub(super) fn run(args: Args) -> Result<(), Failure> {
+    let settings = Settings::new(args)?;
+    logging::start(settings.log_level, settings.log_format);
+    let runtime = runtime::Builder::new_current_thread().enable_all().build();
+    let runtime = runtime.map_err(|error| failed("cannot start", &error))?;
+    let done = runtime.block_on(serve(settings));
+    // A name that is still being looked up must not delay the end.
+    runtime.shutdown_background();
+    done
+}
+
+async fn serve(settings: Settings) -> Result<(), Failure> {
+    let signals = Signals::new().map_err(|error| failed("cannot take signals over", &error))?;
+    // Before the agent: who cannot be steered does not join first.
+    let listener = match settings.http_addr {
+        Some(address) => Some(bind_admin(address).await?),
+        None => None,
+    };
+    let handle = spawn(&settings).await?;
+    let (sender, leave) = mpsc::channel(1);
+    let admin = listener.map(|(listener, address)| {
+        let admin = Admin::new(handle.clone(), address, sender);
+        (address, Server::start(admin, listener))
+    });
+    banner::print(&handle, admin.as_ref().map(|(address, _)| *address), settings.profile);
+    until_left(&handle, signals, leave).await?.answer();
+    if let Some((_, server)) = admin {
+        server.finish().await;
+    }
+    info!("left the cluster");
+    Ok(())
+}
+
+async fn bind_admin(address: SocketAddr) -> Result<(TcpListener, SocketAddr), Failure> {
+    let bound = TcpListener::bind(address).await.and_then(|listener| {
+        let address = listener.local_addr()?;
+        Ok((listener, address))
+    });
+    let (listener, bound) = bound.map_err(|error| {
+        let what = format!("cannot bind the admin endpoint on {address}");
+        Failure::Failed(format!("{what}: {error} (--http-addr names another, or none)"))
+    })?;
+    if !bound.ip().is_loopback() {
+        warn!("the admin endpoint on {bound} asks nobody for a password: keep strangers out");
+    }
+    Ok((listener, bound))
+}
+
+async fn spawn(settings: &Settings) -> Result<Handle, Failure> {
+    let mut builder = Agent::builder()
+        .bind(settings.bind)
+        .join(&settings.join)
+        .metadata(&settings.metadata)
+        .cluster(&settings.cluster)
+        .options(settings.options.clone());
+    if let Some(name) = &settings.name {
+        builder = builder.name(name);
+    }
+    if let Some(address) = settings.advertise {
+        builder = builder.advertise(address);
+    }
+    builder.spawn().await.map_err(|error| match error {
+        SpawnError::Bind(_) => Failure::Failed(format!("{error} (--bind names another address)")),
+        SpawnError::NoRuntime => Failure::Failed(error.to_string()),
+        _ => Failure::Usage(error.to_string()),
+    })
+}
+
+/// Waits for somebody to end the agent, and says goodbye.
+async fn until_left(
+    handle: &Handle,
+    mut signals: Signals,
+    mut leave: mpsc::Receiver<LeaveRequest>,
+) -> Result<Asked, Failure> {
+    let asked = tokio::select! {
+        signal = signals.next() => {
+            info!("{signal}: leaving the cluster");
+            Asked(None)
+        }
+        Some(request) = leave.recv() => {
+            info!("asked to leave the cluster");
+            Asked(Some(request))
+        }
+        () = handle.stopped() => {
+            return Err(Failure::Failed("the agent has ended: its sockets broke".to_owned()));
+        }
+    };
+    tokio::select! {
+        // That it has ended already would be no news.
+        _ = handle.leave() => Ok(asked),
+        signal = signals.next() => {
+            Err(Failure::Failed(format!("{signal} again: ended before the goodbye was said")))
+        }
+    }
+}
+
+/// Who asked the agent to leave, if it waits for an answer.
+struct Asked(Option<LeaveRequest>);
+
+impl Asked {
+    fn answer(self) {
+        if let Some(request) = self.0 {
+            // Whoever asked may have gone.
+            let _ = request.send(());
+        }
+    }
+}
+
+/// The admin endpoint as a task.
+struct Server {
+    task: JoinHandle<io::Result<()>>,
+    stop: oneshot::Sender<()>,
+}
+
+impl Server {
+    fn start(admin: Admin, listener: TcpListener) -> Self {
+        let (stop, stopped) = oneshot::channel();
+        let stopped = async {
+            // A sender that is gone means the same as one that says so.
+            let _ = stopped.await;
+        };
+        Self { task: tokio::spawn(admin.serve(listener, stopped)), stop }
+    }
+
+    /// Lets the last answers go out.
+    async fn finish(self) {
+        drop(self.stop);
+        // Who does not take its answer in time goes without.
+        let _ = time::timeout(LAST_ANSWERS, self.task).await;
+    }
+}
+
+fn failed(what: &str, error: &io::Error) -> Failure {
+    Failure::Failed(format!("{what}: {error}"))
+}

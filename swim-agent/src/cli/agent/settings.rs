@@ -1,0 +1,111 @@
+//! What an agent runs on: flags over the configuration file over defaults.
+
+use std::collections::BTreeMap;
+use std::net::{Ipv4Addr, SocketAddr};
+
+use clap::ValueEnum;
+use serde::Deserialize;
+use swim_core::Options;
+
+use super::Args;
+use super::file::File;
+use super::logging::{LogFormat, LogLevel};
+use crate::cli::address::{self, HttpAddr};
+use crate::cli::failure::Failure;
+
+/// Which presets to start from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub(crate) enum Profile {
+    /// Members on one machine.
+    Local,
+    /// Members in one data centre.
+    Lan,
+    /// Members on several continents.
+    Wan,
+}
+
+impl Profile {
+    /// As flags and files name it.
+    pub(super) fn as_str(self) -> &'static str {
+        match self {
+            Self::Local => "local",
+            Self::Lan => "lan",
+            Self::Wan => "wan",
+        }
+    }
+
+    fn options(self) -> Options {
+        match self {
+            Self::Local => Options::local(),
+            Self::Lan => Options::lan(),
+            Self::Wan => Options::wan(),
+        }
+    }
+}
+
+/// What an agent runs on.
+#[derive(Debug)]
+pub(super) struct Settings {
+    /// The host's name when there is none.
+    pub(super) name: Option<String>,
+    pub(super) bind: SocketAddr,
+    pub(super) advertise: Option<SocketAddr>,
+    pub(super) join: Vec<String>,
+    pub(super) metadata: BTreeMap<String, String>,
+    pub(super) cluster: String,
+    pub(super) profile: Profile,
+    pub(super) options: Options,
+    pub(super) http_addr: Option<SocketAddr>,
+    pub(super) log_level: LogLevel,
+    pub(super) log_format: LogFormat,
+}
+
+const GOSSIP_PORT: u16 = 7946;
+const ADMIN_PORT: u16 = 7373;
+
+impl Settings {
+    /// Reads the file, if one is named, and lets the flags override it.
+    ///
+    /// # Errors
+    /// What cannot be read, or makes no sense; the line names it and the file it comes from.
+    pub(super) fn new(args: Args) -> Result<Self, Failure> {
+        let file = args.config.as_deref().map(File::read).transpose()?.unwrap_or_default();
+        let settings = Self::merge(args, file);
+        settings.map_err(|(source, why)| Failure::Usage(format!("{source}: {why}")))
+    }
+
+    /// Flags over file over defaults; an error comes with where the wrong value stands.
+    fn merge(args: Args, file: File) -> Result<Self, (String, String)> {
+        let path = args.config.as_deref().unwrap_or("".as_ref()).display().to_string();
+        let profile = args.profile.or(file.profile).unwrap_or(Profile::Lan);
+        let mut options = profile.options();
+        file.protocol.apply(&mut options);
+        options.validate().map_err(|error| (path.clone(), error.to_string()))?;
+        for seed in file.join.iter().flatten() {
+            let culprit = |error| (path.clone(), format!("join: {error}, not {seed:?}"));
+            address::host_port(seed).map_err(culprit)?;
+        }
+        let join = if args.join.is_empty() { file.join.unwrap_or_default() } else { args.join };
+        let mut metadata = file.metadata;
+        metadata.extend(args.meta);
+        let http_addr = args.http_addr.or(file.http_addr);
+        Ok(Self {
+            name: args.name.or(file.name),
+            bind: args.bind.or(file.bind).unwrap_or(loopback(GOSSIP_PORT)),
+            advertise: args.advertise.or(file.advertise),
+            join,
+            metadata,
+            cluster: args.cluster.or(file.cluster).unwrap_or_else(|| "swim".to_owned()),
+            profile,
+            options,
+            http_addr: http_addr.unwrap_or(HttpAddr(Some(loopback(ADMIN_PORT)))).0,
+            log_level: args.log_level.or(file.log_level).unwrap_or(LogLevel::Info),
+            log_format: args.log_format.or(file.log_format).unwrap_or(LogFormat::Text),
+        })
+    }
+}
+
+fn loopback(port: u16) -> SocketAddr {
+    SocketAddr::from((Ipv4Addr::LOCALHOST, port))
+}

@@ -1,0 +1,150 @@
+//! Asking a running agent through its admin endpoint.
+
+use std::io::{BufRead, BufReader};
+use std::time::Duration;
+
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+use ureq::http::Response;
+
+use super::address;
+use super::failure::Failure;
+use crate::http::types::ErrorBody;
+
+/// Which agent to ask.
+#[derive(clap::Args)]
+pub(super) struct Endpoint {
+    /// Admin endpoint of the agent to ask.
+    #[arg(
+        long,
+        global = true,
+        env = "SWIM_HTTP_ADDR",
+        default_value = "127.0.0.1:7373",
+        value_name = "HOST:PORT",
+        value_parser = address::admin
+    )]
+    http_addr: String,
+}
+
+/// How long an answer may take: longer than an agent takes to leave or to try a join.
+const ANSWER: Duration = Duration::from_secs(30);
+const CONNECT: Duration = Duration::from_secs(5);
+/// A stream of events is never silent for longer: the agent sends a sign of life well before.
+const SILENCE: Duration = Duration::from_secs(60);
+/// Far above what a cluster of 10,000 members takes.
+const MAX_BODY: u64 = 256 * 1024 * 1024;
+
+/// Asks one agent.
+pub(super) struct Client {
+    address: String,
+    agent: ureq::Agent,
+}
+
+impl Client {
+    /// Asks the agent at `endpoint`; nothing is sent yet.
+    pub(super) fn new(endpoint: &Endpoint) -> Self {
+        let config = ureq::Agent::config_builder()
+            .http_status_as_error(false)
+            .max_redirects(0)
+            // The agent is meant, not whatever stands between this machine and the internet.
+            .proxy(None)
+            .timeout_connect(Some(CONNECT))
+            .timeout_recv_response(Some(ANSWER))
+            .timeout_per_read(Some(SILENCE))
+            .user_agent(concat!("swim/", env!("CARGO_PKG_VERSION")))
+            .build();
+        Self { address: endpoint.http_addr.clone(), agent: config.new_agent() }
+    }
+
+    /// The endpoint's address, as it was given.
+    pub(super) fn address(&self) -> &str {
+        &self.address
+    }
+
+    /// Asks for `path`.
+    pub(super) fn get(&self, path: &str, query: &[(&str, String)]) -> Result<Body, Failure> {
+        let pairs = query.iter().map(|(key, value)| (*key, value.as_str()));
+        self.body(self.agent.get(self.url(path)).query_pairs(pairs).call())
+    }
+
+    /// Posts `body` to `path`.
+    pub(super) fn post(&self, path: &str, body: &impl Serialize) -> Result<Body, Failure> {
+        let request = self.agent.post(self.url(path)).content_type(JSON);
+        self.body(request.send(json(body)?))
+    }
+
+    /// Puts `body` to `path`.
+    pub(super) fn put(&self, path: &str, body: &impl Serialize) -> Result<Body, Failure> {
+        let request = self.agent.put(self.url(path)).content_type(JSON);
+        self.body(request.send(json(body)?))
+    }
+
+    /// The lines of an endless answer.
+    pub(super) fn lines(
+        &self,
+        path: &str,
+    ) -> Result<impl Iterator<Item = Result<String, Failure>> + '_, Failure> {
+        let response = self.agent.get(self.url(path)).call().map_err(|error| self.lost(&error))?;
+        let response = self.accepted(response)?;
+        let reader = response.into_body().into_with_config().limit(u64::MAX).reader();
+        let lines = BufReader::new(reader).lines();
+        Ok(lines.map(|line| line.map_err(|error| self.lost(&error))))
+    }
+
+    /// The failure of an agent that cannot be reached, or not any more.
+    pub(super) fn lost(&self, why: &impl ToString) -> Failure {
+        let why = why.to_string();
+        // The client library says where in its own terms a message of the system comes from.
+        let why = why.strip_prefix("io: ").unwrap_or(&why).to_owned();
+        Failure::Unreachable { address: self.address.clone(), why }
+    }
+
+    fn url(&self, path: &str) -> String {
+        format!("http://{}{path}", self.address)
+    }
+
+    fn body(&self, answer: Result<Response<ureq::Body>, ureq::Error>) -> Result<Body, Failure> {
+        let response = answer.map_err(|error| self.lost(&error))?;
+        let mut response = self.accepted(response)?;
+        let text = response.body_mut().with_config().limit(MAX_BODY).read_to_string();
+        let text = text.map_err(|error| self.lost(&error))?;
+        Ok(Body { text, address: self.address.clone() })
+    }
+
+    /// The answer, if it is one; else what the endpoint says is wrong.
+    fn accepted(&self, mut answer: Response<ureq::Body>) -> Result<Response<ureq::Body>, Failure> {
+        let status = answer.status();
+        if status.is_success() {
+            return Ok(answer);
+        }
+        let text = answer.body_mut().read_to_string().unwrap_or_default();
+        let error = serde_json::from_str::<ErrorBody>(&text).map_or_else(
+            |_| format!("{} answered {status}: is that a swim agent?", self.address),
+            |body| body.error,
+        );
+        Err(Failure::Failed(super::output::printable(&error).into_owned()))
+    }
+}
+
+const JSON: &str = "application/json";
+
+fn json(body: &impl Serialize) -> Result<String, Failure> {
+    serde_json::to_string(body).map_err(|error| Failure::Failed(error.to_string()))
+}
+
+/// What the endpoint answered.
+pub(super) struct Body {
+    /// As it came.
+    pub(super) text: String,
+    address: String,
+}
+
+impl Body {
+    /// What it says.
+    pub(super) fn parse<T: DeserializeOwned>(&self) -> Result<T, Failure> {
+        serde_json::from_str(&self.text).map_err(|error| {
+            let address = &self.address;
+            Failure::Failed(format!("{address} does not answer as a swim agent does: {error}"))
+        })
+    }
+}

@@ -1,0 +1,118 @@
+//! Why a command did not do what it was asked to: one line on stderr and an exit code.
+
+use std::io;
+use std::process::ExitCode;
+
+use clap::error::ErrorKind;
+
+/// Why a command ends with another exit code than 0.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum Failure {
+    /// It was tried and did not work.
+    #[error("{0}")]
+    Failed(String),
+    /// What was asked for makes no sense.
+    #[error("{0}")]
+    Usage(String),
+    /// No agent answers there.
+    #[error(
+        "no agent at {address}: {why} (is it running? --http-addr or SWIM_HTTP_ADDR names another)"
+    )]
+    Unreachable {
+        /// The admin endpoint that was tried.
+        address: String,
+        /// What the network said.
+        why: String,
+    },
+    /// Standard output cannot be written to.
+    #[error("cannot write to standard output: {0}")]
+    Output(#[from] io::Error),
+}
+
+impl Failure {
+    /// The exit code that the documentation promises.
+    fn code(&self) -> u8 {
+        match self {
+            Self::Failed(_) | Self::Output(_) => 1,
+            Self::Usage(_) => 2,
+            Self::Unreachable { .. } => 3,
+        }
+    }
+
+    /// Tells why, and with which code to exit.
+    pub(super) fn exit(&self) -> ExitCode {
+        // Whoever reads the output has seen enough, as `head` does: that is not a failure.
+        if let Self::Output(error) = self
+            && error.kind() == io::ErrorKind::BrokenPipe
+        {
+            return ExitCode::SUCCESS;
+        }
+        eprintln!("error: {self}");
+        ExitCode::from(self.code())
+    }
+}
+
+/// What clap has to say: help and version as they are, a mistake in one line.
+pub(super) fn usage_exit(error: &clap::Error) -> ExitCode {
+    match error.kind() {
+        ErrorKind::DisplayHelp
+        | ErrorKind::DisplayVersion
+        | ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand => {
+            // Nothing is left to be done when not even help can be printed.
+            let _ = error.print();
+        }
+        _ => eprintln!("{}", one_line(&error.to_string())),
+    }
+    ExitCode::from(u8::try_from(error.exit_code()).unwrap_or(2))
+}
+
+/// A mistake as clap renders it, in several paragraphs, in one line.
+fn one_line(rendered: &str) -> String {
+    let mut line = String::new();
+    let mut help = "";
+    for part in rendered.lines().map(str::trim).filter(|part| !part.is_empty()) {
+        if let Some(rest) = part.strip_prefix("For more information, try ") {
+            help = rest.trim_end_matches('.');
+        } else if !part.starts_with("Usage:") {
+            let separator = match part {
+                _ if line.is_empty() => "",
+                _ if part.starts_with("tip:") => "; ",
+                _ => " ",
+            };
+            line.push_str(separator);
+            line.push_str(part);
+        }
+    }
+    if !help.is_empty() {
+        line.push_str("; see ");
+        line.push_str(help);
+    }
+    line
+}
+
+#[cfg(test)]
+mod tests {
+    use super::one_line;
+
+    #[test]
+    fn a_mistake_is_told_in_one_line() {
+        let rendered = "error: the following required arguments were not provided:\n  <ADDR>...\n\n\
+                        Usage: swim join <ADDR>...\n\nFor more information, try '--help'.\n";
+        assert_eq!(
+            one_line(rendered),
+            "error: the following required arguments were not provided: <ADDR>...; see '--help'"
+        );
+    }
+
+    #[test]
+    fn a_tip_stays() {
+        let rendered = "error: unexpected argument '--bnd' found\n\n  tip: a similar argument exists: \
+                        '--bind'\n\nUsage: swim agent --bind <IP:PORT>\n\nFor more information, try \
+                        '--help'.\n";
+        assert_eq!(
+            one_line(rendered),
+            "error: unexpected argument '--bnd' found; tip: a similar argument exists: '--bind'; \
+             see '--help'"
+        );
+    }
+}

@@ -1,0 +1,68 @@
+//! `swim info`: what the agent says of itself.
+
+use std::fmt::Write as _;
+use std::time::Duration;
+
+use super::client::{Client, Endpoint};
+use super::failure::Failure;
+use super::{Format, output};
+use crate::http::types::InfoBody;
+
+/// Show what the agent says of itself: addresses, health, counters.
+#[derive(clap::Args)]
+pub(super) struct Args {
+    #[command(flatten)]
+    endpoint: Endpoint,
+    /// How to print it.
+    #[arg(long, value_enum, default_value_t = Format::Table)]
+    format: Format,
+}
+
+/// Asks once and prints the answer.
+pub(super) fn run(args: &Args) -> Result<(), Failure> {
+    let body = Client::new(&args.endpoint).get("/v1/info", &[])?;
+    match args.format {
+        Format::Json => output::body(&body),
+        Format::Table => output::line(&readable(&body.parse()?)),
+    }
+}
+
+fn readable(info: &InfoBody) -> String {
+    let counts = &info.members;
+    let convergence = &info.convergence;
+    let facts = [
+        ("name", output::printable(&info.name).into_owned()),
+        ("address", info.address.clone()),
+        ("bound to", info.bind_address.clone()),
+        ("admin", info.http_address.clone()),
+        ("cluster", output::printable(&info.cluster).into_owned()),
+        ("version", info.version.clone()),
+        ("state", format!("{}, incarnation {}", info.state, info.incarnation)),
+        ("uptime", output::age(Duration::from_millis(info.uptime_ms))),
+        (
+            "members",
+            format!(
+                "{} alive, {} suspect, {} dead, {} left",
+                counts.alive, counts.suspect, counts.dead, counts.left
+            ),
+        ),
+        ("local health", format!("{} (0 is healthy)", info.local_health)),
+        ("probe interval", format!("{} ms", info.probe_interval_ms)),
+        ("suspicion time-out", format!("{} ms", info.suspicion_timeout_ms)),
+        ("updates waiting", info.queue.to_string()),
+        ("view", info.view_hash.clone()),
+        ("rounds to converge", format!("{:.1}", convergence.avg_rounds_to_converge)),
+        ("messages per update", format!("{:.1}", convergence.message_overhead)),
+        ("false positives", format!("{:.1} %", 100.0 * convergence.false_positive_rate)),
+    ];
+    let mut text = String::new();
+    for (name, value) in facts {
+        // Writing to a text cannot fail.
+        let _ = writeln!(text, "{name:<22}{value}");
+    }
+    text.push_str("counters\n");
+    for (name, value) in &info.counters {
+        let _ = writeln!(text, "  {name:<20}{value:>12}");
+    }
+    text.trim_end().to_owned()
+}

@@ -1,0 +1,155 @@
+//! `swim members`: who is in the cluster.
+
+use std::io::IsTerminal;
+use std::thread;
+use std::time::Duration;
+
+use clap::ValueEnum;
+use regex::Regex;
+
+use super::client::{Body, Client, Endpoint};
+use super::failure::Failure;
+use super::{Format, output};
+use crate::http::types::MembersBody;
+
+/// List the members that the agent knows.
+#[derive(clap::Args)]
+pub(super) struct Args {
+    /// Only members in this state; may be given several times.
+    #[arg(long, value_enum, value_name = "STATE")]
+    state: Vec<State>,
+    /// Only members whose value of this key matches: a search, as grep does it, so `^` and `$` are
+    /// up to you. May be given several times; all must match.
+    #[arg(long, value_name = "K=REGEX", value_parser = key_regex)]
+    meta: Vec<String>,
+    /// Only members whose name matches: a search too.
+    #[arg(long, value_name = "REGEX", value_parser = regex)]
+    name: Option<String>,
+    /// How to print them.
+    #[arg(long, value_enum, default_value_t = Format::Table)]
+    format: Format,
+    /// Print again whenever something changes, until Ctrl-C.
+    #[arg(long)]
+    watch: bool,
+    #[command(flatten)]
+    endpoint: Endpoint,
+}
+
+/// The states, as a flag names them.
+#[derive(Clone, Copy, ValueEnum)]
+enum State {
+    Alive,
+    Suspect,
+    Dead,
+    Left,
+}
+
+/// Checks a regular expression here, so that a mistake is wrong usage.
+fn regex(text: &str) -> Result<String, String> {
+    // The library draws the place of the mistake over several lines; the last says what it is.
+    let reason = |error: regex::Error| {
+        error.to_string().lines().last().unwrap_or_default().trim().to_owned()
+    };
+    Regex::new(text).map(|_| text.to_owned()).map_err(reason)
+}
+
+fn key_regex(text: &str) -> Result<String, String> {
+    let (key, pattern) = super::meta::pair(text).map_err(|_| "expected KEY=REGEX".to_owned())?;
+    regex(&pattern).map(|pattern| format!("{key}={pattern}"))
+}
+
+/// Asks once, or every second until Ctrl-C.
+pub(super) fn run(args: &Args) -> Result<(), Failure> {
+    let client = Client::new(&args.endpoint);
+    let query = query(args);
+    if !args.watch {
+        let body = client.get("/v1/members", &query)?;
+        return match args.format {
+            Format::Json => output::body(&body),
+            Format::Table => output::line(&readable(&body.parse()?)),
+        };
+    }
+    let redraw = std::io::stdout().is_terminal() && args.format == Format::Table;
+    let mut shown = None;
+    loop {
+        let body = client.get("/v1/members", &query)?;
+        show_again(args.format, redraw, &body, &mut shown)?;
+        thread::sleep(Duration::from_secs(1));
+    }
+}
+
+/// What the endpoint filters by.
+fn query(args: &Args) -> Vec<(&'static str, String)> {
+    let states = args.state.iter().filter_map(ValueEnum::to_possible_value);
+    let mut query: Vec<_> = states.map(|state| ("state", state.get_name().to_owned())).collect();
+    query.extend(args.name.iter().map(|name| ("name", name.clone())));
+    query.extend(args.meta.iter().map(|meta| ("meta", meta.clone())));
+    query
+}
+
+/// Prints what differs from what was shown last; a terminal is drawn anew, for the ages.
+fn show_again(
+    format: Format,
+    redraw: bool,
+    body: &Body,
+    shown: &mut Option<MembersBody>,
+) -> Result<(), Failure> {
+    let mut members: MembersBody = body.parse()?;
+    let table = readable(&members);
+    // The age alone is no change.
+    members.members.iter_mut().for_each(|member| member.age_ms = 0);
+    if redraw {
+        output::line(&format!("{CLEAR}{table}"))?;
+    } else if shown.as_ref().is_none_or(|shown| shown.members != members.members) {
+        match format {
+            Format::Json => output::body(body)?,
+            Format::Table => output::line(&format!("{table}\n"))?,
+        }
+    }
+    *shown = Some(members);
+    Ok(())
+}
+
+/// To the upper left corner, and nothing else on the screen.
+const CLEAR: &str = "\x1b[H\x1b[2J";
+
+fn readable(body: &MembersBody) -> String {
+    let rows = body.members.iter().map(|member| {
+        [
+            output::printable(&member.name).into_owned(),
+            output::printable(&member.address).into_owned(),
+            output::printable(&member.state).into_owned(),
+            output::printable(&member.incarnation).into_owned(),
+            output::age(Duration::from_millis(member.age_ms)),
+            output::pairs(&member.metadata),
+        ]
+    });
+    output::table(["NAME", "ADDRESS", "STATE", "INCARNATION", "AGE", "METADATA"], rows.collect())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{key_regex, readable, regex};
+    use crate::http::types::MembersBody;
+
+    #[test]
+    fn a_broken_regex_is_refused_in_one_line() {
+        let error = regex("a(").unwrap_err();
+        assert!(error.contains("unclosed group") && !error.contains('\n'), "{error}");
+        assert!(key_regex("role=a(").is_err() && key_regex("role").is_err());
+    }
+
+    #[test]
+    fn members_are_a_table() {
+        let body: MembersBody = serde_json::from_str(
+            r#"{"members":[{"name":"n1","address":"127.0.0.1:1","state":"alive","incarnation":"7",
+            "metadata":{"role":"web","zone":"a"},"last_update":"T","age_ms":61000}]}"#,
+        )
+        .unwrap();
+        assert_eq!(
+            readable(&body),
+            "NAME  ADDRESS      STATE  INCARNATION  AGE    METADATA\n\
+             n1    127.0.0.1:1  alive  7            1m 1s  role=web zone=a"
+        );
+    }
+}

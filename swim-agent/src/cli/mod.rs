@@ -1,0 +1,69 @@
+//! The command line: one file per command, and what they share.
+
+mod address;
+mod agent;
+mod client;
+mod demo;
+mod failure;
+mod info;
+mod join;
+mod leave;
+mod members;
+mod meta;
+mod monitor;
+mod output;
+mod signals;
+
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand, ValueEnum};
+
+/// SWIM cluster membership: who is in the cluster, and who is alive.
+#[derive(Parser)]
+#[command(name = "swim", version, arg_required_else_help = true, after_help = EXIT_CODES)]
+struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+const EXIT_CODES: &str = "Exit codes: 0 done, 1 failed, 2 wrong usage, 3 no agent reachable.";
+
+#[derive(Subcommand)]
+enum Command {
+    Demo(demo::Args),
+    Agent(Box<agent::Args>),
+    Members(members::Args),
+    Join(join::Args),
+    Leave(leave::Args),
+    Info(info::Args),
+    Meta(meta::Args),
+    Monitor(monitor::Args),
+}
+
+/// How a command prints what the agent answered.
+#[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum Format {
+    /// For people.
+    Table,
+    /// The body of the admin endpoint, as it came.
+    Json,
+}
+
+/// Parses the command line, does what it says, and tells how that went.
+pub(crate) fn run() -> ExitCode {
+    let cli = match Cli::try_parse() {
+        Ok(cli) => cli,
+        Err(error) => return failure::usage_exit(&error),
+    };
+    let done = match cli.command {
+        Command::Demo(args) => demo::run(args),
+        Command::Agent(args) => agent::run(*args),
+        Command::Members(args) => members::run(&args),
+        Command::Join(args) => join::run(&args),
+        Command::Leave(args) => leave::run(&args),
+        Command::Info(args) => info::run(&args),
+        Command::Meta(args) => meta::run(&args),
+        Command::Monitor(args) => monitor::run(&args),
+    };
+    done.map_or_else(|failure| failure.exit(), |()| ExitCode::SUCCESS)
+}

@@ -1,0 +1,87 @@
+//! `swim monitor`: what happens to members, as it happens.
+
+use super::client::{Client, Endpoint};
+use super::failure::Failure;
+use super::{Format, output};
+use crate::http::types::{EventBody, InfoBody, StreamBody};
+
+/// Watch what happens to members, until Ctrl-C.
+#[derive(clap::Args)]
+pub(super) struct Args {
+    #[command(flatten)]
+    endpoint: Endpoint,
+    /// How to print an event: one line each.
+    #[arg(long, value_enum, default_value_t = Format::Table)]
+    format: Format,
+}
+
+/// Prints events until the agent ends, which is a failure, or Ctrl-C.
+pub(super) fn run(args: &Args) -> Result<(), Failure> {
+    let client = Client::new(&args.endpoint);
+    let info: InfoBody = client.get("/v1/info", &[])?.parse()?;
+    let lines = client.lines("/v1/events")?;
+    // From here on no event is missed; whoever reads standard output is not disturbed.
+    eprintln!("watching {} at {}", output::printable(&info.name), client.address());
+    for line in lines {
+        let line = line?;
+        // Anything else is a comment, a sign of life or the end of an event: its data is one line.
+        let Some(data) = line.strip_prefix("data:").map(str::trim_start) else { continue };
+        match args.format {
+            Format::Json => output::line(data)?,
+            Format::Table => output::line(&readable(data)?)?,
+        }
+    }
+    Err(client.lost(&"it ended"))
+}
+
+fn readable(data: &str) -> Result<String, Failure> {
+    let body = serde_json::from_str(data).map_err(|error| {
+        Failure::Failed(format!("not an event of a swim agent: {error}: {data}"))
+    })?;
+    Ok(match body {
+        StreamBody::Event(event) => event_line(&event),
+        StreamBody::Missed(missed) => {
+            let style = output::style("missed");
+            format!("{style}missed{style:#} {} events: read faster", missed.missed)
+        }
+    })
+}
+
+fn event_line(event: &EventBody) -> String {
+    let style = output::style(&event.kind);
+    let state = |state: &Option<String>| state.clone().unwrap_or_else(|| "-".to_owned());
+    let by = event.by.as_deref().map(|by| format!(" by {}", output::printable(by)));
+    format!(
+        "{time}  {style}{kind:<9}{style:#}  {name}  {address}  {old} -> {new}{by} ({reason})",
+        time = output::printable(&event.time),
+        kind = output::printable(&event.kind),
+        name = output::printable(&event.name),
+        address = output::printable(&event.address),
+        old = output::printable(&state(&event.old_state)),
+        new = output::printable(&state(&event.state)),
+        by = by.unwrap_or_default(),
+        reason = output::printable(&event.reason),
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::readable;
+
+    #[test]
+    fn an_event_is_one_line() {
+        let data = r#"{"type":"died","name":"n\n2","address":"127.0.0.1:1","old_state":"suspect",
+            "state":"dead","incarnation":"7","by":"n1","reason":"suspicion_expired","time":"T"}"#;
+        let line = anstream::adapter::strip_str(&readable(data).unwrap()).to_string();
+        assert_eq!(
+            line,
+            "T  died       n\\n2  127.0.0.1:1  suspect -> dead by n1 (suspicion_expired)"
+        );
+    }
+
+    #[test]
+    fn missed_events_are_said() {
+        let line = readable(r#"{"type":"missed","missed":3}"#).unwrap();
+        assert!(line.contains("3 events"), "{line}");
+    }
+}

@@ -1,0 +1,111 @@
+//! How commands print: tables, ages, texts that others have chosen.
+
+use std::borrow::Cow;
+use std::fmt::Write as _;
+use std::io::Write as _;
+use std::time::Duration;
+
+use anstyle::{AnsiColor, Style};
+use comfy_table::{Table, presets};
+
+use super::client::Body;
+use super::failure::Failure;
+
+/// Prints one line, or several.
+pub(super) fn line(text: &str) -> Result<(), Failure> {
+    let mut stdout = anstream::stdout().lock();
+    writeln!(stdout, "{text}")?;
+    Ok(stdout.flush()?)
+}
+
+/// Prints what the endpoint answered, as it came.
+pub(super) fn body(body: &Body) -> Result<(), Failure> {
+    line(body.text.trim_end())
+}
+
+/// A text that another machine has chosen, without what would steer this terminal.
+pub(super) fn printable(text: &str) -> Cow<'_, str> {
+    if !text.contains(char::is_control) {
+        return Cow::Borrowed(text);
+    }
+    let mut escaped = String::with_capacity(text.len() + 8);
+    for char in text.chars() {
+        if char.is_control() {
+            escaped.extend(char.escape_default());
+        } else {
+            escaped.push(char);
+        }
+    }
+    Cow::Owned(escaped)
+}
+
+/// A table without lines: columns two spaces apart, a header in capitals.
+pub(super) fn table<const N: usize>(header: [&str; N], rows: Vec<[String; N]>) -> String {
+    let mut table = Table::new();
+    table.load_style(presets::NOTHING).set_header(header);
+    table.add_rows(rows);
+    for column in table.column_iter_mut() {
+        column.set_padding((0, 2));
+    }
+    table.trim_fmt()
+}
+
+/// A duration in its two greatest units.
+pub(super) fn age(age: Duration) -> String {
+    let seconds = age.as_secs();
+    let (days, hours, minutes) = (seconds / 86_400, seconds / 3_600 % 24, seconds / 60 % 60);
+    match seconds {
+        0..60 => format!("{seconds}s"),
+        60..3_600 => format!("{minutes}m {}s", seconds % 60),
+        3_600..86_400 => format!("{hours}h {minutes}m"),
+        _ => format!("{days}d {hours}h"),
+    }
+}
+
+/// Pairs of metadata as people read them.
+pub(super) fn pairs<'a>(pairs: impl IntoIterator<Item = (&'a String, &'a String)>) -> String {
+    let mut text = String::new();
+    for (key, value) in pairs {
+        let separator = if text.is_empty() { "" } else { " " };
+        // Writing to a text cannot fail.
+        let _ = write!(text, "{separator}{}={}", printable(key), printable(value));
+    }
+    text
+}
+
+/// The colour in which a state or a kind of event is printed.
+pub(super) fn style(word: &str) -> Style {
+    let color = match word {
+        "alive" | "joined" | "refuted" => AnsiColor::Green,
+        "suspect" | "suspected" => AnsiColor::Yellow,
+        "dead" | "died" | "conflict" | "missed" => AnsiColor::Red,
+        "left" | "forgotten" => AnsiColor::BrightBlack,
+        _ => AnsiColor::Cyan,
+    };
+    color.on_default()
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::{age, printable, table};
+
+    #[test]
+    fn what_steers_a_terminal_is_escaped() {
+        assert_eq!(printable("node-1 \u{e9}"), "node-1 \u{e9}");
+        assert_eq!(printable("a\x1b[2Jb\nc"), "a\\u{1b}[2Jb\\nc");
+    }
+
+    #[test]
+    fn ages_have_two_units() {
+        let printed = [0, 59, 61, 3_725, 90_061].map(|secs| age(Duration::from_secs(secs)));
+        assert_eq!(printed, ["0s", "59s", "1m 1s", "1h 2m", "1d 1h"]);
+    }
+
+    #[test]
+    fn a_table_is_aligned_and_has_no_trailing_space() {
+        let rows = vec![["a".to_owned(), "b".to_owned()], ["long".to_owned(), String::new()]];
+        assert_eq!(table(["NAME", "X"], rows), "NAME  X\na     b\nlong");
+    }
+}

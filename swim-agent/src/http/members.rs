@@ -1,0 +1,132 @@
+//! `GET /v1/members`: who is in the cluster.
+
+use std::time::SystemTime;
+
+use axum::Json;
+use axum::extract::rejection::QueryRejection;
+use axum::extract::{Query, State};
+use regex::{Regex, RegexBuilder};
+use swim_agent::MemberInfo;
+use swim_core::MemberState;
+
+use super::error::ApiError;
+use super::types::{MemberBody, MembersBody};
+use super::{Shared, events};
+
+/// Answers all members that the query lets through, sorted by name.
+///
+/// The query may hold `state` (several: any of them), `name` and `meta=KEY=REGEX` (several: all of
+/// them). Regular expressions search, as grep does: without `^` and `$` a part is enough.
+pub(super) async fn members(
+    State(admin): Shared,
+    query: Result<Query<Vec<(String, String)>>, QueryRejection>,
+) -> Result<Json<MembersBody>, ApiError> {
+    let filter = Filter::parse(&query?)?;
+    let now = SystemTime::now();
+    let members = admin.handle.members();
+    let kept = members.iter().filter(|member| filter.keeps(member));
+    Ok(Json(MembersBody { members: kept.map(|member| body(member, now)).collect() }))
+}
+
+fn body(member: &MemberInfo, now: SystemTime) -> MemberBody {
+    let age = now.duration_since(member.last_update).unwrap_or_default();
+    MemberBody {
+        name: member.name.clone(),
+        address: member.address.to_string(),
+        state: member.state.to_string(),
+        incarnation: member.incarnation.to_string(),
+        metadata: member.metadata.clone(),
+        last_update: events::rfc3339(member.last_update),
+        age_ms: u64::try_from(age.as_millis()).unwrap_or(u64::MAX),
+    }
+}
+
+/// Which members are asked for.
+#[derive(Debug, Default)]
+struct Filter {
+    states: Vec<MemberState>,
+    names: Vec<Regex>,
+    metadata: Vec<(String, Regex)>,
+}
+
+impl Filter {
+    fn parse(query: &[(String, String)]) -> Result<Self, ApiError> {
+        let mut filter = Self::default();
+        for (key, value) in query {
+            match key.as_str() {
+                "state" => filter.states.push(state(value)?),
+                "name" => filter.names.push(regex("name", value)?),
+                "meta" => {
+                    let Some((key, pattern)) = value.split_once('=') else {
+                        let message = format!("meta: expected KEY=REGEX, not {value:?}");
+                        return Err(ApiError::bad_request(message));
+                    };
+                    filter.metadata.push((key.to_owned(), regex("meta", pattern)?));
+                }
+                _ => {
+                    let message = format!("no parameter {key:?}; there are state, name and meta");
+                    return Err(ApiError::bad_request(message));
+                }
+            }
+        }
+        Ok(filter)
+    }
+
+    fn keeps(&self, member: &MemberInfo) -> bool {
+        (self.states.is_empty() || self.states.contains(&member.state))
+            && self.names.iter().all(|regex| regex.is_match(&member.name))
+            && self.metadata.iter().all(|(key, regex)| {
+                member.metadata.get(key).is_some_and(|value| regex.is_match(value))
+            })
+    }
+}
+
+fn state(text: &str) -> Result<MemberState, ApiError> {
+    use MemberState::{Alive, Dead, Left, Suspect};
+    [Alive, Suspect, Dead, Left].into_iter().find(|state| state.as_str() == text).ok_or_else(|| {
+        ApiError::bad_request(format!("state: {text:?} is none of alive, suspect, dead, left"))
+    })
+}
+
+/// Compiles what a client asks for, within limits that keep the agent small.
+fn regex(parameter: &str, pattern: &str) -> Result<Regex, ApiError> {
+    let compiled = RegexBuilder::new(pattern).size_limit(1 << 20).dfa_size_limit(1 << 20).build();
+    compiled.map_err(|error| {
+        // The library draws the place of the mistake over several lines; the last says what it is.
+        let error = error.to_string();
+        let reason = error.lines().last().unwrap_or_default().trim();
+        ApiError::bad_request(format!("{parameter}: {pattern:?}: {reason}"))
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Filter;
+
+    fn parse(key: &str, value: &str) -> Result<Filter, super::ApiError> {
+        Filter::parse(&[(key.to_owned(), value.to_owned())])
+    }
+
+    #[test]
+    fn what_is_no_filter_is_refused() {
+        for (key, value) in [
+            ("sate", "alive"),
+            ("state", "Alive"),
+            ("name", "a("),
+            ("meta", "role"),
+            ("meta", "r=["),
+        ] {
+            assert!(parse(key, value).is_err(), "{key}={value}");
+        }
+    }
+
+    #[test]
+    fn a_regex_that_would_need_much_memory_is_refused() {
+        assert!(parse("name", r"(\w{100}){1000}").is_err());
+    }
+
+    #[test]
+    fn a_value_may_hold_an_equals_sign() {
+        assert_eq!(parse("meta", "k=a=b").unwrap().metadata[0].1.as_str(), "a=b");
+    }
+}

@@ -1,0 +1,91 @@
+//! The admin endpoint: asks and steers a running agent over HTTP.
+
+mod error;
+mod events;
+mod guard;
+mod info;
+mod join;
+mod leave;
+mod members;
+mod metadata;
+pub(crate) mod types;
+
+use std::future::Future;
+use std::io;
+use std::net::SocketAddr;
+use std::sync::Arc;
+
+use axum::Router;
+use axum::extract::{DefaultBodyLimit, State};
+use axum::http::{Method, Uri};
+use axum::middleware;
+use axum::routing::{get, post, put};
+use swim_agent::Handle;
+use tokio::net::TcpListener;
+use tokio::sync::{Semaphore, mpsc, oneshot};
+
+use error::ApiError;
+
+/// Bytes of a request's body: some hundred addresses, or far more metadata than a member may have.
+const MAX_BODY: usize = 64 * 1024;
+/// Streams of events at a time; each keeps a connection and a task.
+const MAX_STREAMS: usize = 64;
+
+/// A request to leave; to be answered when the goodbye is said.
+pub(crate) type LeaveRequest = oneshot::Sender<()>;
+
+/// What the handlers share.
+pub(crate) struct Admin {
+    handle: Handle,
+    http_address: SocketAddr,
+    leave: mpsc::Sender<LeaveRequest>,
+    streams: Arc<Semaphore>,
+}
+
+/// What a handler is given.
+type Shared = State<Arc<Admin>>;
+
+impl Admin {
+    /// Serves `handle` on `http_address`; who asks it to leave is put into `leave`.
+    pub(crate) fn new(
+        handle: Handle,
+        http_address: SocketAddr,
+        leave: mpsc::Sender<LeaveRequest>,
+    ) -> Self {
+        Self { handle, http_address, leave, streams: Arc::new(Semaphore::new(MAX_STREAMS)) }
+    }
+
+    /// Answers until `stop`, then finishes the answers under way. A stream of events is finished
+    /// when its agent has ended.
+    pub(crate) async fn serve(
+        self,
+        listener: TcpListener,
+        stop: impl Future<Output = ()> + Send + 'static,
+    ) -> io::Result<()> {
+        axum::serve(listener, router(Arc::new(self))).with_graceful_shutdown(stop).await
+    }
+}
+
+fn router(admin: Arc<Admin>) -> Router {
+    Router::new()
+        .route("/healthz", get(info::health))
+        .route("/v1/info", get(info::info))
+        .route("/v1/members", get(members::members))
+        .route("/v1/join", post(join::join))
+        .route("/v1/leave", post(leave::leave))
+        .route("/v1/metadata", put(metadata::change))
+        .route("/v1/events", get(events::events))
+        .fallback(unknown_path)
+        .method_not_allowed_fallback(wrong_method)
+        .layer(DefaultBodyLimit::max(MAX_BODY))
+        .layer(middleware::from_fn(guard::same_origin))
+        .with_state(admin)
+}
+
+async fn unknown_path(uri: Uri) -> ApiError {
+    ApiError::not_found(format!("nothing is at {}", uri.path()))
+}
+
+async fn wrong_method(method: Method, uri: Uri) -> ApiError {
+    ApiError::wrong_method(format!("{} does not take {method}", uri.path()))
+}

@@ -1,0 +1,169 @@
+//! What travels between the admin endpoint and those who ask it, as JSON.
+//!
+//! Incarnations are decimal strings: they exceed what a browser's number holds. Times are RFC 3339.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+
+/// Answer to `GET /v1/members`.
+#[derive(Debug, Serialize, Deserialize)]
+pub(crate) struct MembersBody {
+    /// Sorted by name.
+    pub(crate) members: Vec<MemberBody>,
+}
+
+/// One member as the agent sees it.
+#[derive(Debug, PartialEq, Serialize, Deserialize)]
+pub(crate) struct MemberBody {
+    pub(crate) name: String,
+    pub(crate) address: String,
+    /// `alive`, `suspect`, `dead` or `left`.
+    pub(crate) state: String,
+    pub(crate) incarnation: String,
+    pub(crate) metadata: BTreeMap<String, String>,
+    /// When the agent last changed what it holds of the member.
+    pub(crate) last_update: String,
+    /// Milliseconds since then: right even where two machines' clocks differ.
+    pub(crate) age_ms: u64,
+}
+
+/// Answer to `GET /v1/info`.
+#[derive(Debug, Serialize, Deserialize)]
+pub(crate) struct InfoBody {
+    pub(crate) name: String,
+    /// What the agent tells others to reach it at.
+    pub(crate) address: String,
+    /// What its sockets are bound to.
+    pub(crate) bind_address: String,
+    pub(crate) http_address: String,
+    pub(crate) cluster: String,
+    pub(crate) version: String,
+    pub(crate) state: String,
+    pub(crate) incarnation: String,
+    pub(crate) uptime_ms: u64,
+    /// 0 when the agent hears what it should, 8 at worst.
+    pub(crate) local_health: u8,
+    /// Milliseconds of a protocol period now, local health and tuning included.
+    pub(crate) probe_interval_ms: u64,
+    /// Milliseconds that an unconfirmed suspicion lasts.
+    pub(crate) suspicion_timeout_ms: u64,
+    pub(crate) members: MemberCounts,
+    /// Updates waiting to be told.
+    pub(crate) queue: usize,
+    /// How often a join was tried in vain so far; `null` when none is under way.
+    pub(crate) join_attempts: Option<u32>,
+    /// Agents that hold the same of all live members have the same.
+    pub(crate) view_hash: String,
+    /// Measured from this agent's traffic, 0 without data.
+    pub(crate) convergence: ConvergenceBody,
+    /// Counters since the start, by name.
+    pub(crate) counters: BTreeMap<String, u64>,
+}
+
+/// How many members are in which state.
+#[derive(Debug, PartialEq, Serialize, Deserialize)]
+pub(crate) struct MemberCounts {
+    pub(crate) alive: usize,
+    pub(crate) suspect: usize,
+    pub(crate) dead: usize,
+    pub(crate) left: usize,
+}
+
+/// How well news travels.
+#[derive(Debug, Serialize, Deserialize)]
+pub(crate) struct ConvergenceBody {
+    pub(crate) avg_rounds_to_converge: f64,
+    pub(crate) message_overhead: f64,
+    pub(crate) false_positive_rate: f64,
+}
+
+/// Body of `POST /v1/join`.
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct JoinRequest {
+    /// `HOST:PORT` of members.
+    pub(crate) addresses: Vec<String>,
+}
+
+/// Answer to `POST /v1/join`.
+#[derive(Debug, Serialize, Deserialize)]
+pub(crate) struct JoinBody {
+    /// Addresses that answered.
+    pub(crate) joined: usize,
+}
+
+/// Answer to `POST /v1/leave`; the agent ends after it.
+#[derive(Debug, Serialize, Deserialize)]
+pub(crate) struct LeaveBody {
+    pub(crate) left: bool,
+}
+
+/// Body of `PUT /v1/metadata`.
+#[derive(Debug, Default, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct MetadataRequest {
+    /// Pairs to add or replace.
+    #[serde(default)]
+    pub(crate) set: BTreeMap<String, String>,
+    /// Keys to take away; one that is not there is no mistake.
+    #[serde(default)]
+    pub(crate) remove: Vec<String>,
+}
+
+/// Answer to `PUT /v1/metadata`.
+#[derive(Debug, Serialize, Deserialize)]
+pub(crate) struct MetadataBody {
+    /// All that the agent says of itself now.
+    pub(crate) metadata: BTreeMap<String, String>,
+}
+
+/// Answer to `GET /healthz`.
+#[derive(Debug, Serialize, Deserialize)]
+pub(crate) struct HealthBody {
+    pub(crate) status: String,
+}
+
+/// Answer to whatever was wrong.
+#[derive(Debug, Serialize, Deserialize)]
+pub(crate) struct ErrorBody {
+    pub(crate) error: String,
+}
+
+/// The data of one server-sent event of `GET /v1/events`.
+#[derive(Debug, PartialEq, Serialize, Deserialize)]
+#[serde(untagged)]
+pub(crate) enum StreamBody {
+    /// Something happened to a member.
+    Event(EventBody),
+    /// The reader was too slow: so many events were not sent.
+    Missed(MissedBody),
+}
+
+/// What happened to a member.
+#[derive(Debug, PartialEq, Serialize, Deserialize)]
+pub(crate) struct EventBody {
+    /// `joined`, `suspected`, `refuted`, `died`, `left`, `updated`, `forgotten` or `conflict`.
+    #[serde(rename = "type")]
+    pub(crate) kind: String,
+    pub(crate) name: String,
+    pub(crate) address: String,
+    /// `null` of a newcomer.
+    pub(crate) old_state: Option<String>,
+    /// `null` of a member that was forgotten.
+    pub(crate) state: Option<String>,
+    pub(crate) incarnation: String,
+    /// Who accused, refuted or told, if known.
+    pub(crate) by: Option<String>,
+    pub(crate) reason: String,
+    pub(crate) time: String,
+}
+
+/// Events that a slow reader missed.
+#[derive(Debug, PartialEq, Serialize, Deserialize)]
+pub(crate) struct MissedBody {
+    /// `missed`.
+    #[serde(rename = "type")]
+    pub(crate) kind: String,
+    pub(crate) missed: u64,
+}

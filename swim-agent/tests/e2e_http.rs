@@ -1,0 +1,144 @@
+//! The admin endpoint as other programs see it.
+#![cfg(all(unix, feature = "cli"))]
+
+mod common;
+
+use std::io::{BufRead, BufReader, Read};
+
+use common::{Agent, until};
+use serde_json::{Value, json};
+
+/// Asks the endpoint, and returns the status and the body.
+fn ask(
+    agent: &Agent,
+    method: &str,
+    path: &str,
+    headers: &[(&str, &str)],
+    body: &str,
+) -> (u16, Value) {
+    let config = ureq::Agent::config_builder().http_status_as_error(false).proxy(None).build();
+    let mut request =
+        ureq::http::Request::builder().method(method).uri(format!("http://{}{path}", agent.http));
+    for (name, value) in headers {
+        request = request.header(*name, *value);
+    }
+    let config = config.new_agent();
+    let mut response = match body {
+        "" => config.run(request.body(()).unwrap()).unwrap(),
+        body => config.run(request.body(body.to_owned()).unwrap()).unwrap(),
+    };
+    let text = response.body_mut().read_to_string().unwrap();
+    let body = serde_json::from_str(&text).unwrap_or_else(|_| panic!("not JSON: {text}"));
+    (response.status().as_u16(), body)
+}
+
+const JSON: (&str, &str) = ("content-type", "application/json");
+
+fn get(agent: &Agent, path: &str) -> (u16, Value) {
+    ask(agent, "GET", path, &[], "")
+}
+
+#[test]
+fn what_is_asked_rightly_is_answered() {
+    let agent = Agent::start("a", &["--meta", "role=web"]);
+    assert_eq!(get(&agent, "/healthz"), (200, json!({"status": "ok"})));
+    let (status, body) = get(&agent, "/v1/members?state=alive&name=a&meta=role%3Dweb");
+    assert_eq!(status, 200);
+    let member = &body["members"][0];
+    assert_eq!(member["name"], "a");
+    assert_eq!(member["address"], agent.gossip.to_string());
+    assert_eq!(member["state"], "alive");
+    assert_eq!(member["metadata"], json!({"role": "web"}));
+    assert!(member["incarnation"].is_string() && member["last_update"].is_string());
+    let change = r#"{"set":{"zone":"z1"},"remove":["role"]}"#;
+    let (status, body) = ask(&agent, "PUT", "/v1/metadata", &[JSON], change);
+    assert_eq!((status, body), (200, json!({"metadata": {"zone": "z1"}})));
+}
+
+#[test]
+fn what_is_asked_wrongly_is_refused_with_a_reason() {
+    let agent = Agent::start("a", &[]);
+    let large = format!(r#"{{"set":{{"k":"{}"}}}}"#, "v".repeat(600));
+    let huge = format!(r#"{{"addresses":["{}"]}}"#, "x".repeat(100_000));
+    let post = "POST";
+    for (method, path, body, status, culprit) in [
+        ("GET", "/v2/members", "", 404, "/v2/members"),
+        ("DELETE", "/v1/info", "", 405, "DELETE"),
+        ("GET", "/v1/leave", "", 405, "GET"),
+        ("GET", "/v1/members?sate=alive", "", 400, "sate"),
+        ("GET", "/v1/members?state=gone", "", 400, "gone"),
+        ("GET", "/v1/members?name=%5B", "", 400, "name"),
+        ("GET", "/v1/members?meta=role", "", 400, "role"),
+        (post, "/v1/join", "{", 400, "JSON"),
+        (post, "/v1/join", "[]", 422, "JoinRequest"),
+        (post, "/v1/join", r#"{"addresses":[]}"#, 400, "addresses"),
+        (post, "/v1/join", r#"{"addresses":["a:1"],"force":true}"#, 422, "force"),
+        (post, "/v1/join", r#"{"addresses":["nowhere.invalid:1"]}"#, 400, "nowhere.invalid:1"),
+        (post, "/v1/join", r#"{"addresses":["127.0.0.1"]}"#, 400, "127.0.0.1"),
+        (post, "/v1/join", &huge, 413, "length limit"),
+        ("PUT", "/v1/metadata", r#"{"set":{"k":1}}"#, 422, "k"),
+        ("PUT", "/v1/metadata", r#"{"put":{}}"#, 422, "put"),
+        ("PUT", "/v1/metadata", r#"{"set":{"k":"v"},"remove":["k"]}"#, 400, "k"),
+        ("PUT", "/v1/metadata", r#"{"set":{"":"v"}}"#, 400, "key"),
+        ("PUT", "/v1/metadata", &large, 400, "512"),
+    ] {
+        let (found, answer) = ask(&agent, method, path, &[JSON], body);
+        let error = answer["error"].as_str().unwrap_or_default();
+        assert_eq!(found, status, "{method} {path} {error}");
+        assert!(error.contains(culprit), "{method} {path}: {culprit:?} is not in {error:?}");
+    }
+    let (status, _) = ask(&agent, post, "/v1/join", &[], r#"{"addresses":["127.0.0.1:1"]}"#);
+    assert_eq!(status, 415, "a form of a web page is no JSON");
+    assert_eq!(agent.states(), "a:alive", "and nothing has changed");
+}
+
+#[test]
+fn web_pages_from_elsewhere_are_refused() {
+    let agent = Agent::start("a", &[]);
+    let foreign = ("origin", "http://example.com");
+    assert_eq!(ask(&agent, "POST", "/v1/leave", &[foreign], "").0, 403);
+    assert_eq!(ask(&agent, "GET", "/v1/members", &[foreign], "").0, 403);
+    let own = format!("http://{}", agent.http);
+    assert_eq!(ask(&agent, "GET", "/v1/members", &[("origin", &own)], "").0, 200);
+}
+
+/// Opens a stream of events.
+fn events(agent: &Agent) -> Result<impl Read + use<>, u16> {
+    let config = ureq::Agent::config_builder().http_status_as_error(false).proxy(None).build();
+    let url = format!("http://{}/v1/events", agent.http);
+    let response = config.new_agent().get(url).call().unwrap();
+    let status = response.status().as_u16();
+    if status == 200 { Ok(response.into_body().into_reader()) } else { Err(status) }
+}
+
+#[test]
+fn events_are_a_stream_of_json() {
+    let a = Agent::start("a", &[]);
+    let reader = events(&a).unwrap();
+    let b = Agent::join("b", &a);
+    let mut lines = BufReader::new(reader).lines().map(Result::unwrap);
+    let data = lines.find_map(|line| line.strip_prefix("data: ").map(str::to_owned)).unwrap();
+    let event: Value = serde_json::from_str(&data).unwrap();
+    assert_eq!(event["type"], "joined");
+    assert_eq!(event["name"], "b");
+    assert_eq!(event["address"], b.gossip.to_string());
+    assert!(event["reason"].is_string() && event["time"].is_string());
+}
+
+#[test]
+fn streams_of_events_are_limited_and_given_back() {
+    let agent = Agent::start("a", &[]);
+    let mut open = Vec::new();
+    let refused = loop {
+        match events(&agent) {
+            Ok(reader) => open.push(reader),
+            Err(status) => break status,
+        }
+        assert!(open.len() < 1_000, "there is a limit");
+    };
+    assert_eq!(refused, 503);
+    assert_eq!(get(&agent, "/healthz").0, 200);
+    drop(open);
+    // Whether a reader has gone shows when something is sent to it: at the next sign of life.
+    until("a stream is free again", || events(&agent).is_ok());
+}
