@@ -180,6 +180,16 @@ mod join {
     }
 
     #[test]
+    fn without_seeds_a_join_under_way_ends() {
+        let mut protocol = protocol();
+        protocol.bootstrap(vec![addr(1)]);
+        assert_eq!(protocol.join_attempts(), Some(1));
+        assert!(sends(&protocol.bootstrap(Vec::new())).is_empty());
+        assert_eq!(protocol.join_attempts(), None);
+        assert!(sends(&protocol.handle_timer("join")).is_empty());
+    }
+
+    #[test]
     fn a_request_is_answered_with_everybody_to_where_it_came_from() {
         let mut protocol = knowing(2);
         let from = addr(77);

@@ -44,9 +44,13 @@ impl<A> Join<A> {
 }
 
 impl<P: Profile> Engine<P> {
-    /// Asks each seed for its view and tells it of this node; asks again until one answers.
+    /// Asks each seed for its view and tells it of this node; asks again until one answers. Takes
+    /// the place of a join that is under way; without seeds, it ends that.
     pub fn join<O: Output<P>>(&mut self, now: Time, seeds: &[P::Address], out: &mut O) {
         self.start(now, out);
+        if seeds.is_empty() {
+            self.stop_asking();
+        }
         let own = self.table.address(self.table.me);
         let mut distinct: Vec<P::Address> = Vec::new();
         for &seed in seeds {

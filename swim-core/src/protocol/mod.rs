@@ -141,7 +141,7 @@ impl GossipProtocol {
 /// What happens to it.
 impl GossipProtocol {
     /// Joins through `seeds`: to each exactly one `SyncRequest` and this node's own Alive. Repeated
-    /// until somebody answers.
+    /// until somebody answers. Takes the place of a join that is under way; no seeds end it.
     pub fn bootstrap(&mut self, seeds: Vec<SocketAddr>) -> Vec<GossipAction> {
         self.drive(|engine, now, out| engine.join(now, &seeds, out))
     }

@@ -1,0 +1,171 @@
+//! Strangers: what they are answered, and what they cannot break; on virtual time.
+
+mod lib_support;
+
+use std::time::Duration;
+
+use lib_support::{
+    Raw, SEED, addr, alive, builder, cluster, crowd, member, news, options, over, spawn, state,
+};
+use swim_agent::Handle;
+use swim_core::{Digest, GossipMessage, MemberState};
+use swim_transport::{Network, Transport};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+
+const WHILE: Duration = Duration::from_secs(1);
+
+/// What a stranger sends in one datagram, and what it gets back.
+async fn answered(raw: &Raw, messages: &[GossipMessage]) -> (usize, usize, Vec<GossipMessage>) {
+    let sent = raw.send(1, messages);
+    let (bytes, answers) = raw.recv_for(WHILE).await;
+    assert!(bytes <= 3 * sent, "{bytes} bytes for {sent}: {answers:?}");
+    (sent, bytes, answers)
+}
+
+/// An agent of a cluster with much to tell: a large view, a full queue, metadata.
+async fn talkative(network: &Network) -> (Handle, Raw) {
+    let metadata = [("note", "x".repeat(400))];
+    let agent = builder(network, 1).metadata(metadata).spawn().await.unwrap();
+    let raw = Raw::new(network, 99);
+    raw.ask(1, &[GossipMessage::Sync { members: crowd(60) }]).await;
+    lib_support::until(&agent, "the crowd", |members| members.len() == 61).await;
+    (agent, raw)
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_ping_is_answered_by_an_ack_without_piggyback() {
+    let network = Network::new();
+    let (agent, raw) = talkative(&network).await;
+    let ping = GossipMessage::Ping { seq: 7, from: "stranger".into() };
+    let (_, _, answers) = answered(&raw, &[ping]).await;
+    assert!(matches!(&answers[..], [GossipMessage::Ack { seq: 7, .. }]), "{answers:?}");
+    // Nor when it goes by the name of a member that lives elsewhere.
+    let ping = GossipMessage::Ping { seq: 8, from: "crowd-5".into() };
+    let (_, _, answers) = answered(&raw, &[ping]).await;
+    assert!(matches!(&answers[..], [GossipMessage::Ack { seq: 8, .. }]), "{answers:?}");
+    assert!(agent.info().await.unwrap().counters.answers_withheld > 0);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_request_for_everything_by_datagram_is_dropped_and_counted() {
+    let network = Network::new();
+    let (agent, raw) = talkative(&network).await;
+    let request = GossipMessage::SyncRequest { from: "stranger".into() };
+    assert_eq!(answered(&raw, std::slice::from_ref(&request)).await.1, 0);
+    assert_eq!(agent.info().await.unwrap().counters.sync_requests_dropped, 1);
+    let (_, answers) = raw.ask(1, &[request]).await;
+    let [GossipMessage::Sync { members }] = &answers[..] else { panic!("{answers:?}") };
+    assert_eq!(members.len(), 61);
+    assert!(agent.members().get("stranger").is_none(), "asking makes nobody a member");
+}
+
+#[tokio::test(start_paused = true)]
+async fn digests_and_accusations_are_not_amplified() {
+    let network = Network::new();
+    let (agent, raw) = talkative(&network).await;
+    answered(&raw, &[GossipMessage::Digest { digest: Digest::View { hash: 1 } }]).await;
+    let hashes = vec![5; 4];
+    answered(&raw, &[GossipMessage::Digest { digest: Digest::Buckets { hashes } }]).await;
+    let versions = Digest::Versions { of: 1, buckets: vec![0], versions: vec![1] };
+    let (_, bytes, _) = answered(&raw, &[GossipMessage::Digest { digest: versions }]).await;
+    assert_eq!(bytes, 0, "all that the agent knows");
+    answered(&raw, &[news("n1", addr(1), MemberState::Dead)]).await;
+    answered(&raw, &[GossipMessage::Sync { members: vec![member("n1", addr(5))] }]).await;
+    let delta = GossipMessage::Delta { updates: Vec::new(), wanted: vec![1, 2, 3] };
+    answered(&raw, &[delta]).await;
+    let traffic = network.traffic(addr(1), addr(99));
+    assert_eq!(traffic.streams, 0, "no stream to who never proved to be there");
+    assert!(agent.info().await.unwrap().counters.answers_withheld > 0);
+    assert_eq!(agent.members().local().state, MemberState::Alive);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_known_member_hears_all_there_is() {
+    let network = Network::new();
+    let (_agent, raw) = talkative(&network).await;
+    raw.send(1, &[news("raw", addr(99), MemberState::Alive)]);
+    let ping = GossipMessage::Ping { seq: 7, from: "raw".into() };
+    let sent = raw.send(1, &[ping]);
+    let (bytes, answers) = raw.recv_for(Duration::from_millis(10)).await;
+    assert!(bytes > 3 * sent, "{bytes} {answers:?}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn packets_of_another_cluster_are_dropped_and_counted() {
+    let network = Network::new();
+    let agents = cluster(&network, 2).await;
+    let other = over(network.bind(addr(3)).unwrap(), 3).cluster("other").spawn().await.unwrap();
+    let error = other.join(vec![SEED.to_owned()]).await.unwrap_err();
+    assert!(error.to_string().contains("same cluster"), "{error}");
+    assert!(agents[0].info().await.unwrap().counters.refused_cluster > 0);
+    assert_eq!(agents[0].members().len(), 2);
+    assert_eq!(other.members().len(), 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn garbage_never_stops_an_agent() {
+    let network = Network::new();
+    let agent = spawn(&network, 1).await;
+    let raw = Raw::new(&network, 99);
+    let mut noise = 0x2545_f491_u32;
+    let mut garbage = |len: usize| -> Vec<u8> {
+        let mut byte = || {
+            noise = noise.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+            (noise >> 24) as u8
+        };
+        (0..len).map(|_| byte()).collect()
+    };
+    for len in 0..600 {
+        raw.transport.send_to(addr(1), &garbage(len)).unwrap();
+        let mut packet = raw.packet(&[news("x", addr(98), MemberState::Alive)]);
+        let at = len % packet.len();
+        packet[at] ^= 1 << (len % 8);
+        raw.transport.send_to(addr(1), &packet).unwrap();
+    }
+    for len in 0..100 {
+        let mut stream = raw.transport.connect(addr(1)).await.unwrap();
+        // The agent may have hung up already.
+        let _ = stream.write_all(&garbage(len * 7)).await;
+        drop(stream);
+        tokio::task::yield_now().await;
+    }
+    tokio::time::sleep(WHILE).await;
+    let counters = agent.info().await.unwrap().counters;
+    assert!(counters.refused_malformed > 100, "{counters:?}");
+    assert!(counters.streams_failed > 50, "{counters:?}");
+    assert_eq!(counters.datagrams_received, 1_200);
+    let second = spawn(&network, 2).await;
+    state(&second, "n1", MemberState::Alive).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn streams_that_say_nothing_are_closed_and_others_served_meanwhile() {
+    let network = Network::new();
+    let first = spawn(&network, 1).await;
+    let raw = Raw::new(&network, 99);
+    let mut idle = Vec::new();
+    for _ in 0..60 {
+        idle.push(raw.transport.connect(addr(1)).await.unwrap());
+    }
+    let second = spawn(&network, 2).await;
+    alive(&second, 2).await;
+    tokio::time::sleep(Duration::from_secs(6)).await;
+    for stream in &mut idle {
+        assert_eq!(stream.read(&mut [0; 1]).await.unwrap(), 0, "closed");
+    }
+    assert_eq!(first.info().await.unwrap().counters.streams_failed, 60);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_large_view_goes_by_stream_and_datagrams_stay_small() {
+    let network = Network::new().with_mtu(1_400);
+    let first = spawn(&network, 1).await;
+    let raw = Raw::new(&network, 99);
+    raw.ask(1, &[GossipMessage::Sync { members: crowd(300) }]).await;
+    assert_eq!(first.members().len(), 301);
+    let second = over(network.bind(addr(2)).unwrap(), 2).options(options(2)).spawn().await.unwrap();
+    lib_support::until(&second, "everybody", |members| members.len() == 302).await;
+    let traffic = network.traffic(addr(1), addr(2));
+    assert!(traffic.stream_bytes > 300 * 10, "{traffic:?}");
+    assert_eq!(first.info().await.unwrap().counters.transport_errors, 0);
+}
