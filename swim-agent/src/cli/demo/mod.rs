@@ -17,7 +17,7 @@ use stage::Stage;
 #[derive(clap::Args)]
 pub(super) struct Args {
     /// How many agents, 3 to 50.
-    #[arg(long, default_value_t = 5, value_parser = clap::value_parser!(u8).range(3..=50))]
+    #[arg(long, value_name = "N", default_value_t = 5, value_parser = clap::value_parser!(u8).range(3..=50))]
     nodes: u8,
     /// Keep the cluster running afterwards, until Ctrl-C.
     #[arg(long)]
