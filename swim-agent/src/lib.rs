@@ -1,4 +1,62 @@
 //! A SWIM agent to embed: cluster membership and failure detection as tasks of a Tokio runtime.
+//!
+//! An [`Agent`] owns a transport (UDP and TCP unless you bring another), a codec (protobuf unless
+//! you bring another) and the protocol of [`swim_core`]. You hold a [`Handle`]: who is in the
+//! cluster, what happens to them, and what to tell them of yourself.
+//!
+//! ```
+//! use swim_agent::{Agent, StreamItem};
+//! use swim_core::{EventKind, MemberState};
+//!
+//! # #[tokio::main(flavor = "current_thread")]
+//! # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! let any = "127.0.0.1:0".parse()?;
+//! let db = Agent::builder().name("db-1").bind(any).metadata([("role", "db")]).spawn().await?;
+//! let mut events = db.events();
+//!
+//! let seed = db.advertise_addr().to_string();
+//! let web = Agent::builder().name("web-1").bind(any).join([seed]).spawn().await?;
+//!
+//! // What happens, as it happens:
+//! let Some(StreamItem::Event(event)) = events.next().await else { return Err("ended".into()) };
+//! assert_eq!((event.kind, event.name.as_str()), (EventKind::Joined, "web-1"));
+//!
+//! // Who is there, at any time and without waiting:
+//! web.watch().wait_for(|members| members.len() == 2).await?;
+//! let members = web.members();
+//! let roles = members.iter().filter_map(|member| member.metadata.get("role"));
+//! assert_eq!(roles.collect::<Vec<_>>(), ["db"]);
+//! assert_eq!(members.count(MemberState::Alive), 2);
+//!
+//! // A goodbye, so that nobody takes it for a crash:
+//! web.leave().await?;
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! `examples/embed.rs` shows more: metadata, who crashed and who says so.
+//!
+//! # What to rely on
+//!
+//! - Nothing a user does slowly stops the agent, and nothing a peer sends makes it panic. What it
+//!   refuses is counted ([`Counters`]) and traced at debug level.
+//! - It installs nothing global: events go to whatever `tracing` subscriber the program has, in a
+//!   span `agent` with the agent's name. Several agents may share a process.
+//! - An address where no live member is known is sent at most three times the bytes that came from
+//!   there, nothing about others, and all members only by a stream that it opened itself.
+//! - After a pause of the process, what waits in the sockets is heard before anybody is suspected.
+//!
+//! # What it costs
+//!
+//! One task, one more that accepts streams, and a short-lived one per stream. An idle agent wakes
+//! up once per [probe interval](swim_core::GossipConfig::probe_interval) and for each packet. A
+//! member takes about a kilobyte: its record in the protocol and its entry in the snapshot.
+//!
+//! # Trust
+//!
+//! Packets are neither encrypted nor authenticated: whoever reaches the port and knows the
+//! cluster's name can take part. Run it on a network where that is acceptable, or bring a
+//! [`Transport`](swim_transport::Transport) that keeps others out.
 #![forbid(unsafe_code)]
 
 mod address;

@@ -7,7 +7,7 @@ use std::time::Duration;
 use lib_support::{Raw, addr, crowd, news, spawn, until};
 use swim_agent::StreamItem;
 use swim_core::{GossipMessage, MemberState};
-use swim_transport::Network;
+use swim_transport::{Faulty, Network, Transport};
 
 #[tokio::test(start_paused = true)]
 async fn who_never_reads_events_stops_nobody_and_learns_how_many_it_missed() {
@@ -50,29 +50,32 @@ async fn who_holds_a_watch_borrowed_holds_up_nobody_else() {
     assert_eq!(holder.join().unwrap(), 1);
 }
 
-/// The answer to an open probe lies in the socket when a paused process wakes up with all its
-/// deadlines passed.
+/// The answer to a probe comes in at the moment when a paused process wakes up with all its
+/// deadlines passed, the one for that answer among them.
 #[tokio::test(start_paused = true)]
 async fn a_late_wake_up_hears_before_it_accuses() {
-    const PAUSES: u64 = 40;
+    const PAUSES: usize = 40;
     let network = Network::new();
     let agent = spawn(&network, 1).await;
-    let raw = Raw::new(&network, 99);
-    raw.send(1, &[news("raw", addr(99), MemberState::Alive)]);
-    let mut pauses = 0;
-    while pauses < PAUSES {
-        for message in raw.recv().await {
-            let GossipMessage::Ping { seq, .. } = message else { continue };
-            raw.send(1, &[GossipMessage::Ack { seq, from: "raw".into() }]);
-            // Every other time, so that time-outs are learned from answers in time.
-            if seq % 2 == 0 {
-                pauses += 1;
-                tokio::time::advance(Duration::from_secs(10)).await;
-            }
-        }
+    let raw = Raw::new(&network, 98);
+    let peer = Faulty::new(network.bind(addr(99)).unwrap(), 1);
+    peer.faults().set_delay(Duration::from_millis(1)..=Duration::from_millis(1));
+    peer.send_to(addr(1), &raw.packet(&[news("peer", addr(99), MemberState::Alive)])).unwrap();
+    for _ in 0..PAUSES {
+        // It has no answer by datagram and asks by stream: the last stage before a suspicion.
+        let asked = tokio::time::timeout(Duration::from_secs(60), peer.accept()).await;
+        let (mut stream, _) = asked.expect("a probe of somebody held alive").unwrap();
+        let GossipMessage::Ping { seq, .. } = raw.read(&mut stream).await[0] else {
+            panic!("something else than a ping by stream")
+        };
+        let ack = raw.packet(&[GossipMessage::Ack { seq, from: "peer".into() }]);
+        peer.send_to(addr(1), &ack).unwrap();
+        // It is on its way for a millisecond, of which the pause swallows the rest.
+        tokio::task::yield_now().await;
+        tokio::time::advance(Duration::from_secs(10)).await;
     }
     let info = agent.info().await.unwrap();
-    assert!(info.counters.late_wakeups >= PAUSES / 2, "{:?}", info.counters);
+    assert!(info.counters.late_wakeups + 1 >= PAUSES as u64, "{:?}", info.counters);
     assert_eq!((info.stats.probes_failed, info.stats.suspicions), (0, 0));
     assert_eq!(agent.members().count(MemberState::Alive), 2);
 }

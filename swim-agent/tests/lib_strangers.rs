@@ -39,6 +39,7 @@ async fn a_ping_is_answered_by_an_ack_without_piggyback() {
     let ping = GossipMessage::Ping { seq: 7, from: "stranger".into() };
     let (_, _, answers) = answered(&raw, &[ping]).await;
     assert!(matches!(&answers[..], [GossipMessage::Ack { seq: 7, .. }]), "{answers:?}");
+    agent.update_metadata("note", "news").await.unwrap();
     // Nor when it goes by the name of a member that lives elsewhere.
     let ping = GossipMessage::Ping { seq: 8, from: "crowd-5".into() };
     let (_, _, answers) = answered(&raw, &[ping]).await;
@@ -115,7 +116,7 @@ async fn garbage_never_stops_an_agent() {
         };
         (0..len).map(|_| byte()).collect()
     };
-    for len in 0..600 {
+    for len in 0..500 {
         raw.transport.send_to(addr(1), &garbage(len)).unwrap();
         let mut packet = raw.packet(&[news("x", addr(98), MemberState::Alive)]);
         let at = len % packet.len();
@@ -133,7 +134,7 @@ async fn garbage_never_stops_an_agent() {
     let counters = agent.info().await.unwrap().counters;
     assert!(counters.refused_malformed > 100, "{counters:?}");
     assert!(counters.streams_failed > 50, "{counters:?}");
-    assert_eq!(counters.datagrams_received, 1_200);
+    assert_eq!(counters.datagrams_received, 1_000);
     let second = spawn(&network, 2).await;
     state(&second, "n1", MemberState::Alive).await;
 }

@@ -83,7 +83,7 @@ impl Joins {
     }
 
     /// Whom to ask now: the seeds while nobody has answered, and all that users wait for.
-    pub(super) fn to_ask(&mut self) -> Vec<SocketAddr> {
+    pub(super) fn whom_to_ask(&mut self) -> Vec<SocketAddr> {
         self.counted = 1;
         let seeds = self.addresses.iter().filter(|_| self.asking);
         let waiting = self.waiting.iter().flat_map(|waiting| &waiting.targets);

@@ -189,7 +189,7 @@ impl<T: Transport, C: Codec> Driver<T, C> {
 
     /// Asks all whom a join is under way through; nobody to ask ends it.
     fn ask(&mut self) {
-        let addresses = self.joins.to_ask();
+        let addresses = self.joins.whom_to_ask();
         let actions = self.protocol.bootstrap(addresses);
         self.act(actions, &mut Origin::Proven);
     }

@@ -8,7 +8,7 @@ use std::time::Duration;
 use bytes::BytesMut;
 use swim_agent::{Agent, AgentBuilder, Event, EventStream, Handle, Members, StreamItem};
 use swim_core::{EventKind, GossipMessage, Member, MemberState, MemberUpdate, Options};
-use swim_transport::{MemoryTransport, Network, Transport};
+use swim_transport::{MemoryStream, MemoryTransport, Network, Transport};
 use swim_wire::{Codec, ProtobufCodec, encode_frame_header};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
@@ -171,6 +171,13 @@ impl Raw {
         let mut answer = Vec::new();
         stream.read_to_end(&mut answer).await.unwrap();
         if answer.is_empty() { (0, Vec::new()) } else { (answer.len(), self.decode(&answer[4..])) }
+    }
+
+    /// The messages of the one packet on a stream that somebody else opened.
+    pub(crate) async fn read(&self, stream: &mut MemoryStream) -> Vec<GossipMessage> {
+        let mut packet = Vec::new();
+        stream.read_to_end(&mut packet).await.expect("a whole stream");
+        self.decode(&packet[4..])
     }
 
     fn decode(&self, packet: &[u8]) -> Vec<GossipMessage> {
