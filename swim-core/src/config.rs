@@ -212,6 +212,7 @@ impl Options {
         self.metadata_limit = self.metadata_limit.min(self.datagram_budget / 2);
         self.healing_interval = self.healing_interval.clamp(1, MAX_MILLIS);
         self.dead_retention = self.dead_retention.clamp(1, MAX_MILLIS);
+        self.boot_epoch = self.boot_epoch.min(MAX_EPOCH);
         self
     }
 
@@ -244,7 +245,7 @@ impl Options {
     }
 
     /// Every value that has a range of its own.
-    fn ranged_values(&self) -> [(&'static str, u64, &'static str); 13] {
+    fn ranged_values(&self) -> [(&'static str, u64, &'static str); 14] {
         let gossip = &self.gossip;
         let base = &gossip.base;
         [
@@ -261,6 +262,7 @@ impl Options {
             ("datagram_budget", self.datagram_budget as u64, "1024 to 65000 bytes"),
             ("healing_interval", self.healing_interval, "1 ms to 7 days"),
             ("dead_retention", self.dead_retention, "1 ms to 7 days"),
+            ("boot_epoch", self.boot_epoch.into(), "0 to 4294967293"),
         ]
     }
 }
@@ -273,6 +275,8 @@ const MAX_PIGGYBACK: usize = 255;
 const MAX_QUEUE: usize = 65_534;
 const MIN_DATAGRAM: usize = 1_024;
 const MAX_DATAGRAM: usize = 65_000;
+/// The incarnations of the two above it are refused by all members.
+const MAX_EPOCH: u32 = u32::MAX - 2;
 const MAX_MILLIS: u64 = 7 * 24 * 3_600 * 1_000;
 
 /// What the engine runs on: valid by construction.
@@ -360,8 +364,15 @@ mod tests {
     }
 
     #[test]
+    fn an_epoch_whose_incarnations_nobody_believes_is_refused() {
+        let options = Options { boot_epoch: u32::MAX, ..Options::default() };
+        let error = options.validate().unwrap_err().to_string();
+        assert!(error.contains("boot_epoch") && error.contains("4294967295"), "{error}");
+    }
+
+    #[test]
     fn clamping_makes_any_nonsense_valid() {
-        let mut options = Options::default();
+        let mut options = Options { boot_epoch: u32::MAX, ..Options::default() };
         options.gossip.base = GossipConfig {
             probe_interval: 0,
             probe_timeout: u64::MAX,

@@ -2,8 +2,13 @@
 
 mod common;
 
-use common::{Cluster, addr, id};
-use swim_core::{EventKind, GossipMessage, Mechanisms, MemberState, MemberUpdate, Options, Reason};
+use std::time::Duration;
+
+use common::{Cluster, ManualClock, addr, id};
+use swim_core::{
+    EventKind, GossipAction, GossipMessage, GossipProtocol, Mechanisms, MemberState, MemberUpdate,
+    Options, Reason, Timers,
+};
 
 #[test]
 fn nodes_that_join_through_one_seed_find_each_other() {
@@ -170,7 +175,14 @@ fn one_accusation_at_the_highest_incarnation_is_refuted_within_a_gossip_round() 
         cluster.run_until(30, |cluster| cluster.all_hold(5, MemberState::Alive));
         assert!(cluster.all_hold(5, MemberState::Alive), "{state}");
         let took = cluster.run_until(10, |cluster| cluster.agree(16));
-        assert!(took < 1.5, "{state}: {took} s");
+        assert!(took < 0.5, "{state}: {took} s");
+        let believed: std::collections::BTreeSet<_> = cluster
+            .events
+            .iter()
+            .filter(|(_, _, event)| event.state == Some(state) && event.member == id(5))
+            .map(|&(_, at, _)| at)
+            .collect();
+        assert_eq!(believed.len(), 1, "{state}: only who was lied to, and not for long");
         assert!(cluster.node(5).local_member().incarnation < 1 << 40);
     }
 }
@@ -229,6 +241,21 @@ fn the_long_dead_are_forgotten_but_looked_for_at_a_bounded_rate() {
 }
 
 #[test]
+fn the_long_dead_delay_no_search_for_who_was_lost_just_now() {
+    let mut cluster = Cluster::converged(13, 5, Options::default());
+    cluster.crash(4);
+    cluster.run(600.0);
+    let attempts = |cluster: &Cluster| cluster.node(0).stats().healing_attempts;
+    let before = attempts(&cluster);
+    cluster.run_until(100, |cluster| attempts(cluster) > before);
+    cluster.crash(3);
+    cluster.run_until(60, |cluster| cluster.all_hold(3, MemberState::Dead));
+    let before = attempts(&cluster);
+    let took = cluster.run_until(100, |cluster| attempts(cluster) > before);
+    assert!(took < 10.0, "{took} s");
+}
+
+#[test]
 fn a_frozen_node_is_not_believed_about_others_when_it_wakes() {
     let mut cluster = Cluster::converged(14, 10, Options::default());
     cluster.freeze(3, 30.0);
@@ -253,6 +280,35 @@ fn a_deaf_node_declares_nobody_dead() {
     };
     assert_eq!(cluster.events.iter().filter(by_deaf).count(), 0);
     assert!(cluster.node(0).stats().deaf > 0);
+}
+
+#[test]
+fn a_suspect_of_a_deaf_node_has_all_its_time_again() {
+    let clock = ManualClock::new();
+    let options = Options { timers: Timers::Named, ..Options::default() };
+    let builder = GossipProtocol::builder(id(0), addr(0)).options(options);
+    let mut protocol = builder.clock(clock.clone()).build().unwrap();
+    let claim = |node: usize, state| MemberUpdate {
+        id: id(node),
+        state,
+        incarnation: 0,
+        address: Some(addr(node)),
+        metadata: None,
+    };
+    let updates = (1..8).map(|node| claim(node, MemberState::Alive)).collect();
+    protocol.handle_message(addr(1), GossipMessage::Gossip { updates });
+    let suspicion = || GossipMessage::Gossip { updates: vec![claim(7, MemberState::Suspect)] };
+    protocol.handle_message(addr(1), suspicion());
+    clock.advance(Duration::from_secs(3));
+    protocol.handle_timer(&format!("suspicion_timeout_{}", id(7)));
+    let actions = protocol.handle_message(addr(2), suspicion());
+    let left = actions.iter().find_map(|action| match action {
+        GossipAction::ScheduleTimer { name, delay } if name.starts_with("suspicion") => {
+            Some(*delay)
+        }
+        _ => None,
+    });
+    assert!(left > Some(Duration::from_secs(1)), "{left:?}");
 }
 
 #[test]

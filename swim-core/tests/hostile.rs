@@ -9,8 +9,8 @@ use std::time::Duration;
 use common::{ManualClock, addr, id};
 use proptest::prelude::*;
 use swim_core::{
-    Accusation, AdvancedGossipConfig, Digest, GossipMessage, GossipProtocol, Member, MemberId,
-    MemberState, MemberUpdate, Options, Timers,
+    Accusation, AdvancedGossipConfig, Clock as _, Digest, GossipMessage, GossipProtocol, Member,
+    MemberId, MemberState, MemberUpdate, Options, Timers,
 };
 
 const NODES: usize = 6;
@@ -229,4 +229,14 @@ proptest! {
             check(&protocol, queue_size);
         }
     }
+}
+
+#[test]
+fn a_wake_up_at_the_end_of_time_ends() {
+    let clock = ManualClock::new();
+    let mut protocol =
+        GossipProtocol::builder(id(0), addr(0)).clock(clock.clone()).build().unwrap();
+    protocol.bootstrap(vec![addr(1)]);
+    let end = clock.now() + Duration::from_micros(u64::MAX);
+    assert!(protocol.handle_timeout(end).len() < 10);
 }

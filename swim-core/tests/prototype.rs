@@ -6,8 +6,8 @@ use std::net::SocketAddr;
 use std::time::Duration;
 
 use swim_core::{
-    AdvancedGossipConfig, GossipAction, GossipConfig, GossipMessage, GossipProtocol, Member,
-    MemberId, MemberState, MemberUpdate, MetadataError, Options, Timers,
+    Accusation, AdvancedGossipConfig, GossipAction, GossipConfig, GossipMessage, GossipProtocol,
+    Member, MemberId, MemberState, MemberUpdate, MetadataError, Options, Timers,
 };
 
 fn addr(node: u8) -> SocketAddr {
@@ -350,6 +350,24 @@ mod tick {
         assert_eq!(told[0].0, pings(&actions)[0].0);
         assert_eq!(told[0].1.incarnation, 4);
     }
+
+    #[test]
+    fn who_changes_its_metadata_often_delays_nobodys_probe() {
+        let n = 4;
+        let mut protocol = knowing(n);
+        let mut last: BTreeMap<u8, u32> = (1..=n).map(|node| (node, 0)).collect();
+        for tick in 1..300 {
+            for (to, seq) in pings(&protocol.tick()) {
+                let from = name(node_of(to));
+                last.insert(node_of(to), tick);
+                protocol.handle_message(to, GossipMessage::Ack { seq, from });
+            }
+            let map = HashMap::from([("load".to_string(), tick.to_string())]);
+            let change = MemberUpdate { metadata: Some(map), ..alive(1, u64::from(tick)) };
+            hear(&mut protocol, 1, vec![change]);
+            assert!(last.values().all(|&seen| tick - seen < 2 * u32::from(n)), "{last:?}");
+        }
+    }
 }
 
 mod ping {
@@ -418,6 +436,17 @@ mod ping {
         let told = told(&actions, 2);
         assert_eq!(told[0].0, addr(2));
         assert_eq!(told[0].1.state, MemberState::Suspect);
+    }
+
+    #[test]
+    fn news_rides_on_an_ack_only_to_where_the_member_lives() {
+        let mut protocol = knowing(8);
+        hear(&mut protocol, 1, vec![alive(50, 0)]);
+        let ping = |seq| GossipMessage::Ping { seq, from: name(3) };
+        let elsewhere = protocol.handle_message(addr(200), ping(1));
+        assert_eq!(sends(&elsewhere).len(), 1, "the ack alone");
+        let there = protocol.handle_message(addr(3), ping(2));
+        assert_eq!(told(&there, 50).len(), 1);
     }
 }
 
@@ -500,6 +529,20 @@ mod probe_timeout {
             .map(|(to, _)| node_of(*to))
             .collect();
         assert_eq!(relays, BTreeSet::from([1, 4]));
+    }
+
+    #[test]
+    fn a_report_arms_at_most_the_second_stage() {
+        let armed = |n| {
+            let actions = knowing(n).handle_timer("probe_timeout_n1");
+            let probe = |action: &&GossipAction| match action {
+                GossipAction::ScheduleTimer { name, .. } => name == "probe_timeout_n1",
+                _ => false,
+            };
+            actions.iter().filter(probe).count()
+        };
+        assert_eq!(armed(1), 0, "no relay: suspect at once");
+        assert_eq!(armed(3), 1);
     }
 }
 
@@ -637,6 +680,44 @@ mod suspicion {
         let full = listener.suspicion_timeout();
         assert!(full - shortest < Duration::from_millis(100), "{shortest:?} of {full:?}");
     }
+
+    #[test]
+    fn a_suspicion_at_a_higher_incarnation_counts_in_spite_of_first_hand_evidence() {
+        let mut protocol = knowing(5);
+        hear(&mut protocol, 2, vec![claim(1, MemberState::Suspect, 0)]);
+        let seq = ping_of(&mut protocol, 1);
+        protocol.handle_message(addr(1), GossipMessage::Ack { seq, from: name(1) });
+        hear(&mut protocol, 3, vec![claim(1, MemberState::Suspect, 1)]);
+        assert_eq!(state(&protocol, 1), Some(MemberState::Suspect));
+    }
+
+    #[test]
+    fn a_suspicion_forwarded_again_is_not_gossiped_again() {
+        let mut protocol = knowing(9);
+        let accusation =
+            Accusation { subject: name(1), incarnation: 0, accuser: name(2), health: 0 };
+        let mut sent: Vec<usize> = Vec::new();
+        for forwarder in [3, 4, 3, 5, 4] {
+            hear(&mut protocol, forwarder, vec![claim(1, MemberState::Suspect, 0)]);
+            let accusations = vec![accusation.clone()];
+            let companion = GossipMessage::Evidence { ages: vec![], accusations };
+            protocol.handle_message(addr(forwarder), companion);
+            sent.push((0..20).map(|_| told(&protocol.handle_timer("gossip"), 1).len()).sum());
+        }
+        assert_eq!(sent, [8, 0, 0, 0, 0], "retransmit_mult * ceil(log10(n + 1)), once");
+    }
+
+    #[test]
+    fn a_suspect_is_not_its_own_accuser() {
+        let mut protocol = knowing(9);
+        hear(&mut protocol, 2, vec![claim(1, MemberState::Suspect, 0)]);
+        let accusation =
+            Accusation { subject: name(1), incarnation: 0, accuser: name(1), health: 0 };
+        let accusations = vec![accusation];
+        let companion = GossipMessage::Evidence { ages: vec![], accusations };
+        let actions = protocol.handle_message(addr(5), companion);
+        assert!(timers(&actions).is_empty(), "{actions:?}");
+    }
 }
 
 mod named_timers {
@@ -749,6 +830,28 @@ mod refutation {
         let actions = protocol.handle_message(addr(1), ping);
         assert!(matches!(sends(&actions)[0].1, GossipMessage::Ack { seq: 5, .. }));
     }
+
+    #[test]
+    fn leaving_gives_up_open_probes() {
+        let mut protocol = knowing(4);
+        ping_of(&mut protocol, 1);
+        hear(&mut protocol, 3, vec![claim(2, MemberState::Suspect, 0)]);
+        protocol.leave();
+        for timer in ["probe_timeout_n1", "probe_timeout_n1", "probe_timeout_n3", "verify_n2"] {
+            assert!(sends(&protocol.handle_timer(timer)).is_empty(), "{timer}");
+        }
+        assert_eq!(state(&protocol, 1), Some(MemberState::Alive));
+    }
+
+    #[test]
+    fn ones_own_address_without_its_scope_is_nothing_strange() {
+        let scoped = "[fe80::1%2]:7946".parse().unwrap();
+        let mut protocol = GossipProtocol::new(name(0), scoped, GossipConfig::default());
+        let plain = "[fe80::1]:7946".parse().unwrap();
+        let heard = MemberUpdate { address: Some(plain), ..alive(0, 0) };
+        assert!(sends(&hear(&mut protocol, 1, vec![heard])).is_empty());
+        assert_eq!(incarnation(&protocol, 0), 0);
+    }
 }
 
 mod precedence {
@@ -842,6 +945,30 @@ mod precedence {
             let held = members.iter().find(|member| member.id == name(1)).unwrap();
             assert_eq!(held.address.port(), 9);
             assert_eq!(protocol.stats().conflicts, 1);
+        }
+    }
+
+    #[test]
+    fn no_record_of_a_sync_puts_a_member_beyond_its_own_refutation() {
+        let last_update = protocol().all_members()[0].last_update;
+        for accusation in [Suspect, Dead, Left] {
+            for claimed in [7, u64::MAX - (1 << 33) + 1, u64::MAX - (1 << 32), u64::MAX] {
+                let mut protocol = knowing(3);
+                let record = Member {
+                    id: name(1),
+                    address: addr(1),
+                    state: accusation,
+                    incarnation: claimed,
+                    metadata: HashMap::new(),
+                    last_update,
+                };
+                protocol.handle_message(addr(2), GossipMessage::Sync { members: vec![record] });
+                let held = incarnation(&protocol, 1);
+                let mut accused = GossipProtocol::new(name(1), addr(1), GossipConfig::default());
+                hear(&mut accused, 0, vec![claim(1, accusation, held)]);
+                hear(&mut protocol, 1, vec![alive(1, incarnation(&accused, 1))]);
+                assert_eq!(state(&protocol, 1), Some(Alive), "{accusation} at {claimed}");
+            }
         }
     }
 }
@@ -985,6 +1112,44 @@ mod dissemination {
         let seq = ping_of(&mut protocol, 1);
         let ack = GossipMessage::Ack { seq, from: name(1) };
         assert!(!timers(&protocol.handle_message(addr(1), ack)).contains_key("gossip"));
+    }
+
+    #[test]
+    fn what_fits_no_datagram_holds_nothing_up() {
+        let mut protocol = knowing(8);
+        let map = HashMap::from([("k".to_string(), "v".repeat(2_000))]);
+        let large = |node| MemberUpdate { metadata: Some(map.clone()), ..alive(node, 1) };
+        hear(&mut protocol, 1, vec![alive(50, 0)]);
+        hear(&mut protocol, 1, (1..=5).map(large).collect());
+        assert!(!told(&protocol.handle_timer("gossip"), 50).is_empty());
+        (0..20).for_each(|_| drop(protocol.handle_timer("gossip")));
+        assert_eq!(protocol.queue_len(), 0);
+        assert_eq!(protocol.stats().broadcasts_dropped, 5);
+        assert_eq!(protocol.get_metadata(&name(5)), Some(&map));
+    }
+
+    #[test]
+    fn what_was_told_at_once_counts() {
+        let updated = |p: &mut GossipProtocol| p.update_metadata("a".into(), "1".into());
+        let accused = |p: &mut GossipProtocol| hear(p, 1, vec![claim(0, MemberState::Suspect, 0)]);
+        for news in [updated, accused, GossipProtocol::leave] {
+            let mut protocol = knowing(19);
+            let at_once = told(&news(&mut protocol), 0).len();
+            let rounds = (0..50).map(|_| told(&protocol.handle_timer("gossip"), 0).len());
+            assert_eq!(at_once + rounds.sum::<usize>(), 8);
+        }
+    }
+
+    #[test]
+    fn differences_tell_each_member_once_however_often_it_is_asked_for() {
+        let mut protocol = knowing(3);
+        hear(&mut protocol, 1, vec![alive(1, 9)]);
+        let updates = vec![claim(1, MemberState::Alive, 3); 500];
+        let delta = GossipMessage::Delta { updates, wanted: vec![] };
+        let actions = protocol.handle_message(addr(77), delta);
+        let sent = sends(&actions);
+        let GossipMessage::Delta { updates, .. } = sent[0].1 else { panic!("{sent:?}") };
+        assert_eq!(updates.len(), 1);
     }
 }
 

@@ -67,8 +67,17 @@ impl Deadlines {
         self.heap.peek().map(|((at, _), _)| at)
     }
 
-    pub(super) fn pop_due(&mut self, now: Time) -> Option<Timer> {
-        self.next().filter(|&at| at <= now)?;
+    /// How many were armed so far.
+    pub(super) fn armed(&self) -> u64 {
+        self.armed
+    }
+
+    /// Takes what is due at `now` and was among the first `armed` to be armed.
+    pub(super) fn pop_due(&mut self, now: Time, armed: u64) -> Option<Timer> {
+        let ((at, number), _) = self.heap.peek()?;
+        if at > now || number > armed {
+            return None;
+        }
         self.heap.pop().map(|(_, timer)| timer)
     }
 }

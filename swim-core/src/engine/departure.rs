@@ -34,12 +34,12 @@ impl<P: Profile> Engine<P> {
         let me = self.table.me;
         let cause = Cause { by: Some(me), reason: Reason::OwnWord };
         self.record(me, MemberState::Left, self.incarnation(), cause, out);
+        self.close_probes();
         let needed = CONFIRMATIONS.min(self.table.others());
         let timer = (needed > 0).then(|| self.arm(Timer::Leave, now, PATIENCE, out));
         self.departure =
             Some(Departure { confirmed: Vec::new(), needed, over: needed == 0, timer });
-        self.announce(self.rumor(me, 0), out);
-        self.enqueue(now, me, Some(0), true, out);
+        self.announce(now, out);
     }
 
     /// Whether this node left and need not wait any longer for others to hear it.

@@ -16,20 +16,23 @@ use crate::{tuning, wire_size};
 
 /// Refutations first, then fewest sent, then newest.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-struct Priority {
+pub(super) struct Priority {
     calm: bool,
     sent: u32,
     newest: Reverse<u64>,
 }
 
 #[derive(Debug, Clone, Copy)]
-struct Entry {
+pub(super) struct Entry {
     member: MemberIdx,
     /// Rounds it had been under way when it came here; `None` until its companion says.
     age: Option<u8>,
     /// The gossip round of this node in which it came.
     since: u32,
 }
+
+/// How far the telling of a member has got.
+pub(super) type Waiting = (Priority, Entry);
 
 /// Members about whom there is news to tell. What is told is read from the record when it is
 /// sent, so newer news replaces older by itself.
@@ -42,7 +45,7 @@ pub(super) struct BroadcastQueue {
     /// When the last round was, or the last change while nothing waited.
     last_round: Time,
     /// Entries taken out while a message is filled.
-    taken: Vec<(Priority, Entry)>,
+    taken: Vec<Waiting>,
 }
 
 impl BroadcastQueue {
@@ -83,14 +86,41 @@ impl<P: Profile> Engine<P> {
         urgent: bool,
         out: &mut O,
     ) {
+        self.enqueue_told(now, member, age, urgent, 0, out);
+    }
+
+    /// Likewise, of news that `sent` members were told at once: that counts.
+    fn enqueue_told<O: Output<P>>(
+        &mut self,
+        now: Time,
+        member: MemberIdx,
+        age: Option<u8>,
+        urgent: bool,
+        sent: u32,
+        out: &mut O,
+    ) {
         self.dequeue(member);
         if self.queue.len() >= self.config.queue_size {
             self.drop_most_sent();
         }
         self.queue.queued += 1;
-        let priority = Priority { calm: !urgent, sent: 0, newest: Reverse(self.queue.queued) };
+        let priority = Priority { calm: !urgent, sent, newest: Reverse(self.queue.queued) };
         self.requeue(priority, Entry { member, age, since: self.queue.round });
         self.arm_gossip(now, out);
+    }
+
+    /// How far the telling of `member` has got, if it waits to be told.
+    pub(super) fn waiting(&self, member: MemberIdx) -> Option<Waiting> {
+        let slot = self.table.get(member)?.queued;
+        self.queue.heap.get(self.queue.heap.handle(slot.into())?)
+    }
+
+    /// What was put up for telling since was no news: goes on from where the telling had got to.
+    pub(super) fn resume(&mut self, member: MemberIdx, waiting: Option<Waiting>) {
+        self.dequeue(member);
+        if let Some((priority, entry)) = waiting {
+            self.requeue(priority, entry);
+        }
     }
 
     /// Takes back what is to be told of `member`.
@@ -154,10 +184,13 @@ impl<P: Profile> Engine<P> {
             }
             let rumor = self.rumor(entry.member, self.age_now(&entry));
             let told = first.is_some_and(|first| first.member == entry.member);
-            if told || !self.put(rumor, &mut room) {
+            if !told && self.put(rumor, &mut room) {
+                priority.sent += 1;
+            } else if told || self.fits_alone(&rumor) {
                 misfits += 1;
             } else {
-                priority.sent += 1;
+                self.stats.broadcasts_dropped += 1;
+                continue;
             }
             self.queue.taken.push((priority, entry));
         }
@@ -166,6 +199,12 @@ impl<P: Profile> Engine<P> {
                 self.requeue(priority, entry);
             }
         }
+    }
+
+    /// Whether a datagram of its own has room for it. What has none would wait for ever, ahead of
+    /// all that was sent before; anti-entropy, which goes by stream, tells it.
+    fn fits_alone(&self, rumor: &Rumor) -> bool {
+        wire_size::GOSSIP + self.rumor_len(rumor) <= self.room_beside(0, true).bytes
     }
 
     /// Adds a rumor to the list if there is room for it.
@@ -237,19 +276,34 @@ impl<P: Profile> Engine<P> {
         out.send(&self.table.profiles, to, Message::Gossip(&[rumor]));
     }
 
-    /// Tells a rumor to at most `fanout` random members; alone, this node sends it to itself.
-    pub(super) fn announce<O: Output<P>>(&mut self, rumor: Rumor, out: &mut O) {
+    /// Tells news of this node to at most `fanout` random members at once and puts it up for
+    /// telling the others; alone, this node sends it to itself.
+    pub(super) fn announce<O: Output<P>>(&mut self, now: Time, out: &mut O) {
         let me = self.table.me;
+        let rumor = self.rumor(me, 0);
         if self.table.others() == 0 {
             self.tell(rumor, Dest::Member(me), out);
-            return;
         }
         let mut targets = std::mem::take(&mut self.targets);
         self.sample(self.config.fanout, &mut targets, |_, _| true);
         for &target in &targets {
             self.tell(rumor, Dest::Member(target), out);
         }
+        let told = targets.len() as u32;
         self.targets = targets;
+        self.enqueue_told(now, me, Some(0), true, told, out);
+    }
+
+    /// Tells news of this node to one address at once and puts it up for telling all members.
+    pub(super) fn answer_and_announce<O: Output<P>>(
+        &mut self,
+        now: Time,
+        to: P::Address,
+        out: &mut O,
+    ) {
+        let me = self.table.me;
+        self.tell(self.rumor(me, 0), Dest::Address(to), out);
+        self.enqueue_told(now, me, Some(0), true, 1, out);
     }
 
     /// Room for updates that ride on a message which takes `used` bytes.

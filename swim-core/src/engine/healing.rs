@@ -101,10 +101,18 @@ impl<P: Profile> Engine<P> {
     }
 
     pub(super) fn arm_healing<O: Output<P>>(&mut self, now: Time, out: &mut O) {
-        if self.timers.healing.is_some() || !self.config.mechanisms.healing {
+        if !self.config.mechanisms.healing {
             return;
         }
         let Some(due) = self.healing.soonest() else { return };
+        if self.timers.healing.is_some() {
+            if self.healing.next_round <= due {
+                return;
+            }
+            // Armed for those tried often already; who was lost just now does not wait for them.
+            let taken = self.timers.healing.take();
+            self.disarm(taken);
+        }
         let rounds = due.saturating_sub(self.healing.round).max(1);
         self.healing.next_round = self.healing.round + rounds;
         let jitter = 0.75 + self.rng.unit() / 2.0;

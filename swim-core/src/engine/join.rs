@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use super::Engine;
 use super::deadlines::{Timer, TimerKey};
-use super::membership::{Heard, Verdict};
+use super::membership::{Heard, PLAUSIBLE, Verdict};
 use super::message::{Dest, MemberIdx, Message, Rumor, Source, Update};
 use super::output::{Output, Profile, Reason};
 use super::table::Record;
@@ -133,7 +133,7 @@ impl<P: Profile> Engine<P> {
     }
 
     /// Merges one record of another's view. A record at a higher incarnation is also evidence
-    /// that its member was Alive at it.
+    /// that its member was Alive at it, unless its member could not outbid that.
     fn merge_record<O: Output<P>>(
         &mut self,
         now: Time,
@@ -147,6 +147,7 @@ impl<P: Profile> Engine<P> {
             .table
             .get(rumor.member)
             .is_some_and(|record| rumor.incarnation > record.incarnation && revives(record));
+        let newer = newer && rumor.incarnation < PLAUSIBLE;
         if newer && rumor.state != MemberState::Alive && rumor.member != self.table.me {
             update.rumor.state = MemberState::Alive;
             self.apply(now, heard, update, out);

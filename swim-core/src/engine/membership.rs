@@ -3,7 +3,7 @@
 
 use super::Engine;
 use super::deadlines::Timer;
-use super::message::{Accusers, Dest, MemberIdx, Rumor, Source, Update};
+use super::message::{Accusers, MemberIdx, Rumor, Source, Update};
 use super::output::{Cause, Change, Output, Profile, Reason};
 use crate::member::{Incarnation, MemberState};
 use crate::time::Time;
@@ -13,7 +13,7 @@ use crate::time::Time;
 const ALIVE_LIMIT: Incarnation = u64::MAX - (1 << 32) + 1;
 /// Accusations from here on are not outbid by one but by the accused's own count, and do not
 /// raise what is held of the dead: else one of them would use all incarnations up.
-const PLAUSIBLE: Incarnation = u64::MAX - (1 << 33) + 1;
+pub(super) const PLAUSIBLE: Incarnation = u64::MAX - (1 << 33) + 1;
 
 /// Where news came from.
 #[derive(Debug, Clone, Copy)]
@@ -222,8 +222,11 @@ impl<P: Profile> Engine<P> {
     ) -> Verdict {
         let member = update.rumor.member;
         if self.table.get(member).is_none() {
-            // Somebody knows it as live at this incarnation, so it was Alive at it.
-            if self.apply_alive(now, heard, update, out) != Verdict::News {
+            // Somebody knows it as live at this incarnation, so it was Alive at it; not at one that
+            // it could not outbid.
+            if update.rumor.incarnation >= PLAUSIBLE
+                || self.apply_alive(now, heard, update, out) != Verdict::News
+            {
                 return Verdict::Known;
             }
         }
@@ -232,7 +235,7 @@ impl<P: Profile> Engine<P> {
         if rumor.incarnation < record.incarnation {
             return Verdict::Stale;
         }
-        if !record.is_live() || self.is_vouched(member, record.incarnation) {
+        if !record.is_live() || self.is_vouched(member, rumor.incarnation) {
             return Verdict::Known;
         }
         let (accusers, hearsay) = self.accusers_heard(heard, &rumor);
@@ -293,6 +296,18 @@ impl<P: Profile> Engine<P> {
         let spread = heard.spread.then_some(rumor.age.map(|age| age.saturating_add(1)));
         self.end(now, rumor.member, rumor.state, raised, heard.cause(rumor), spread, out);
         Verdict::News
+    }
+
+    /// An accusation that honest nodes hardly make: at an incarnation nobody has heard of, or a
+    /// death that no suspicion came before. Its subject is told at once, and has mostly refuted it
+    /// before the next gossip round passes it on.
+    pub(super) fn is_doubtful(&self, rumor: &Rumor) -> bool {
+        let Some(record) = self.table.get(rumor.member) else { return false };
+        if rumor.state == MemberState::Alive || !record.is_live() || rumor.member == self.table.me {
+            return false;
+        }
+        let sudden = rumor.state == MemberState::Dead && record.state() == MemberState::Alive;
+        sudden || rumor.incarnation > record.incarnation
     }
 
     /// Makes a member Dead or Left. `spread` is `None` where everybody hears it anyway, else the
@@ -412,8 +427,8 @@ impl<P: Profile> Engine<P> {
         if self.config.mechanisms.local_health {
             self.health.worsen(1);
         }
-        let outbid = if rumor.incarnation < PLAUSIBLE { rumor.incarnation + 1 } else { own + 1 };
-        self.refute(now, outbid, heard, out);
+        let outbid = if rumor.incarnation < PLAUSIBLE { rumor.incarnation } else { own };
+        self.refute(now, outbid.saturating_add(1), heard, out);
         Verdict::News
     }
 
@@ -459,8 +474,7 @@ impl<P: Profile> Engine<P> {
         let me = self.table.me;
         let cause = Cause { by: heard.source.member, reason: Reason::Refutation };
         self.record(me, MemberState::Alive, incarnation, cause, out);
-        self.tell(self.rumor(me, 0), Dest::Address(heard.source.address), out);
-        self.enqueue(now, me, Some(0), true, out);
+        self.answer_and_announce(now, heard.source.address, out);
     }
 }
 

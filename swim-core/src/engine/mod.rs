@@ -183,6 +183,7 @@ impl<P: Profile> Engine<P> {
         accusations: impl Iterator<Item = (MemberIdx, Incarnation, Accusers)>,
         out: &mut O,
     ) {
+        self.start(now, out);
         for (member, age) in ages {
             self.hear_age(member, age.saturating_add(1));
         }
@@ -197,8 +198,9 @@ impl<P: Profile> Engine<P> {
     /// Fires every timer that is due at `now`.
     pub fn handle_timeout<O: Output<P>>(&mut self, now: Time, out: &mut O) {
         self.start(now, out);
-        // What firing arms anew is due later than now, so this ends.
-        while let Some(timer) = self.deadlines.pop_due(now) {
+        // What firing arms anew waits for the next call, so this ends even at the end of time.
+        let armed = self.deadlines.armed();
+        while let Some(timer) = self.deadlines.pop_due(now, armed) {
             self.fire(now, timer, out);
         }
     }
@@ -302,7 +304,8 @@ impl<P: Profile> Engine<P> {
         };
         if !self.table.is_live(member) && self.departure.is_none() {
             self.correct(member, back, out);
-        } else if self.queue.len() > 0 {
+        } else if self.queue.len() > 0 && source.address == self.table.address(member) {
+            // Elsewhere anybody may have taken its name, to have news sent to where it is lost.
             self.piggyback(None, back, true, out);
         }
     }
@@ -318,14 +321,18 @@ impl<P: Profile> Engine<P> {
         let back = Dest::Address(source.address);
         for update in updates {
             let rumor = update.rumor;
+            let doubtful = self.is_doubtful(&rumor);
             let verdict = self.apply(now, &heard, update, out);
-            if self.departure.is_some() || source.member != Some(rumor.member) {
+            if doubtful && verdict == Verdict::News {
+                self.correct(rumor.member, Dest::Member(rumor.member), out);
+            }
+            if source.member != Some(rumor.member) {
                 continue;
             }
             if rumor.state == MemberState::Left {
                 // Its own farewell: it waits for somebody to have heard it.
                 self.tell(self.rumor(rumor.member, 0), back, out);
-            } else if verdict == Verdict::Stale {
+            } else if verdict == Verdict::Stale && self.departure.is_none() {
                 self.correct(rumor.member, back, out);
             }
         }
@@ -366,8 +373,7 @@ impl<P: Profile> Engine<P> {
             cause: Cause { by: Some(me), reason: Reason::OwnWord },
         };
         out.changed(&mut self.table.profiles, change, replaced);
-        self.announce(self.rumor(me, 0), out);
-        self.enqueue(now, me, Some(0), true, out);
+        self.announce(now, out);
     }
 
     /// This node's own incarnation.

@@ -69,21 +69,24 @@ impl<P: Profile> Engine<P> {
         if self.config.dynamic_tuning {
             self.auto_tune();
         }
-        if self.departure.is_some() {
-            return;
-        }
-        if let Some(member) = self.table.next_target(&mut self.rng) {
+        if self.departure.is_none()
+            && let Some(member) = self.table.next_target(&mut self.rng)
+        {
             self.probe(now, member, out);
         }
     }
 
     /// Opens a probe of a live member, or repeats the ping of the open one.
     pub(super) fn probe<O: Output<P>>(&mut self, now: Time, member: MemberIdx, out: &mut O) {
+        if self.departure.is_some() {
+            return;
+        }
         match self.probes.of(member) {
             Some(open) => self.repeat_ping(open, out),
             None => {
                 let timeout = self.ping_timeout(member);
-                let seq = self.open_probe(member, now, timeout, out);
+                let timer = self.arm(Timer::Probe(member), now, timeout, out);
+                let seq = self.open_probe(member, now, timer);
                 self.ping(member, seq, out);
             }
         }
@@ -105,19 +108,12 @@ impl<P: Profile> Engine<P> {
         tuning::scaled(learned, self.health.score())
     }
 
-    fn open_probe<O: Output<P>>(
-        &mut self,
-        member: MemberIdx,
-        now: Time,
-        timeout: Duration,
-        out: &mut O,
-    ) -> u64 {
+    fn open_probe(&mut self, member: MemberIdx, now: Time, timer: TimerKey) -> u64 {
         self.stats.probes += 1;
         if let Some(record) = self.table.get_mut(member) {
             record.probed = true;
         }
         let seq = self.probes.next_seq();
-        let timer = self.arm(Timer::Probe(member), now, timeout, out);
         self.probes.open.push(Probe {
             member,
             seq,
@@ -187,10 +183,13 @@ impl<P: Profile> Engine<P> {
             Some(open) => open,
             None => {
                 let reported = self.table.get(member).is_some_and(|record| !record.probed);
-                if !reported || !self.table.is_live(member) || member == self.table.me {
+                let reported = reported && self.departure.is_none() && member != self.table.me;
+                if !reported || !self.table.is_live(member) {
                     return;
                 }
-                self.open_probe(member, now, Duration::ZERO, out);
+                // Due already: nobody is told of this timer.
+                let timer = self.deadlines.arm(Timer::Probe(member), now);
+                self.open_probe(member, now, timer);
                 self.probes.open.len() - 1
             }
         };
@@ -306,6 +305,13 @@ impl<P: Profile> Engine<P> {
         let asked = &probe.relays[..probe.asked];
         if let Some(at) = asked.iter().position(|&held| Some(held) == relay) {
             probe.answered |= 1 << at;
+        }
+    }
+
+    /// Gives up all probes: this node leaves.
+    pub(super) fn close_probes(&mut self) {
+        for probe in self.probes.open.drain(..) {
+            self.deadlines.cancel(probe.timer);
         }
     }
 

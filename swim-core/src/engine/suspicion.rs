@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 
 use super::Engine;
 use super::deadlines::{Timer, TimerKey};
+use super::dissemination::Waiting;
 use super::message::{Accusers, Dest, MemberIdx};
 use super::output::{Cause, Output, Profile, Reason};
 use crate::member::{Incarnation, MemberState};
@@ -19,6 +20,8 @@ pub(super) struct Suspicion {
     pub(super) accusers: Accusers,
     /// Those of them that only passed a bare suspicion on, as far as is known.
     hearsay: Accusers,
+    /// The sender of the last bare suspicion, and how far the telling had got before it.
+    bare: Option<(MemberIdx, Option<Waiting>)>,
     /// Messages heard before it was raised.
     heard: u64,
     timer: TimerKey,
@@ -83,7 +86,8 @@ impl<P: Profile> Engine<P> {
         let timer = self.arm(Timer::Suspicion(member), now, self.suspicion_max(), out);
         let verify = self.arm_verify(now, member, &accusers, out);
         let heard = self.heard;
-        let suspicion = Suspicion { started: now, accusers, hearsay, heard, timer, verify };
+        let suspicion =
+            Suspicion { started: now, accusers, hearsay, bare: None, heard, timer, verify };
         self.suspicions.suspects.insert(member, suspicion);
         self.record(member, MemberState::Suspect, incarnation, cause, out);
         self.shorten(now, member, out);
@@ -155,10 +159,12 @@ impl<P: Profile> Engine<P> {
         sender: MemberIdx,
         out: &mut O,
     ) {
+        let waiting = self.waiting(member);
         if self.confirm(now, member, &Accusers::one(sender, 0), out)
             && let Some(suspicion) = self.suspicions.suspects.get_mut(&member)
         {
             suspicion.hearsay.insert(sender, 0);
+            suspicion.bare = Some((sender, waiting));
         }
     }
 
@@ -171,17 +177,26 @@ impl<P: Profile> Engine<P> {
         accusers: &Accusers,
         out: &mut O,
     ) {
+        let mut accusers = *accusers;
+        // Nobody accuses itself.
+        accusers.remove(member);
         let Some(suspicion) = self.suspicions.suspects.get_mut(&member) else { return };
+        let mut bare = None;
         if let Some(sender) = sender
             && suspicion.hearsay.contains(sender)
         {
             suspicion.hearsay.remove(sender);
             if !accusers.contains(sender) {
                 suspicion.accusers.remove(sender);
+                bare = suspicion.bare.take_if(|(by, _)| *by == sender);
             }
         }
-        if !self.confirm(now, member, accusers, out) {
-            self.shorten(now, member, out);
+        if self.confirm(now, member, &accusers, out) {
+            return;
+        }
+        self.shorten(now, member, out);
+        if let Some((_, waiting)) = bare {
+            self.resume(member, waiting);
         }
     }
 
@@ -221,7 +236,8 @@ impl<P: Profile> Engine<P> {
             self.stats.deaf += 1;
             let timer = self.arm(Timer::Suspicion(member), now, self.suspicion_max(), out);
             if let Some(suspicion) = self.suspicions.suspects.get_mut(&member) {
-                suspicion.timer = timer;
+                // The subject has all its time again: it was not heard so far.
+                (suspicion.started, suspicion.timer) = (now, timer);
             }
             return;
         }

@@ -168,6 +168,9 @@ impl<P: Profile> Engine<P> {
             }
         }
         self.add_wanted(wanted, &mut answer);
+        // However often one member is asked for, it is told once.
+        answer.sort_unstable_by_key(|rumor| rumor.member);
+        answer.dedup_by_key(|rumor| rumor.member);
         self.send_delta(Dest::Address(source.address), &answer, &[], out);
     }
 

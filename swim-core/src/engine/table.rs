@@ -143,10 +143,17 @@ impl<P: Profile> Table<P> {
         profile: P,
         incarnation: Incarnation,
     ) -> P {
-        let state = self.state(member);
-        self.write(member, None, 0);
-        let replaced = std::mem::replace(&mut self.profiles[member.0 as usize], profile);
-        self.write(member, state, incarnation);
+        // Its place in the ring stays: who changes often is not probed more often for it.
+        let live = self.is_live(member);
+        if live {
+            self.view.remove(self.profile(member).identity(member), self.version(member));
+        }
+        let at = member.0 as usize;
+        let replaced = std::mem::replace(&mut self.profiles[at], profile);
+        self.records[at].incarnation = incarnation;
+        if live {
+            self.view.add(self.profile(member).identity(member), self.version(member));
+        }
         replaced
     }
 

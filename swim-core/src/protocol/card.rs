@@ -25,7 +25,7 @@ impl Card {
 impl PartialEq for Card {
     fn eq(&self, other: &Self) -> bool {
         match (&self.0, &other.0) {
-            (Some(a), Some(b)) => a.address == b.address && a.metadata == b.metadata,
+            (Some(a), Some(b)) => place(a) == place(b) && a.metadata == b.metadata,
             (None, None) => true,
             _ => false,
         }
@@ -61,8 +61,13 @@ impl Profile for Card {
     fn outranks(&self, other: &Self) -> bool {
         let (Some(a), Some(b)) = (&self.0, &other.0) else { return self.0.is_some() };
         let metadata = || sorted(&a.metadata).cmp(&sorted(&b.metadata));
-        a.address.cmp(&b.address).then_with(metadata) == Ordering::Greater
+        place(a).cmp(&place(b)).then_with(metadata) == Ordering::Greater
     }
+}
+
+/// The address as it travels: what a scope of IPv6 means, only its own host knows.
+fn place(member: &Member) -> (IpAddr, u16) {
+    (member.address.ip(), member.address.port())
 }
 
 fn sorted(metadata: &HashMap<String, String>) -> Vec<(&String, &String)> {

@@ -113,7 +113,8 @@ impl Directory {
 
     /// After a message: names that the engine did not take in are forgotten.
     pub(super) fn settle(&mut self, cards: &[Card]) {
-        while let Some((at, name)) = self.pending.pop_first() {
+        // The lowest index is freed last and used first: tables stay dense.
+        while let Some((at, name)) = self.pending.pop_last() {
             if card(cards, at).is_none() {
                 self.free(&name, at);
             }
@@ -126,5 +127,20 @@ impl Directory {
             entry.remove();
             self.vacant.push(at);
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_that_were_not_taken_in_leave_the_lowest_index_to_the_next() {
+        let mut directory = Directory::new();
+        for name in 0..100 {
+            directory.intern(&[], &MemberId(format!("unknown-{name}")));
+        }
+        directory.settle(&[]);
+        assert_eq!(directory.intern(&[], &MemberId::from("newcomer")), MemberIdx(0));
     }
 }
