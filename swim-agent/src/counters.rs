@@ -73,8 +73,6 @@ counters! {
     sync_requests_dropped,
     /// Messages to unproven addresses, dropped because they would amplify what came from there.
     answers_withheld,
-    /// Messages above what one packet may carry, dropped.
-    oversize_dropped,
     /// Times that timers fired late: the process was paused or starved.
     late_wakeups,
     /// Errors of the transport itself.

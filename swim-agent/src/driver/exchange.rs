@@ -16,6 +16,7 @@ use tokio::time::{sleep, timeout};
 use tracing::Instrument as _;
 
 use super::frame::{self, ReadError};
+use super::joins::Lookup;
 use crate::counters::Meter;
 
 /// Streams of this node's own that are open at a time; what is to go beyond that is dropped.
@@ -41,7 +42,7 @@ pub(super) enum Input {
     /// A stream that was to bring an answer brought none.
     Failed { to: SocketAddr, why: String },
     /// What the names of the seeds stand for now.
-    Resolved(Vec<(String, Result<Vec<SocketAddr>, String>)>),
+    Resolved(Vec<Lookup>),
 }
 
 /// What all streams share.

@@ -26,12 +26,14 @@ pub(super) enum ReadError {
     Frame(#[from] FrameError),
 }
 
-/// Writes one packet with its length and closes the half that was written.
+/// Writes one packet with its length and closes the half that was written. Nothing is written of a
+/// packet that no reader would take.
 pub(super) async fn write_last(
     stream: &mut (impl AsyncWrite + Unpin),
     packet: Bytes,
 ) -> io::Result<()> {
     let header = encode_frame_header(packet.len()).map_err(io::Error::other)?;
+    decode_frame_header(header, MAX_PACKET).map_err(io::Error::other)?;
     stream.write_all_buf(&mut Buf::chain(header.as_slice(), packet)).await?;
     stream.shutdown().await
 }

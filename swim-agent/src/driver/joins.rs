@@ -16,9 +16,23 @@ use crate::error::{JoinError, Unanswered};
 const PATIENCE: Duration = Duration::from_secs(5);
 /// Waits between two attempts to resolve names that lead nowhere.
 const RESOLVE_AGAIN: [Duration; 2] = [Duration::from_secs(1), Duration::from_secs(16)];
-/// How often an agent that is alone looks up its seeds again: they may have moved.
+/// How often an agent that is alone looks up its seeds again: they may have moved, or a name that
+/// stood for this agent only may stand for others too.
 const ALONE: Duration = Duration::from_secs(30);
 
+/// How far the join through the seeds has come.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Progress {
+    /// Nobody could be asked so far.
+    Unasked,
+    /// Nobody has answered so far.
+    Asking,
+    /// Somebody has answered, or this agent is the only seed.
+    Done,
+}
+
+/// What a name stands for, or why it stands for nobody.
+pub(super) type Lookup = (String, Result<Vec<SocketAddr>, String>);
 type Reply = oneshot::Sender<Result<usize, JoinError>>;
 
 /// A join that a user waits for.
@@ -43,8 +57,7 @@ pub(super) struct Joins {
     /// When to look the seeds up again.
     resolve_at: Option<Instant>,
     pause: Duration,
-    /// Whether the seeds are being asked.
-    asking: bool,
+    progress: Progress,
     /// Attempts at the seeds that nobody answered.
     failed: u32,
     /// The protocol's count of attempts when it was last looked at.
@@ -54,7 +67,10 @@ pub(super) struct Joins {
 
 impl Joins {
     pub(super) fn new(own: SocketAddr, seeds: Vec<String>, now: Instant) -> Self {
-        let resolve_at = (!seeds.is_empty()).then_some(now);
+        let (resolve_at, progress) = match seeds.is_empty() {
+            true => (None, Progress::Done),
+            false => (Some(now), Progress::Unasked),
+        };
         Self {
             own,
             seeds,
@@ -62,7 +78,7 @@ impl Joins {
             resolving: false,
             resolve_at,
             pause: RESOLVE_AGAIN[0],
-            asking: false,
+            progress,
             failed: 0,
             counted: 0,
             waiting: Vec::new(),
@@ -85,7 +101,7 @@ impl Joins {
     /// Whom to ask now: the seeds while nobody has answered, and all that users wait for.
     pub(super) fn whom_to_ask(&mut self) -> Vec<SocketAddr> {
         self.counted = 1;
-        let seeds = self.addresses.iter().filter(|_| self.asking);
+        let seeds = self.addresses.iter().filter(|_| self.progress == Progress::Asking);
         let waiting = self.waiting.iter().flat_map(|waiting| &waiting.targets);
         let wanted = waiting.flat_map(|target| target.resolved.iter().flatten());
         let mut all: Vec<SocketAddr> = seeds.chain(wanted).copied().collect();
@@ -94,69 +110,86 @@ impl Joins {
     }
 
     /// What the seeds stand for now. Says whether they are to be asked (again).
-    pub(super) fn resolved(
-        &mut self,
-        found: Vec<(String, Result<Vec<SocketAddr>, String>)>,
-        alone: bool,
-        now: Instant,
-    ) -> bool {
+    pub(super) fn resolved(&mut self, found: Vec<Lookup>, alone: bool, now: Instant) -> bool {
         self.resolving = false;
-        let mut addresses = Vec::new();
+        if self.seeds.is_empty() || (self.progress == Progress::Done && !alone) {
+            return false;
+        }
+        let (mut addresses, mut nowhere) = (Vec::new(), false);
         for (seed, result) in found {
             match result {
                 Ok(found) => addresses.extend(found),
-                Err(why) => tracing::warn!(%seed, %why, "a seed leads nowhere, trying again"),
+                Err(why) => {
+                    nowhere = true;
+                    tracing::warn!(%seed, %why, "a seed leads nowhere, trying again");
+                }
             }
         }
         addresses.retain(|&address| address != self.own);
         addresses.sort_unstable();
         addresses.dedup();
         if addresses.is_empty() {
-            // A seed that is oneself is no seed, unless others show up behind its name.
-            self.resolve_at = alone.then_some(now + self.pause);
-            self.pause = (self.pause * 2).min(RESOLVE_AGAIN[1]);
+            self.nobody_to_ask(nowhere, now);
             return false;
         }
         let moved = self.addresses != addresses;
         self.addresses = addresses;
-        let first = !std::mem::replace(&mut self.asking, true);
-        first || moved
+        let asked = std::mem::replace(&mut self.progress, Progress::Asking);
+        moved || asked != Progress::Asking
+    }
+
+    /// No seed stands for anybody else, or (`nowhere`) some stand for nobody at all.
+    fn nobody_to_ask(&mut self, nowhere: bool, now: Instant) {
+        if !nowhere {
+            // Whoever comes joins through this agent.
+            self.progress = Progress::Done;
+        } else if self.progress == Progress::Unasked {
+            self.failed += 1;
+            self.resolve_at = Some(now + self.pause);
+            self.pause = (self.pause * 2).min(RESOLVE_AGAIN[1]);
+        }
     }
 
     /// Looks at the protocol's count of attempts; `None` says that somebody answered or nobody was
     /// asked. After a failed attempt, the names are due to be looked up again.
     pub(super) fn follow(&mut self, attempts: Option<u32>, alone: bool, now: Instant) {
         let Some(attempts) = attempts else {
-            if std::mem::take(&mut self.asking) {
+            if self.progress == Progress::Asking {
+                self.progress = Progress::Done;
                 (self.failed, self.pause) = (0, RESOLVE_AGAIN[0]);
             }
-            let idle = alone && !self.resolving && self.resolve_at.is_none();
-            if idle && !self.seeds.is_empty() {
+            let idle = !self.resolving && self.resolve_at.is_none();
+            if alone && idle && !self.seeds.is_empty() {
                 self.resolve_at = Some(now + ALONE);
             }
             return;
         };
-        if attempts <= self.counted {
-            return;
-        }
-        self.counted = attempts;
-        if self.asking {
-            self.failed += 1;
-            let (seeds, attempt) = (self.seeds.join(", "), self.failed);
-            tracing::warn!(
-                "nobody answered the join through {seeds} (attempt {attempt}), trying again"
-            );
-            let named = self.seeds.iter().any(|seed| seed.parse::<SocketAddr>().is_err());
-            if named && !self.resolving {
-                self.resolve_at = Some(now);
+        if attempts > self.counted {
+            self.counted = attempts;
+            if self.progress == Progress::Asking {
+                self.attempt_failed(now);
             }
+        }
+    }
+
+    fn attempt_failed(&mut self, now: Instant) {
+        self.failed += 1;
+        let (seeds, attempt) = (self.seeds.join(", "), self.failed);
+        tracing::warn!(
+            "nobody answered the join through {seeds} (attempt {attempt}), trying again"
+        );
+        let named = self.seeds.iter().any(|seed| seed.parse::<SocketAddr>().is_err());
+        if named && !self.resolving {
+            self.resolve_at = Some(now);
         }
     }
 
     /// Attempts in vain at the seeds so far; `None` when nobody is being asked.
     pub(super) fn attempts(&self, protocol: Option<u32>) -> Option<u32> {
-        let lost = !self.seeds.is_empty() && self.addresses.is_empty();
-        if self.asking || lost { Some(self.failed) } else { protocol }
+        match self.progress {
+            Progress::Unasked | Progress::Asking => Some(self.failed),
+            Progress::Done => protocol,
+        }
     }
 
     /// A user waits for an answer through `targets`. False when it was refused at once.
@@ -206,7 +239,7 @@ impl Joins {
 
     /// Nobody joins any more: this node is leaving.
     pub(super) fn leave(&mut self) {
-        self.resolve_at = None;
+        (self.resolve_at, self.progress) = (None, Progress::Done);
         self.seeds.clear();
         for waiting in self.waiting.drain(..) {
             let _ = waiting.reply.send(Err(JoinError::Leaving));

@@ -88,53 +88,70 @@ struct Sources<T> {
 
 /// Starts the tasks of an agent.
 pub(crate) fn start<T: Transport, C: Codec>(setup: Setup<T, C>) -> Handle {
-    let (commands, received_commands) = mpsc::channel(COMMANDS);
-    let (inputs, received_inputs) = mpsc::channel(INPUTS);
+    let (commands, received) = mpsc::channel(COMMANDS);
     let (events, _) = broadcast::channel(EventStream::KEPT);
-    let started = Instant::now();
     let local = setup.protocol.local_member();
-    let (name, advertise_addr) = (local.id.0.clone(), local.address);
-    let alone = Members::alone(MemberInfo::new(local, (started.into_std(), SystemTime::now())));
+    let clocks = (Instant::now().into_std(), SystemTime::now());
+    let alone = Members::alone(MemberInfo::new(local, clocks));
     let (publish, members) = watch::channel(alone.clone());
-    let runtime = setup.runtime;
+    let runtime = setup.runtime.clone();
     let about = Arc::new(About {
-        name,
-        cluster: setup.cluster,
+        name: local.id.0.clone(),
+        cluster: setup.cluster.clone(),
         local_addr: setup.local_addr,
-        advertise_addr,
+        advertise_addr: local.address,
         events: events.downgrade(),
         runtime: runtime.clone(),
     });
     let span = tracing::info_span!("agent", name = %about.name);
-    let (codec, meter) = (Arc::new(setup.codec), Arc::new(Meter::default()));
-    let exchange = Arc::new(Exchange::new(Arc::clone(&codec), Arc::clone(&meter), inputs));
-    let streams = Outbound::new(Arc::clone(&setup.transport), Arc::clone(&exchange));
-    let budget = setup.options.datagram_budget;
-    let accept = exchange::accept(Arc::clone(&setup.transport), Arc::clone(&exchange));
-    let sources = Sources {
-        receiver: Receiver::new(Arc::clone(&setup.transport)),
-        inputs: received_inputs,
-        commands: received_commands,
-        accepting: runtime.spawn(accept.instrument(span.clone())),
-    };
-    let post = Post::new(setup.transport, Arc::clone(&codec), Arc::clone(&meter), streams, budget);
-    let driver = Driver {
-        protocol: setup.protocol,
-        codec,
-        meter,
-        net: setup.net,
-        about: Arc::clone(&about),
-        started,
-        post,
-        view: View::new(alone, publish, events),
-        joins: Joins::new(advertise_addr, setup.seeds, started.into_std()),
-        exchange,
-        messages: Vec::new(),
-        leaving: Vec::new(),
-        over: false,
-    };
+    let view = View::new(alone, publish, events);
+    let (driver, sources) =
+        span.in_scope(|| Driver::new(setup, Arc::clone(&about), view, received));
     runtime.spawn(driver.run(sources).instrument(span));
     Handle { about, commands, members }
+}
+
+impl<T: Transport, C: Codec> Driver<T, C> {
+    fn new(
+        setup: Setup<T, C>,
+        about: Arc<About>,
+        view: View,
+        commands: mpsc::Receiver<Command>,
+    ) -> (Self, Sources<T>) {
+        let Setup { runtime, protocol, options, codec, transport, net, seeds, .. } = setup;
+        let (codec, meter) = (Arc::new(codec), Arc::new(Meter::default()));
+        let (inputs, received) = mpsc::channel(INPUTS);
+        let exchange = Arc::new(Exchange::new(Arc::clone(&codec), Arc::clone(&meter), inputs));
+        let accept = exchange::accept(Arc::clone(&transport), Arc::clone(&exchange));
+        let sources = Sources {
+            receiver: Receiver::new(Arc::clone(&transport)),
+            inputs: received,
+            commands,
+            accepting: runtime.spawn(accept.in_current_span()),
+        };
+        let streams = Outbound::new(Arc::clone(&transport), Arc::clone(&exchange));
+        let budget = options.datagram_budget;
+        let post = Post::new(transport, Arc::clone(&codec), Arc::clone(&meter), streams, budget);
+        let started = Instant::now();
+        let joins = Joins::new(about.advertise_addr, seeds, started.into_std());
+        let (messages, leaving, over) = (Vec::new(), Vec::new(), false);
+        let driver = Self {
+            protocol,
+            codec,
+            meter,
+            net,
+            about,
+            started,
+            post,
+            view,
+            joins,
+            exchange,
+            messages,
+            leaving,
+            over,
+        };
+        (driver, sources)
+    }
 }
 
 impl<T: Transport, C: Codec> Driver<T, C> {
