@@ -92,6 +92,7 @@ fn metadata_is_changed_for_all() {
     until("both pairs are known", || seen() == serde_json::json!({"role": "db", "zone": "z1"}));
     assert_eq!(a.ok(&["meta", "rm", "role", "nothing"]), "zone=z1\n");
     until("the pair is gone", || seen() == serde_json::json!({"zone": "z1"}));
+    assert_eq!(a.json(&["meta", "rm", "nothing"]), serde_json::json!({"metadata": {"zone": "z1"}}));
     assert_eq!(a.ok(&["meta", "rm", "zone"]), "no metadata\n");
     let large = format!("k={}", "v".repeat(600));
     assert_fails(&a.run(&["meta", "set", &large]), 1, "512");
@@ -102,6 +103,7 @@ fn two_clusters_of_one_name_are_joined() {
     let a = Agent::start("a", &[]);
     let b = Agent::start("b", &[]);
     assert_eq!(a.ok(&["join", &b.gossip.to_string()]), "joined\n");
+    assert!(a.json(&["join", &b.gossip.to_string()])["joined"].is_u64());
     a.until_states("a:alive b:alive");
     b.until_states("a:alive b:alive");
     assert_fails(&a.run(&["join", "nowhere.invalid:1"]), 1, "nowhere.invalid:1");
@@ -165,4 +167,36 @@ fn an_address_in_use_is_named() {
     assert_fails(&common::run(&taken), 1, &http);
     let taken = [&agent[..], &["--bind", &gossip, "--http-addr", "none"]].concat();
     assert_fails(&common::run(&taken), 1, &gossip);
+}
+
+#[test]
+fn an_agent_outlives_whoever_read_its_output() {
+    let http = format!("127.0.0.1:{}", common::free_port());
+    let ports = ["--bind", "127.0.0.1:0", "--http-addr", &http];
+    let mut command =
+        common::swim(&[&["agent", "--name", "a", "--join", "127.0.0.1:1"], &ports[..]].concat());
+    let piped = std::process::Stdio::piped;
+    let mut child = command.stdout(piped()).stderr(piped()).spawn().unwrap();
+    // Before it can have written anything.
+    drop((child.stdout.take(), child.stderr.take()));
+    until("it answers", || common::run(&["leave", "--http-addr", &http]).status.success());
+    assert_eq!(child.wait().unwrap().code(), Some(0));
+}
+
+#[test]
+fn without_an_admin_endpoint_only_signals_end_an_agent() {
+    let ports = ["--bind", "127.0.0.1:0", "--http-addr", "none"];
+    let mut agent = Process::start(common::swim(&[&["agent", "--name", "a"], &ports[..]].concat()));
+    until("it is up", || {
+        agent.stdout().ends_with("http: none\ncluster: swim\nprofile: lan\nready\n")
+    });
+    agent.signal(Signal::INT);
+    assert_eq!(agent.wait().code(), Some(0));
+}
+
+#[test]
+fn a_seed_without_an_address_is_said_and_tried_again() {
+    let agent = Agent::start("a", &["--join", "nowhere.invalid:1"]);
+    until("it is said", || agent.process.stderr().contains("nowhere.invalid:1"));
+    assert_eq!(agent.states(), "a:alive");
 }

@@ -70,7 +70,7 @@ fn what_is_asked_wrongly_is_refused_with_a_reason() {
         ("GET", "/v1/members?name=%5B", "", 400, "name"),
         ("GET", "/v1/members?meta=role", "", 400, "role"),
         (post, "/v1/join", "{", 400, "JSON"),
-        (post, "/v1/join", "[]", 422, "JoinRequest"),
+        (post, "/v1/join", "[]", 422, "an object with addresses"),
         (post, "/v1/join", r#"{"addresses":[]}"#, 400, "addresses"),
         (post, "/v1/join", r#"{"addresses":["a:1"],"force":true}"#, 422, "force"),
         (post, "/v1/join", r#"{"addresses":["nowhere.invalid:1"]}"#, 400, "nowhere.invalid:1"),
@@ -141,4 +141,16 @@ fn streams_of_events_are_limited_and_given_back() {
     drop(open);
     // Whether a reader has gone shows when something is sent to it: at the next sign of life.
     until("a stream is free again", || events(&agent).is_ok());
+}
+
+#[test]
+fn idle_connections_are_limited_and_do_not_hold_up_the_end() {
+    let mut agent = Agent::start("a", &[]);
+    let mut idle: Vec<_> =
+        (0..200).map(|_| std::net::TcpStream::connect(agent.http).unwrap()).collect();
+    // Those that wait in the queue are served when others go.
+    idle.truncate(5);
+    assert_eq!(get(&agent, "/healthz").0, 200);
+    agent.process.signal(rustix::process::Signal::TERM);
+    assert_eq!(agent.process.wait().code(), Some(0));
 }

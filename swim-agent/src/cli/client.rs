@@ -3,15 +3,17 @@
 use std::io::{BufRead, BufReader};
 use std::time::Duration;
 
+use clap::ValueEnum;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use ureq::http::Response;
 
 use super::address;
 use super::failure::Failure;
+use super::output;
 use crate::http::types::ErrorBody;
 
-/// Which agent to ask.
+/// Which agent to ask, and how to print what it answers.
 #[derive(clap::Args)]
 pub(super) struct Endpoint {
     /// Admin endpoint of the agent to ask.
@@ -24,6 +26,25 @@ pub(super) struct Endpoint {
         value_parser = address::admin
     )]
     http_addr: String,
+    /// How to print the answer.
+    #[arg(long, global = true, value_enum, default_value_t = Format::Table)]
+    format: Format,
+}
+
+impl Endpoint {
+    /// How to print the answer.
+    pub(super) fn format(&self) -> Format {
+        self.format
+    }
+}
+
+/// How an answer is printed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(super) enum Format {
+    /// For people.
+    Table,
+    /// The body of the admin endpoint, as it came.
+    Json,
 }
 
 /// How long an answer may take: longer than an agent takes to leave or to try a join.
@@ -122,7 +143,7 @@ impl Client {
             |_| format!("{} answered {status}: is that a swim agent?", self.address),
             |body| body.error,
         );
-        Err(Failure::Failed(super::output::printable(&error).into_owned()))
+        Err(Failure::Failed(output::printable(&error).into_owned()))
     }
 }
 
@@ -140,6 +161,18 @@ pub(super) struct Body {
 }
 
 impl Body {
+    /// Prints it: as it came, or as `readable` puts it.
+    pub(super) fn print<T: DeserializeOwned>(
+        &self,
+        format: Format,
+        readable: impl FnOnce(&T) -> String,
+    ) -> Result<(), Failure> {
+        match format {
+            Format::Json => output::line(self.text.trim_end()),
+            Format::Table => output::line(&readable(&self.parse()?)),
+        }
+    }
+
     /// What it says.
     pub(super) fn parse<T: DeserializeOwned>(&self) -> Result<T, Failure> {
         serde_json::from_str(&self.text).map_err(|error| {

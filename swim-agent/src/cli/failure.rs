@@ -1,6 +1,6 @@
 //! Why a command did not do what it was asked to: one line on stderr and an exit code.
 
-use std::io;
+use std::io::{self, Write};
 use std::process::ExitCode;
 
 use clap::error::ErrorKind;
@@ -47,9 +47,14 @@ impl Failure {
         {
             return ExitCode::SUCCESS;
         }
-        eprintln!("error: {self}");
+        say(&format!("error: {self}"));
         ExitCode::from(self.code())
     }
+}
+
+/// Writes a line to standard error; when that cannot be written to, nobody is there to be told.
+pub(super) fn say(line: &str) {
+    let _ = writeln!(io::stderr(), "{line}");
 }
 
 /// What clap has to say: help and version as they are, a mistake in one line.
@@ -61,7 +66,7 @@ pub(super) fn usage_exit(error: &clap::Error) -> ExitCode {
             // Nothing is left to be done when not even help can be printed.
             let _ = error.print();
         }
-        _ => eprintln!("{}", one_line(&error.to_string())),
+        _ => say(&one_line(&error.to_string())),
     }
     ExitCode::from(u8::try_from(error.exit_code()).unwrap_or(2))
 }

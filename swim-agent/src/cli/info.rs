@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use super::client::{Client, Endpoint};
 use super::failure::Failure;
-use super::{Format, output};
+use super::output;
 use crate::http::types::InfoBody;
 
 /// Show what the agent says of itself: addresses, health, counters.
@@ -13,18 +13,12 @@ use crate::http::types::InfoBody;
 pub(super) struct Args {
     #[command(flatten)]
     endpoint: Endpoint,
-    /// How to print it.
-    #[arg(long, value_enum, default_value_t = Format::Table)]
-    format: Format,
 }
 
 /// Asks once and prints the answer.
 pub(super) fn run(args: &Args) -> Result<(), Failure> {
     let body = Client::new(&args.endpoint).get("/v1/info", &[])?;
-    match args.format {
-        Format::Json => output::body(&body),
-        Format::Table => output::line(&readable(&body.parse()?)),
-    }
+    body.print(args.endpoint.format(), readable)
 }
 
 fn readable(info: &InfoBody) -> String {
@@ -62,7 +56,7 @@ fn readable(info: &InfoBody) -> String {
     }
     text.push_str("counters\n");
     for (name, value) in &info.counters {
-        let _ = writeln!(text, "  {name:<20}{value:>12}");
+        let _ = writeln!(text, "  {name:<24}{value:>12}");
     }
     text.trim_end().to_owned()
 }

@@ -2,7 +2,6 @@
 
 use super::client::{Client, Endpoint};
 use super::failure::Failure;
-use super::output;
 use crate::http::types::{JoinBody, JoinRequest};
 
 /// Make the agent join the clusters of these members.
@@ -18,7 +17,7 @@ pub(super) struct Args {
 /// Asks once; the agent answers when the members did.
 pub(super) fn run(args: &Args) -> Result<(), Failure> {
     let request = JoinRequest { addresses: args.addresses.clone() };
+    let body = Client::new(&args.endpoint).post("/v1/join", &request)?;
     // How many have answered says little: the agent does not wait for the others.
-    let _: JoinBody = Client::new(&args.endpoint).post("/v1/join", &request)?.parse()?;
-    output::line("joined")
+    body.print(args.endpoint.format(), |_: &JoinBody| "joined".to_owned())
 }

@@ -2,7 +2,7 @@
 
 use super::client::{Client, Endpoint};
 use super::failure::Failure;
-use super::output;
+use crate::http::types::LeaveBody;
 
 /// Make the agent leave its cluster and end.
 #[derive(clap::Args)]
@@ -13,6 +13,6 @@ pub(super) struct Args {
 
 /// Asks once; the agent answers when its goodbye is said.
 pub(super) fn run(args: &Args) -> Result<(), Failure> {
-    Client::new(&args.endpoint).post("/v1/leave", &serde_json::json!({}))?;
-    output::line("left")
+    let body = Client::new(&args.endpoint).post("/v1/leave", &serde_json::json!({}))?;
+    body.print(args.endpoint.format(), |_: &LeaveBody| "left".to_owned())
 }

@@ -7,9 +7,9 @@ use std::time::Duration;
 use clap::ValueEnum;
 use regex::Regex;
 
-use super::client::{Body, Client, Endpoint};
+use super::client::{Body, Client, Endpoint, Format};
 use super::failure::Failure;
-use super::{Format, output};
+use super::output;
 use crate::http::types::MembersBody;
 
 /// List the members that the agent knows.
@@ -25,9 +25,6 @@ pub(super) struct Args {
     /// Only members whose name matches: a search too.
     #[arg(long, value_name = "REGEX", value_parser = regex)]
     name: Option<String>,
-    /// How to print them.
-    #[arg(long, value_enum, default_value_t = Format::Table)]
-    format: Format,
     /// Print again whenever something changes, until Ctrl-C.
     #[arg(long)]
     watch: bool,
@@ -62,18 +59,16 @@ fn key_regex(text: &str) -> Result<String, String> {
 pub(super) fn run(args: &Args) -> Result<(), Failure> {
     let client = Client::new(&args.endpoint);
     let query = query(args);
+    let format = args.endpoint.format();
     if !args.watch {
         let body = client.get("/v1/members", &query)?;
-        return match args.format {
-            Format::Json => output::body(&body),
-            Format::Table => output::line(&readable(&body.parse()?)),
-        };
+        return body.print(format, readable);
     }
-    let redraw = std::io::stdout().is_terminal() && args.format == Format::Table;
+    let redraw = std::io::stdout().is_terminal() && format == Format::Table;
     let mut shown = None;
     loop {
         let body = client.get("/v1/members", &query)?;
-        show_again(args.format, redraw, &body, &mut shown)?;
+        show_again(format, redraw, &body, &mut shown)?;
         thread::sleep(Duration::from_secs(1));
     }
 }
@@ -101,10 +96,7 @@ fn show_again(
     if redraw {
         output::line(&format!("{CLEAR}{table}"))?;
     } else if shown.as_ref().is_none_or(|shown| shown.members != members.members) {
-        match format {
-            Format::Json => output::body(body)?,
-            Format::Table => output::line(&format!("{table}\n"))?,
-        }
+        body.print(format, |_: &MembersBody| format!("{table}\n"))?;
     }
     *shown = Some(members);
     Ok(())

@@ -51,10 +51,10 @@ pub(super) fn run(args: &Args) -> Result<(), Failure> {
         }
         Change::Rm { keys } => MetadataRequest { set: BTreeMap::new(), remove: keys.clone() },
     };
-    let body: MetadataBody = Client::new(&args.endpoint).put("/v1/metadata", &request)?.parse()?;
-    output::line(match output::pairs(&body.metadata).as_str() {
-        "" => "no metadata",
-        pairs => pairs,
+    let body = Client::new(&args.endpoint).put("/v1/metadata", &request)?;
+    body.print(args.endpoint.format(), |body: &MetadataBody| match body.metadata.len() {
+        0 => "no metadata".to_owned(),
+        _ => output::pairs(&body.metadata),
     })
 }
 

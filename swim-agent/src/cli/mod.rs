@@ -16,7 +16,7 @@ mod signals;
 
 use std::process::ExitCode;
 
-use clap::{Parser, Subcommand, ValueEnum};
+use clap::{Parser, Subcommand};
 
 /// SWIM cluster membership: who is in the cluster, and who is alive.
 #[derive(Parser)]
@@ -38,15 +38,6 @@ enum Command {
     Info(info::Args),
     Meta(meta::Args),
     Monitor(monitor::Args),
-}
-
-/// How a command prints what the agent answered.
-#[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
-enum Format {
-    /// For people.
-    Table,
-    /// The body of the admin endpoint, as it came.
-    Json,
 }
 
 /// Parses the command line, does what it says, and tells how that went.

@@ -1,8 +1,8 @@
 //! `swim monitor`: what happens to members, as it happens.
 
-use super::client::{Client, Endpoint};
-use super::failure::Failure;
-use super::{Format, output};
+use super::client::{Client, Endpoint, Format};
+use super::failure::{self, Failure};
+use super::output;
 use crate::http::types::{EventBody, InfoBody, StreamBody};
 
 /// Watch what happens to members, until Ctrl-C.
@@ -10,9 +10,6 @@ use crate::http::types::{EventBody, InfoBody, StreamBody};
 pub(super) struct Args {
     #[command(flatten)]
     endpoint: Endpoint,
-    /// How to print an event: one line each.
-    #[arg(long, value_enum, default_value_t = Format::Table)]
-    format: Format,
 }
 
 /// Prints events until the agent ends, which is a failure, or Ctrl-C.
@@ -21,12 +18,13 @@ pub(super) fn run(args: &Args) -> Result<(), Failure> {
     let info: InfoBody = client.get("/v1/info", &[])?.parse()?;
     let lines = client.lines("/v1/events")?;
     // From here on no event is missed; whoever reads standard output is not disturbed.
-    eprintln!("watching {} at {}", output::printable(&info.name), client.address());
+    let name = output::printable(&info.name);
+    failure::say(&format!("watching {name} at {}", client.address()));
     for line in lines {
         let line = line?;
         // Anything else is a comment, a sign of life or the end of an event: its data is one line.
         let Some(data) = line.strip_prefix("data:").map(str::trim_start) else { continue };
-        match args.format {
+        match args.endpoint.format() {
             Format::Json => output::line(data)?,
             Format::Table => output::line(&readable(data)?)?,
         }

@@ -8,7 +8,6 @@ use std::time::Duration;
 use anstyle::{AnsiColor, Style};
 use comfy_table::{Table, presets};
 
-use super::client::Body;
 use super::failure::Failure;
 
 /// Prints one line, or several.
@@ -16,11 +15,6 @@ pub(super) fn line(text: &str) -> Result<(), Failure> {
     let mut stdout = anstream::stdout().lock();
     writeln!(stdout, "{text}")?;
     Ok(stdout.flush()?)
-}
-
-/// Prints what the endpoint answered, as it came.
-pub(super) fn body(body: &Body) -> Result<(), Failure> {
-    line(body.text.trim_end())
 }
 
 /// A text that another machine has chosen, without what would steer this terminal.

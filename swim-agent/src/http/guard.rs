@@ -1,8 +1,9 @@
 //! Keeps web pages from steering the agent.
 //!
-//! The endpoint trusts whoever reaches its port, and a browser on the same machine does so in the name of any page
-//! it shows. A browser says which page asks: requests of other origins are refused, and so are those of a page
-//! whose name was pointed at this address afterwards, which claims to be the same origin.
+//! The endpoint trusts whoever reaches its port, and a browser on the same machine does so in the
+//! name of any page it shows. A browser says which page asks: requests of other origins are refused,
+//! and so are those of a page whose name was pointed at this address afterwards, which claims to be
+//! the same origin.
 
 use std::net::IpAddr;
 

@@ -11,7 +11,7 @@ use super::error::ApiError;
 use super::types::{JoinBody, JoinRequest};
 
 /// Addresses in one request.
-const MAX_ADDRESSES: usize = 256;
+const MAX_ADDRESSES: usize = 64;
 
 /// Answers when somebody answered the join, or nobody did in time.
 pub(super) async fn join(

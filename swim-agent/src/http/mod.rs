@@ -6,6 +6,7 @@ mod guard;
 mod info;
 mod join;
 mod leave;
+mod listener;
 mod members;
 mod metadata;
 pub(crate) mod types;
@@ -25,9 +26,12 @@ use tokio::net::TcpListener;
 use tokio::sync::{Semaphore, mpsc, oneshot};
 
 use error::ApiError;
+use listener::Limited;
 
 /// Bytes of a request's body: some hundred addresses, or far more metadata than a member may have.
 const MAX_BODY: usize = 64 * 1024;
+/// Connections at a time, streams of events included.
+const MAX_CONNECTIONS: usize = 128;
 /// Streams of events at a time; each keeps a connection and a task.
 const MAX_STREAMS: usize = 64;
 
@@ -62,6 +66,7 @@ impl Admin {
         listener: TcpListener,
         stop: impl Future<Output = ()> + Send + 'static,
     ) -> io::Result<()> {
+        let listener = Limited::new(listener, MAX_CONNECTIONS);
         axum::serve(listener, router(Arc::new(self))).with_graceful_shutdown(stop).await
     }
 }

@@ -80,7 +80,7 @@ pub(crate) struct ConvergenceBody {
 
 /// Body of `POST /v1/join`.
 #[derive(Debug, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
+#[serde(deny_unknown_fields, expecting = "an object with addresses")]
 pub(crate) struct JoinRequest {
     /// `HOST:PORT` of members.
     pub(crate) addresses: Vec<String>,
@@ -101,7 +101,7 @@ pub(crate) struct LeaveBody {
 
 /// Body of `PUT /v1/metadata`.
 #[derive(Debug, Default, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
+#[serde(deny_unknown_fields, expecting = "an object with set, remove or both")]
 pub(crate) struct MetadataRequest {
     /// Pairs to add or replace.
     #[serde(default)]

@@ -45,7 +45,7 @@ pub(super) struct Args {
     #[arg(long, value_name = "K=V", value_parser = meta::pair)]
     meta: Vec<(String, String)>,
     /// Name of the cluster: others are not heard [default: swim].
-    #[arg(long)]
+    #[arg(long, value_name = "NAME")]
     cluster: Option<String>,
     /// Timing to start from [default: lan].
     #[arg(long, value_enum)]
@@ -60,7 +60,7 @@ pub(super) struct Args {
     #[arg(long, value_enum, value_name = "LEVEL")]
     log_level: Option<LogLevel>,
     /// How log lines look [default: text].
-    #[arg(long, value_enum)]
+    #[arg(long, value_enum, value_name = "FORMAT")]
     log_format: Option<LogFormat>,
 }
 

@@ -17,7 +17,7 @@ use stage::Stage;
 #[derive(clap::Args)]
 pub(super) struct Args {
     /// How many agents, 3 to 50.
-    #[arg(long, default_value_t = 5, value_parser = clap::value_parser!(u8).range(3..=50))]
+    #[arg(long, value_name = "N", default_value_t = 5, value_parser = clap::value_parser!(u8).range(3..=50))]
     nodes: u8,
     /// Keep the cluster running afterwards, until Ctrl-C.
     #[arg(long)]
@@ -46,7 +46,7 @@ async fn play(args: &Args) -> Result<(), Failure> {
         acts::restart(&mut stage).await?,
         acts::leave(&mut stage).await?,
     ];
-    stage.end(&summary(&kept, stage.wrong_accusations()))?;
+    stage.end(&summary(&kept, stage.wrong_suspicions()))?;
     if args.keep {
         keep::until_signal(&mut stage).await?;
     }
@@ -61,9 +61,9 @@ fn summary(kept: &[Kept], wrong: usize) -> String {
     });
     let table = output::table(["PROMISE KEPT", "AFTER", ""], rows.collect());
     let wrong = match wrong {
-        0 => "Nobody was accused wrongly.".to_owned(),
-        1 => "One wrong accusation was refuted.".to_owned(),
-        _ => format!("{wrong} wrong accusations were refuted."),
+        0 => "No agent that ran was suspected.".to_owned(),
+        1 => "One agent that ran was suspected for a while.".to_owned(),
+        _ => format!("Agents that ran were suspected {wrong} times."),
     };
     format!("{table}\n\n{wrong}")
 }

@@ -118,7 +118,7 @@ impl Stage {
     }
 
     /// How often an agent that ran was suspected by somebody first-hand.
-    pub(super) fn wrong_accusations(&self) -> usize {
+    pub(super) fn wrong_suspicions(&self) -> usize {
         let victim = &self.cluster.nodes[self.victim].name;
         let wrong = |sighting: &&Sighting| {
             let event = &sighting.event;
