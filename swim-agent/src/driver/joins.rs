@@ -286,3 +286,84 @@ fn why(target: &Target, failures: &[(SocketAddr, String)], own: SocketAddr) -> S
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const OWN: u8 = 1;
+
+    fn addr(number: u8) -> SocketAddr {
+        ([10, 0, 0, number], 7946).into()
+    }
+
+    fn joins(now: Instant) -> Joins {
+        let mut joins = Joins::new(addr(OWN), vec!["seeds:7946".to_owned()], now);
+        assert_eq!(joins.lookup_due(now), Some(vec!["seeds:7946".to_owned()]));
+        joins
+    }
+
+    fn found(numbers: &[u8]) -> Vec<Lookup> {
+        let addresses = numbers.iter().copied().map(addr).collect();
+        vec![("seeds:7946".to_owned(), Ok(addresses))]
+    }
+
+    #[test]
+    fn a_name_that_moves_is_asked_at_its_new_address() {
+        let now = Instant::now();
+        let mut joins = joins(now);
+        assert!(joins.resolved(found(&[2]), true, now));
+        assert_eq!(joins.whom_to_ask(), [addr(2)]);
+        joins.follow(Some(1), true, now);
+        assert_eq!(joins.next(), None, "the first attempt is under way");
+        joins.follow(Some(2), true, now);
+        assert!(joins.lookup_due(now).is_some(), "it failed");
+        assert!(!joins.resolved(found(&[2]), true, now), "the protocol asks again by itself");
+        joins.follow(Some(3), true, now);
+        assert!(joins.lookup_due(now).is_some());
+        assert!(joins.resolved(found(&[3]), true, now));
+        assert_eq!(joins.whom_to_ask(), [addr(3)]);
+        assert_eq!(joins.attempts(Some(1)), Some(2));
+        joins.follow(None, false, now);
+        assert_eq!((joins.attempts(None), joins.next()), (None, None));
+    }
+
+    #[test]
+    fn a_name_that_leads_nowhere_is_tried_for_ever() {
+        let now = Instant::now();
+        let mut joins = joins(now);
+        for attempt in 1..20 {
+            let nothing = vec![("seeds:7946".to_owned(), Err("no such host".to_owned()))];
+            assert!(!joins.resolved(nothing, false, now));
+            assert_eq!(joins.attempts(None), Some(attempt));
+            let next = joins.next().expect("another attempt");
+            assert!(next - now <= RESOLVE_AGAIN[1]);
+            assert!(joins.lookup_due(next).is_some());
+        }
+        assert!(joins.resolved(found(&[2]), false, now));
+    }
+
+    #[test]
+    fn a_seed_of_its_own_waits_for_others_and_looks_again_while_alone() {
+        let now = Instant::now();
+        let mut joins = joins(now);
+        assert!(!joins.resolved(found(&[OWN]), true, now));
+        assert_eq!(joins.attempts(None), None);
+        joins.follow(None, true, now);
+        let next = joins.next().expect("another look");
+        assert!(joins.lookup_due(next).is_some());
+        assert!(joins.resolved(found(&[OWN, 2]), true, next));
+        assert_eq!(joins.whom_to_ask(), [addr(2)]);
+    }
+
+    #[test]
+    fn who_found_its_cluster_asks_no_more() {
+        let now = Instant::now();
+        let mut joins = joins(now);
+        assert!(joins.resolved(found(&[2]), true, now));
+        joins.follow(Some(2), true, now);
+        assert!(joins.lookup_due(now).is_some());
+        joins.follow(None, false, now);
+        assert!(!joins.resolved(found(&[3]), false, now), "the lookup came too late");
+    }
+}

@@ -103,7 +103,7 @@ impl View {
 fn log(event: &MemberEvent) {
     let MemberEvent { member, address, incarnation, .. } = event;
     let (kind, reason) = (event.kind.as_str(), event.reason.as_str());
-    let by = event.by.as_ref().map_or("", MemberId::as_str);
+    let by = event.by.as_ref().map(MemberId::as_str);
     match event.kind {
         EventKind::Conflict => {
             tracing::warn!(%member, %address, incarnation, by, reason, "two nodes claim this name");

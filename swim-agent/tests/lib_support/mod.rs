@@ -173,6 +173,11 @@ impl Raw {
         if answer.is_empty() { (0, Vec::new()) } else { (answer.len(), self.decode(&answer[4..])) }
     }
 
+    /// Becomes a member in the view of the agent with that number.
+    pub(crate) fn introduce(&self, name: &str, to: u8) {
+        self.send(to, &[news(name, self.transport.local_addr(), MemberState::Alive)]);
+    }
+
     /// The messages of the one packet on a stream that somebody else opened.
     pub(crate) async fn read(&self, stream: &mut MemoryStream) -> Vec<GossipMessage> {
         let mut packet = Vec::new();

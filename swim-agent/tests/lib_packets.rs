@@ -1,0 +1,92 @@
+//! What goes out together, by datagram and by stream; on virtual time.
+
+mod lib_support;
+
+use std::time::Duration;
+
+use bytes::BytesMut;
+use lib_support::{Raw, addr, alive, builder, crowd, options, over, spawn, until};
+use swim_core::{GossipMessage, MemberState};
+use swim_transport::{Faulty, Network, Transport};
+
+#[tokio::test(start_paused = true)]
+async fn a_request_and_ones_own_alive_share_a_stream() {
+    let network = Network::new();
+    let seed = Raw::new(&network, 1);
+    let _agent = spawn(&network, 2).await;
+    let (mut stream, from) = seed.transport.accept().await.unwrap();
+    let asked = seed.read(&mut stream).await;
+    let [GossipMessage::Gossip { updates }, GossipMessage::SyncRequest { from: name }] = &asked[..]
+    else {
+        panic!("{asked:?}")
+    };
+    assert_eq!((updates[0].address, name.as_str()), (Some(from), "n2"));
+    assert_eq!(network.traffic(addr(2), addr(1)).datagrams, 0);
+}
+
+#[tokio::test(start_paused = true)]
+async fn news_ride_with_a_ping_in_one_datagram() {
+    let network = Network::new();
+    let mut options = options(1);
+    options.mechanisms.gossip_rounds = false;
+    let agent = builder(&network, 1).options(options).spawn().await.unwrap();
+    let raw = Raw::new(&network, 99);
+    raw.introduce("raw", 1);
+    until(&agent, "raw", |members| members.len() == 2).await;
+    agent.update_metadata("k", "v").await.unwrap();
+    loop {
+        let messages = raw.recv().await;
+        if let [GossipMessage::Ping { .. }, rest @ ..] = &messages[..] {
+            assert!(matches!(rest, [GossipMessage::Gossip { .. }, ..]), "{messages:?}");
+            return;
+        }
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn much_news_shares_datagrams_within_their_budget() {
+    let network = Network::new();
+    let agent = spawn(&network, 1).await;
+    let raw = Raw::new(&network, 99);
+    raw.introduce("raw", 1);
+    raw.ask(1, &[GossipMessage::Sync { members: crowd(200) }]).await;
+    until(&agent, "the crowd", |members| members.len() == 202).await;
+    let mut longest = 0;
+    let mut packet = BytesMut::new();
+    for _ in 0..10 {
+        raw.transport.recv_from(&mut packet).await.unwrap();
+        longest = longest.max(packet.len());
+    }
+    assert!((500..=1_400).contains(&longest), "{longest}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_ping_by_stream_is_answered_on_it() {
+    let network = Network::new();
+    let _agent = spawn(&network, 1).await;
+    let raw = Raw::new(&network, 99);
+    let (_, answers) = raw.ask(1, &[GossipMessage::Ping { seq: 9, from: "x".into() }]).await;
+    assert!(matches!(&answers[..], [GossipMessage::Ack { seq: 9, .. }]), "{answers:?}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn members_whose_datagrams_are_all_lost_hold_on_by_stream() {
+    let network = Network::new();
+    let (mut agents, mut faults) = (Vec::new(), Vec::new());
+    for number in 1..=3 {
+        let transport = Faulty::new(network.bind(addr(number)).unwrap(), number.into());
+        faults.push(transport.faults());
+        agents.push(over(transport, number).spawn().await.unwrap());
+    }
+    for agent in &agents {
+        alive(agent, 3).await;
+    }
+    faults.iter().for_each(|faults| faults.set_loss(1.0));
+    tokio::time::sleep(Duration::from_secs(60)).await;
+    for agent in &agents {
+        assert_eq!(agent.members().count(MemberState::Alive), 3);
+        let info = agent.info().await.unwrap();
+        assert_eq!((info.stats.deaths, info.counters.streams_failed), (0, 0));
+        assert!(info.counters.streams_opened > 5, "{:?}", info.counters);
+    }
+}
