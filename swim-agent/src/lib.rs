@@ -76,3 +76,8 @@ pub use event::{Event, EventStream, StreamItem};
 pub use handle::Handle;
 pub use info::{Info, StateCounts};
 pub use members::{MemberInfo, Members};
+
+/// The examples of the README compile.
+#[cfg(doctest)]
+#[doc = include_str!("../../README.md")]
+struct Readme;
