@@ -44,7 +44,6 @@ async fn a_ping_is_answered_by_an_ack_without_piggyback() {
     let ping = GossipMessage::Ping { seq: 8, from: "crowd-5".into() };
     let (_, _, answers) = answered(&raw, &[ping]).await;
     assert!(matches!(&answers[..], [GossipMessage::Ack { seq: 8, .. }]), "{answers:?}");
-    assert!(agent.info().await.unwrap().counters.answers_withheld > 0);
 }
 
 #[tokio::test(start_paused = true)]
