@@ -14,7 +14,7 @@ use crate::member::MemberState;
 use crate::time::Time;
 
 /// The first exchange after a join comes after this part of the interval.
-const FIRST_SYNC: u32 = 128;
+const FIRST_SYNC: u32 = 256;
 
 impl<P: Profile> Engine<P> {
     /// Compares views with a random live member.
