@@ -1,5 +1,5 @@
-//! The one door through which a record changes: precedence (SWIM, section 4.2), death, departure,
-//! forgetting, and what this node does when it is the one talked about.
+//! The one door through which a record changes: precedence (SWIM, section 4.2), death, departure and
+//! forgetting.
 
 use super::Engine;
 use super::deadlines::Timer;
@@ -10,7 +10,7 @@ use crate::time::Time;
 
 /// Alive claims from here on are refused: no honest member gets there, and a refutation needs
 /// room above whatever was believed.
-const ALIVE_LIMIT: Incarnation = u64::MAX - (1 << 32) + 1;
+pub(super) const ALIVE_LIMIT: Incarnation = u64::MAX - (1 << 32) + 1;
 /// Accusations from here on are not outbid by one but by the accused's own count, and do not
 /// raise what is held of the dead: else one of them would use all incarnations up.
 pub(super) const PLAUSIBLE: Incarnation = u64::MAX - (1 << 33) + 1;
@@ -196,7 +196,7 @@ impl<P: Profile> Engine<P> {
         if wins { Verdict::News } else { Verdict::Known }
     }
 
-    fn report_conflict<O: Output<P>>(
+    pub(super) fn report_conflict<O: Output<P>>(
         &mut self,
         member: MemberIdx,
         incarnation: Incarnation,
@@ -399,82 +399,6 @@ impl<P: Profile> Engine<P> {
         let change = Change { member, old, new: None, incarnation, cause };
         out.changed(&mut self.table.profiles, change, None);
         self.table.remove(member);
-    }
-
-    /// Something is claimed of this node.
-    fn apply_own<O: Output<P>>(
-        &mut self,
-        now: Time,
-        heard: &Heard<P::Address>,
-        update: &mut Update<P>,
-        out: &mut O,
-    ) -> Verdict {
-        let rumor = update.rumor;
-        if self.departure.is_some() {
-            if rumor.state == MemberState::Left {
-                self.confirm_departure(&heard.source);
-            }
-            return Verdict::Known;
-        }
-        let own = self.incarnation();
-        if rumor.incarnation < own {
-            return Verdict::Stale;
-        }
-        if rumor.state == MemberState::Alive {
-            return self.hear_alive_of_self(now, heard, update, out);
-        }
-        self.stats.own_refutations += 1;
-        if self.config.mechanisms.local_health {
-            self.health.worsen(1);
-        }
-        let outbid = if rumor.incarnation < PLAUSIBLE { rumor.incarnation } else { own };
-        self.refute(now, outbid.saturating_add(1), heard, out);
-        Verdict::News
-    }
-
-    /// An Alive about this node at or above its own incarnation: from its former life, forged, or
-    /// from a second node of this name.
-    fn hear_alive_of_self<O: Output<P>>(
-        &mut self,
-        now: Time,
-        heard: &Heard<P::Address>,
-        update: &mut Update<P>,
-        out: &mut O,
-    ) -> Verdict {
-        let incarnation = update.rumor.incarnation;
-        let me = self.table.me;
-        let other = update.profile.take().filter(|profile| *profile != *self.table.profile(me));
-        if incarnation >= ALIVE_LIMIT || (incarnation == self.incarnation() && other.is_none()) {
-            return Verdict::Known;
-        }
-        if let Some(other) = other {
-            // Whoever answers a refutation is alive: one of the two must give way, and both must
-            // agree which.
-            let answered = self.twin.replace(other.content()) == Some(other.content());
-            if answered && self.conflict != Some((me, incarnation)) {
-                self.report_conflict(me, incarnation, None, heard.source.member, out);
-            }
-            if answered && other.outranks(self.table.profile(me)) {
-                return Verdict::Known;
-            }
-        }
-        let outbid = (incarnation + 1).min(ALIVE_LIMIT - 1);
-        self.refute(now, outbid, heard, out);
-        Verdict::News
-    }
-
-    /// Outbids what was said of this node: to who said it at once, to all first in the queue.
-    fn refute<O: Output<P>>(
-        &mut self,
-        now: Time,
-        incarnation: Incarnation,
-        heard: &Heard<P::Address>,
-        out: &mut O,
-    ) {
-        let me = self.table.me;
-        let cause = Cause { by: heard.source.member, reason: Reason::Refutation };
-        self.record(me, MemberState::Alive, incarnation, cause, out);
-        self.answer_and_announce(now, heard.source.address, out);
     }
 }
 

@@ -14,6 +14,7 @@ mod membership;
 mod message;
 mod output;
 mod probe;
+mod refutation;
 mod relay;
 mod ring;
 mod rtt;

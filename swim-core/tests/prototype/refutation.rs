@@ -79,3 +79,22 @@ fn ones_own_address_without_its_scope_is_nothing_strange() {
     assert!(sends(&hear(&mut protocol, 1, vec![heard])).is_empty());
     assert_eq!(incarnation(&protocol, 0), 0);
 }
+
+#[test]
+fn only_a_live_twin_makes_it_give_way() {
+    let mut protocol = knowing(3);
+    let strange = |incarnation| MemberUpdate { id: name(0), ..alive(99, incarnation) };
+    // An old life told again and again, however high: outbid each time.
+    for incarnation in [3, 10, 20] {
+        hear(&mut protocol, 2, vec![strange(incarnation)]);
+        assert_eq!(incarnation_of_self(&protocol), incarnation + 1);
+    }
+    // One that answers the refutation is alive; its address is the greater, so it stays.
+    hear(&mut protocol, 2, vec![strange(22)]);
+    assert_eq!(incarnation_of_self(&protocol), 21);
+    assert_eq!(protocol.stats().conflicts, 1);
+}
+
+fn incarnation_of_self(protocol: &GossipProtocol) -> u64 {
+    incarnation(protocol, 0)
+}

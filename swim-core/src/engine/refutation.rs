@@ -1,0 +1,88 @@
+//! Refutation (SWIM, section 4.2): what a node does when it is the one talked about, and how two nodes
+//! under one name find out and settle it.
+
+use super::Engine;
+use super::membership::{ALIVE_LIMIT, Heard, PLAUSIBLE, Verdict};
+use super::message::Update;
+use super::output::{Cause, Output, Profile, Reason};
+use crate::member::{Incarnation, MemberState};
+use crate::time::Time;
+
+impl<P: Profile> Engine<P> {
+    /// Something is claimed of this node.
+    pub(super) fn apply_own<O: Output<P>>(
+        &mut self,
+        now: Time,
+        heard: &Heard<P::Address>,
+        update: &mut Update<P>,
+        out: &mut O,
+    ) -> Verdict {
+        let rumor = update.rumor;
+        if self.departure.is_some() {
+            if rumor.state == MemberState::Left {
+                self.confirm_departure(&heard.source);
+            }
+            return Verdict::Known;
+        }
+        let own = self.incarnation();
+        if rumor.incarnation < own {
+            return Verdict::Stale;
+        }
+        if rumor.state == MemberState::Alive {
+            return self.hear_alive_of_self(now, heard, update, out);
+        }
+        self.stats.own_refutations += 1;
+        if self.config.mechanisms.local_health {
+            self.health.worsen(1);
+        }
+        let outbid = if rumor.incarnation < PLAUSIBLE { rumor.incarnation } else { own };
+        self.refute(now, outbid.saturating_add(1), heard, out);
+        Verdict::News
+    }
+
+    /// An Alive about this node at or above its own incarnation: from its former life, forged, or
+    /// from a second node of this name.
+    fn hear_alive_of_self<O: Output<P>>(
+        &mut self,
+        now: Time,
+        heard: &Heard<P::Address>,
+        update: &mut Update<P>,
+        out: &mut O,
+    ) -> Verdict {
+        let incarnation = update.rumor.incarnation;
+        let me = self.table.me;
+        let other = update.profile.take().filter(|profile| *profile != *self.table.profile(me));
+        if incarnation >= ALIVE_LIMIT || (incarnation == self.incarnation() && other.is_none()) {
+            return Verdict::Known;
+        }
+        if let Some(other) = other {
+            // Whoever answers a refutation is alive: one of the two must give way, and both must
+            // agree which.
+            let same = self.twin.replace(other.content()) == Some(other.content());
+            let answered = same && incarnation == self.incarnation().saturating_add(1);
+            if answered && self.conflict != Some((me, incarnation)) {
+                self.report_conflict(me, incarnation, None, heard.source.member, out);
+            }
+            if answered && other.outranks(self.table.profile(me)) {
+                return Verdict::Known;
+            }
+        }
+        let outbid = (incarnation + 1).min(ALIVE_LIMIT - 1);
+        self.refute(now, outbid, heard, out);
+        Verdict::News
+    }
+
+    /// Outbids what was said of this node: to who said it at once, to all first in the queue.
+    fn refute<O: Output<P>>(
+        &mut self,
+        now: Time,
+        incarnation: Incarnation,
+        heard: &Heard<P::Address>,
+        out: &mut O,
+    ) {
+        let me = self.table.me;
+        let cause = Cause { by: heard.source.member, reason: Reason::Refutation };
+        self.record(me, MemberState::Alive, incarnation, cause, out);
+        self.answer_and_announce(now, heard.source.address, out);
+    }
+}
