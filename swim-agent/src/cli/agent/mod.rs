@@ -14,7 +14,7 @@ use swim_agent::{Agent, Handle, SpawnError};
 use tokio::net::TcpListener;
 use tokio::runtime;
 use tokio::sync::{mpsc, oneshot};
-use tokio::task::JoinHandle;
+use tokio::task::{self, JoinHandle};
 use tokio::time;
 use tracing::{info, warn};
 
@@ -70,12 +70,14 @@ const LAST_ANSWERS: Duration = Duration::from_secs(1);
 /// Runs until the agent is asked to end.
 pub(super) fn run(args: Args) -> Result<(), Failure> {
     let settings = Settings::new(args)?;
-    logging::start(settings.log_level, settings.log_format);
+    let cannot_start = |error| failed("cannot start", &error);
+    let log = logging::start(settings.log_level, settings.log_format).map_err(cannot_start)?;
     let runtime = runtime::Builder::new_current_thread().enable_all().build();
-    let runtime = runtime.map_err(|error| failed("cannot start", &error))?;
+    let runtime = runtime.map_err(cannot_start)?;
     let done = runtime.block_on(serve(settings));
     // A name that is still being looked up must not delay the end.
     runtime.shutdown_background();
+    log.finish();
     done
 }
 
@@ -92,7 +94,10 @@ async fn serve(settings: Settings) -> Result<(), Failure> {
         let admin = Admin::new(handle.clone(), address, sender);
         (address, Server::start(admin, listener))
     });
-    banner::print(&handle, admin.as_ref().map(|(address, _)| *address), settings.profile);
+    let bound = admin.as_ref().map(|(address, _)| *address);
+    let banner = banner::text(&handle, bound, settings.profile);
+    // Not waited for: whoever stops the terminal must not stop the agent.
+    task::spawn_blocking(move || banner::print(&banner));
     until_left(&handle, signals, leave).await?.answer();
     if let Some((_, server)) = admin {
         server.finish().await;
