@@ -60,6 +60,19 @@ async fn a_request_for_everything_by_datagram_is_dropped_and_counted() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_packet_full_of_requests_is_answered_in_part() {
+    let network = Network::new();
+    let (agent, raw) = talkative(&network).await;
+    let request = GossipMessage::SyncRequest { from: "stranger".into() };
+    let (_, answers) = raw.ask(1, &vec![request; 1_000]).await;
+    assert!((1..=4).contains(&answers.len()), "{}", answers.len());
+    let versions = Digest::Versions { of: 1, buckets: vec![0], versions: vec![1] };
+    raw.send(1, &vec![GossipMessage::Digest { digest: versions }; 1_000]);
+    tokio::time::sleep(WHILE).await;
+    assert_eq!(agent.info().await.unwrap().counters.requests_dropped, 2 * 996);
+}
+
+#[tokio::test(start_paused = true)]
 async fn digests_and_accusations_are_not_amplified() {
     let network = Network::new();
     let (agent, raw) = talkative(&network).await;

@@ -4,6 +4,7 @@
 //! time-out. Each is handled to its end without waiting for anybody: what is to be sent goes
 //! through [`post`], what users are to see through [`view`].
 
+mod burden;
 mod command;
 mod exchange;
 mod frame;
@@ -33,6 +34,7 @@ use crate::counters::Meter;
 use crate::event::EventStream;
 use crate::handle::{About, Handle};
 use crate::members::{MemberInfo, Members};
+use burden::Burden;
 use exchange::{Exchange, Input, Outbound};
 use joins::Joins;
 use post::{Answer, Origin, Post};
@@ -247,6 +249,7 @@ impl<T: Transport, C: Codec> Driver<T, C> {
             }
         }
         let mut origin = self.origin(from, datagram.len());
+        let mut burden = Burden::default();
         for message in messages.drain(..) {
             if matches!(message, GossipMessage::SyncRequest { .. }) {
                 // Its answer is all members, and nobody has proven that they go to the asker.
@@ -256,7 +259,7 @@ impl<T: Transport, C: Codec> Driver<T, C> {
             if let Origin::Stranger { allowance, .. } = &mut origin {
                 allowance.hear(&message);
             }
-            self.handle(from, message, &mut origin);
+            self.handle(from, message, &mut origin, &mut burden);
         }
         self.messages = messages;
         self.settle();
@@ -296,8 +299,9 @@ impl<T: Transport, C: Codec> Driver<T, C> {
     /// A packet on a stream of somebody else's; what is to go back on it.
     fn hear_stream(&mut self, from: SocketAddr, messages: Vec<GossipMessage>) -> Option<Bytes> {
         let mut origin = Origin::Stream { from, answer: Answer::default() };
+        let mut burden = Burden::default();
         for message in messages {
-            self.handle(from, message, &mut origin);
+            self.handle(from, message, &mut origin, &mut burden);
         }
         match origin {
             Origin::Stream { answer, .. } => answer.finish(),
@@ -307,9 +311,10 @@ impl<T: Transport, C: Codec> Driver<T, C> {
 
     /// A packet in answer to a stream of this node's own.
     fn hear_answer(&mut self, from: SocketAddr, messages: Vec<GossipMessage>) {
+        let mut burden = Burden::default();
         for message in messages {
             let joined = matches!(message, GossipMessage::Sync { .. });
-            self.handle(from, message, &mut Origin::Proven);
+            self.handle(from, message, &mut Origin::Proven, &mut burden);
             if joined {
                 self.settle();
                 self.joins.follow(
@@ -324,7 +329,18 @@ impl<T: Transport, C: Codec> Driver<T, C> {
         }
     }
 
-    fn handle(&mut self, from: SocketAddr, message: GossipMessage, origin: &mut Origin) {
+    /// One message of a packet.
+    fn handle(
+        &mut self,
+        from: SocketAddr,
+        message: GossipMessage,
+        origin: &mut Origin,
+        burden: &mut Burden,
+    ) {
+        if !burden.bears(&message) {
+            self.meter.requests_dropped.one();
+            return;
+        }
         self.view.note(&message);
         let actions = self.protocol.handle_message(from, message);
         self.act(actions, origin);
