@@ -82,6 +82,11 @@ async fn digests_and_accusations_are_not_amplified() {
     let versions = Digest::Versions { of: 1, buckets: vec![0], versions: vec![1] };
     let (_, bytes, _) = answered(&raw, &[GossipMessage::Digest { digest: versions }]).await;
     assert_eq!(bytes, 0, "all that the agent knows");
+    // Nor to who pays for it with a large datagram.
+    let padding = vec![5; 3_000];
+    let versions = Digest::Versions { of: 1, buckets: vec![0], versions: padding };
+    let (_, _, answers) = answered(&raw, &[GossipMessage::Digest { digest: versions }]).await;
+    assert!(answers.is_empty(), "{answers:?}");
     answered(&raw, &[news("n1", addr(1), MemberState::Dead)]).await;
     answered(&raw, &[GossipMessage::Sync { members: vec![member("n1", addr(5))] }]).await;
     let delta = GossipMessage::Delta { updates: Vec::new(), wanted: vec![1, 2, 3] };
