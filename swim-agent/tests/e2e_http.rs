@@ -98,6 +98,9 @@ fn web_pages_from_elsewhere_are_refused() {
     let foreign = ("origin", "http://example.com");
     assert_eq!(ask(&agent, "POST", "/v1/leave", &[foreign], "").0, 403);
     assert_eq!(ask(&agent, "GET", "/v1/members", &[foreign], "").0, 403);
+    // To a browser, a name pointed here is of the same origin, and its reads name none.
+    let rebound = ("host", "example.com:7373");
+    assert_eq!(ask(&agent, "GET", "/v1/members", &[rebound], "").0, 403);
     let own = format!("http://{}", agent.http);
     assert_eq!(ask(&agent, "GET", "/v1/members", &[("origin", &own)], "").0, 200);
 }
