@@ -98,7 +98,10 @@ async fn serve(settings: Settings) -> Result<(), Failure> {
     let banner = banner::text(&handle, bound, settings.profile);
     // Not waited for: whoever stops the terminal must not stop the agent.
     task::spawn_blocking(move || banner::print(&banner));
-    until_left(&handle, signals, leave).await?.answer();
+    for asked in until_left(&handle, signals, leave).await? {
+        // Whoever asked may have gone.
+        let _ = asked.send(());
+    }
     if let Some((_, server)) = admin {
         server.finish().await;
     }
@@ -141,44 +144,33 @@ async fn spawn(settings: &Settings) -> Result<Handle, Failure> {
     })
 }
 
-/// Waits for somebody to end the agent, and says goodbye.
+/// Waits for somebody to end the agent, and says goodbye. Returns who waits for an answer.
 async fn until_left(
     handle: &Handle,
     mut signals: Signals,
     mut leave: mpsc::Receiver<LeaveRequest>,
-) -> Result<Asked, Failure> {
-    let asked = tokio::select! {
-        signal = signals.next() => {
-            info!("{signal}: leaving the cluster");
-            Asked(None)
-        }
+) -> Result<Vec<LeaveRequest>, Failure> {
+    let mut asked = Vec::new();
+    tokio::select! {
+        signal = signals.next() => info!("{signal}: leaving the cluster"),
         Some(request) = leave.recv() => {
             info!("asked to leave the cluster");
-            Asked(Some(request))
+            asked.push(request);
         }
         () = handle.stopped() => {
             return Err(Failure::Failed("the agent has ended: its sockets broke".to_owned()));
         }
-    };
+    }
     tokio::select! {
         // That it has ended already would be no news.
-        _ = handle.leave() => Ok(asked),
+        _ = handle.leave() => {}
         signal = signals.next() => {
-            Err(Failure::Failed(format!("{signal} again: ended before the goodbye was said")))
+            let why = format!("{signal} again: ended before the goodbye was said");
+            return Err(Failure::Failed(why));
         }
     }
-}
-
-/// Who asked the agent to leave, if it waits for an answer.
-struct Asked(Option<LeaveRequest>);
-
-impl Asked {
-    fn answer(self) {
-        if let Some(request) = self.0 {
-            // Whoever asked may have gone.
-            let _ = request.send(());
-        }
-    }
+    asked.extend(std::iter::from_fn(|| leave.try_recv().ok()));
+    Ok(asked)
 }
 
 /// The admin endpoint as a task.
