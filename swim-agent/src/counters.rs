@@ -72,7 +72,7 @@ counters! {
     /// Requests for all members that came by datagram, whose sender nobody can prove; dropped.
     sync_requests_dropped,
     /// Requests that each take a walk over all members, dropped because too many of them came in
-    /// one packet.
+    /// one packet, or from strangers.
     requests_dropped,
     /// Messages to unproven addresses, dropped because they would amplify what came from there.
     answers_withheld,

@@ -66,10 +66,23 @@ async fn a_packet_full_of_requests_is_answered_in_part() {
     let request = GossipMessage::SyncRequest { from: "stranger".into() };
     let (_, answers) = raw.ask(1, &vec![request; 1_000]).await;
     assert!((1..=4).contains(&answers.len()), "{}", answers.len());
+    assert_eq!(agent.info().await.unwrap().counters.requests_dropped, 996);
+}
+
+#[tokio::test(start_paused = true)]
+async fn comparisons_with_strangers_are_limited_in_a_packet_and_in_a_second() {
+    let network = Network::new();
+    let (agent, raw) = talkative(&network).await;
     let versions = Digest::Versions { of: 1, buckets: vec![0], versions: vec![1] };
-    raw.send(1, &vec![GossipMessage::Digest { digest: versions }; 1_000]);
+    let digest = GossipMessage::Digest { digest: versions };
+    raw.send(1, &vec![digest.clone(); 1_000]);
+    tokio::time::sleep(2 * WHILE).await;
+    assert_eq!(agent.info().await.unwrap().counters.requests_dropped, 996);
+    for _ in 0..100 {
+        raw.send(1, std::slice::from_ref(&digest));
+    }
     tokio::time::sleep(WHILE).await;
-    assert_eq!(agent.info().await.unwrap().counters.requests_dropped, 2 * 996);
+    assert_eq!(agent.info().await.unwrap().counters.requests_dropped, 996 + 68);
 }
 
 #[tokio::test(start_paused = true)]

@@ -34,7 +34,7 @@ use crate::counters::Meter;
 use crate::event::EventStream;
 use crate::handle::{About, Handle};
 use crate::members::{MemberInfo, Members};
-use burden::Burden;
+use burden::{Burden, Strangers};
 use exchange::{Exchange, Input, Outbound};
 use joins::Joins;
 use post::{Answer, Origin, Post};
@@ -73,6 +73,7 @@ struct Driver<T, C> {
     view: View,
     joins: Joins,
     exchange: Arc<Exchange<C>>,
+    strangers: Strangers,
     /// Scratch: the messages of one datagram.
     messages: Vec<GossipMessage>,
     /// Users who wait for the goodbye to be done.
@@ -136,6 +137,7 @@ impl<T: Transport, C: Codec> Driver<T, C> {
         let post = Post::new(transport, Arc::clone(&codec), Arc::clone(&meter), streams, budget);
         let started = Instant::now();
         let joins = Joins::new(about.advertise_addr, seeds, started.into_std());
+        let strangers = Strangers::new(started);
         let (messages, leaving, over) = (Vec::new(), Vec::new(), false);
         let driver = Self {
             protocol,
@@ -148,6 +150,7 @@ impl<T: Transport, C: Codec> Driver<T, C> {
             view,
             joins,
             exchange,
+            strangers,
             messages,
             leaving,
             over,
@@ -257,6 +260,10 @@ impl<T: Transport, C: Codec> Driver<T, C> {
                 continue;
             }
             if let Origin::Stranger { allowance, .. } = &mut origin {
+                if !self.strangers.bear(&message, Instant::now()) {
+                    self.meter.requests_dropped.one();
+                    continue;
+                }
                 allowance.hear(&message);
             }
             self.handle(from, message, &mut origin, &mut burden);
