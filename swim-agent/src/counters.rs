@@ -71,6 +71,9 @@ counters! {
     skipped_fields,
     /// Requests for all members that came by datagram, whose sender nobody can prove; dropped.
     sync_requests_dropped,
+    /// Requests that each take a walk over all members, dropped because too many of them came in
+    /// one packet, or from strangers.
+    requests_dropped,
     /// Messages to unproven addresses, dropped because they would amplify what came from there.
     answers_withheld,
     /// Times that timers fired late: the process was paused or starved.

@@ -61,6 +61,21 @@ fn swim_leave_says_goodbye_and_ends_the_agent() {
 }
 
 #[test]
+fn whoever_asks_an_agent_to_leave_is_answered_and_not_only_the_first() {
+    let mut agents = cluster(&["a", "b", "c"]);
+    // They do not confirm, so the goodbye takes its second.
+    agents[1].process.signal(Signal::STOP);
+    agents[2].process.signal(Signal::STOP);
+    let first = Process::start(agents[0].command(&["leave"]));
+    until("the goodbye has begun", || agents[0].process.stderr().contains("asked to leave"));
+    // On a busy machine the agent may have ended before the second asks.
+    let second = agents[0].run(&["leave"]).status.code();
+    assert!(second == Some(0) || second == Some(3), "{second:?}");
+    until("the first is answered", || first.stdout() == "left\n");
+    assert_eq!(agents[0].process.wait().code(), Some(0));
+}
+
+#[test]
 fn sigterm_and_sigint_say_goodbye_too() {
     let mut agents = cluster(&["a", "b", "c"]);
     agents[2].process.signal(Signal::TERM);
@@ -98,7 +113,8 @@ fn a_join_is_retried_until_the_seed_is_up() {
     let port = free_port();
     let seed = format!("127.0.0.1:{port}");
     let early = Agent::start("early", &["--join", &seed]);
-    until("the vain join is said", || early.process.stderr().contains(&seed));
+    let why = format!("(attempt 1), trying again: {seed}: Connection refused");
+    until("the vain join is said, and why", || early.process.stderr().contains(&why));
     assert_eq!(early.states(), "early:alive");
     let late = Agent::start("late", &["--bind", &seed]);
     early.until_states("early:alive late:alive");
@@ -109,7 +125,10 @@ fn a_join_is_retried_until_the_seed_is_up() {
 fn another_cluster_is_not_heard() {
     let one = Agent::start("a", &["--cluster", "one"]);
     let other = Agent::start("b", &["--cluster", "other", "--join", &one.gossip.to_string()]);
-    until("the vain join is said", || other.process.stderr().contains("nobody answered the join"));
+    until("the vain join is said, and why", || {
+        let log = other.process.stderr();
+        log.contains("nobody answered the join") && log.contains("is it of the same cluster?")
+    });
     assert_eq!(one.states(), "a:alive");
     assert_eq!(other.states(), "b:alive");
 }

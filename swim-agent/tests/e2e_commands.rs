@@ -184,6 +184,33 @@ fn an_agent_outlives_whoever_read_its_output() {
 }
 
 #[test]
+fn an_agent_goes_on_while_nobody_reads_its_log() {
+    let http = format!("127.0.0.1:{}", common::free_port());
+    let ports = ["--bind", "127.0.0.1:0", "--http-addr", &http, "--log-level", "debug"];
+    let mut command = common::swim(&[&["agent", "--name", "a"], &ports[..]].concat());
+    let piped = std::process::Stdio::piped;
+    // Both pipes stay open and full.
+    let mut child = command.stdout(piped()).stderr(piped()).spawn().unwrap();
+    let ask = |args: &[&str]| common::run(&[args, &["--http-addr", &http]].concat());
+    let body = eventually("it answers", || {
+        let output = ask(&["info", "--format", "json"]);
+        output.status.success().then(|| common::stdout(&output))
+    });
+    let info: Value = serde_json::from_str(&body).unwrap();
+    let socket = std::net::UdpSocket::bind("127.0.0.1:0").unwrap();
+    // Each is refused in a line; together they are more than a pipe and the queue hold.
+    for round in 0..4_000 {
+        socket.send_to(b"nonsense", text(&info["address"])).unwrap();
+        if round % 100 == 0 {
+            std::thread::sleep(std::time::Duration::from_millis(1));
+        }
+    }
+    assert!(ask(&["info"]).status.success());
+    assert!(ask(&["leave"]).status.success());
+    assert_eq!(child.wait().unwrap().code(), Some(0));
+}
+
+#[test]
 fn without_an_admin_endpoint_only_signals_end_an_agent() {
     let ports = ["--bind", "127.0.0.1:0", "--http-addr", "none"];
     let mut agent = Process::start(common::swim(&[&["agent", "--name", "a"], &ports[..]].concat()));

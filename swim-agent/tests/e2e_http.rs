@@ -60,6 +60,7 @@ fn what_is_asked_wrongly_is_refused_with_a_reason() {
     let agent = Agent::start("a", &[]);
     let large = format!(r#"{{"set":{{"k":"{}"}}}}"#, "v".repeat(600));
     let huge = format!(r#"{{"addresses":["{}"]}}"#, "x".repeat(100_000));
+    let many = format!("/v1/members?{}", "name=a&".repeat(17));
     let post = "POST";
     for (method, path, body, status, culprit) in [
         ("GET", "/v2/members", "", 404, "/v2/members"),
@@ -69,6 +70,7 @@ fn what_is_asked_wrongly_is_refused_with_a_reason() {
         ("GET", "/v1/members?state=gone", "", 400, "gone"),
         ("GET", "/v1/members?name=%5B", "", 400, "name"),
         ("GET", "/v1/members?meta=role", "", 400, "role"),
+        ("GET", &many, "", 400, "17 parameters"),
         (post, "/v1/join", "{", 400, "JSON"),
         (post, "/v1/join", "[]", 422, "an object with addresses"),
         (post, "/v1/join", r#"{"addresses":[]}"#, 400, "addresses"),
@@ -98,6 +100,9 @@ fn web_pages_from_elsewhere_are_refused() {
     let foreign = ("origin", "http://example.com");
     assert_eq!(ask(&agent, "POST", "/v1/leave", &[foreign], "").0, 403);
     assert_eq!(ask(&agent, "GET", "/v1/members", &[foreign], "").0, 403);
+    // To a browser, a name pointed here is of the same origin, and its reads name none.
+    let rebound = ("host", "example.com:7373");
+    assert_eq!(ask(&agent, "GET", "/v1/members", &[rebound], "").0, 403);
     let own = format!("http://{}", agent.http);
     assert_eq!(ask(&agent, "GET", "/v1/members", &[("origin", &own)], "").0, 200);
 }

@@ -176,6 +176,35 @@ async fn a_partition_heals_without_anybody_joining_again() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_partition_that_outlasts_memory_heals_too() {
+    let network = Network::new();
+    let (mut agents, mut faults) = (Vec::new(), Vec::new());
+    for number in 1..=12 {
+        let transport = Faulty::new(network.bind(addr(number)).unwrap(), number.into());
+        faults.push(transport.faults());
+        agents.push(over(transport, number).spawn().await.unwrap());
+    }
+    for agent in &agents {
+        alive(agent, 12).await;
+    }
+    for (at, fault) in faults.iter().enumerate() {
+        (1..=12)
+            .filter(|&other| (other <= 6) != (at < 6))
+            .for_each(|other| fault.block(addr(other)));
+    }
+    for agent in &agents {
+        until(agent, "the others forgotten", |members| members.len() == 6).await;
+    }
+    faults.iter().for_each(swim_transport::Faults::clear);
+    let started = Instant::now();
+    for agent in &agents {
+        alive(agent, 12).await;
+    }
+    println!("healed after {:?}", started.elapsed());
+    assert!(started.elapsed() < Duration::from_secs(60), "{:?}", started.elapsed());
+}
+
+#[tokio::test(start_paused = true)]
 async fn loss_of_a_fifth_accuses_nobody_for_long() {
     let network = Network::new();
     let mut agents = Vec::new();

@@ -4,10 +4,61 @@ mod lib_support;
 
 use std::time::Duration;
 
-use bytes::BytesMut;
+use bytes::{BufMut, BytesMut};
 use lib_support::{Raw, addr, alive, builder, crowd, options, over, spawn, until};
 use swim_core::{GossipMessage, MemberState};
 use swim_transport::{Faulty, Network, Transport};
+use swim_wire::{Codec, DecodeError, Decoded, ProtobufCodec};
+
+/// Protobuf behind a mark of its own.
+struct Marked(ProtobufCodec);
+
+const MARK: u8 = 0x7f;
+
+impl Codec for Marked {
+    fn start(&self, packet: &mut BytesMut) {
+        let mut envelope = BytesMut::new();
+        self.0.start(&mut envelope);
+        packet.clear();
+        packet.put_u8(MARK);
+        packet.extend_from_slice(&envelope);
+    }
+
+    fn encoded_len(&self, message: &GossipMessage) -> usize {
+        self.0.encoded_len(message)
+    }
+
+    fn append(&self, message: &GossipMessage, packet: &mut BytesMut) {
+        self.0.append(message, packet);
+    }
+
+    fn decode(
+        &self,
+        packet: &[u8],
+        messages: &mut Vec<GossipMessage>,
+    ) -> Result<Decoded, DecodeError> {
+        messages.clear();
+        let packet = packet.strip_prefix(&[MARK]).ok_or(DecodeError::OtherMajor { found: 0 })?;
+        self.0.decode(packet, messages)
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn agents_speak_a_codec_of_their_own() {
+    let network = Network::new();
+    let marked = || Marked(ProtobufCodec::new("swim").unwrap());
+    let first = builder(&network, 1).codec(marked()).spawn().await.unwrap();
+    let second = builder(&network, 2).codec(marked()).spawn().await.unwrap();
+    alive(&first, 2).await;
+    alive(&second, 2).await;
+    tokio::time::sleep(Duration::from_secs(5)).await;
+    let info = first.info().await.unwrap();
+    assert!(info.counters.datagrams_received > 5, "{:?}", info.counters);
+    assert_eq!((info.counters.refused_version, info.counts.alive), (0, 2));
+    let other = spawn(&network, 3).await;
+    tokio::time::sleep(Duration::from_secs(5)).await;
+    assert_eq!((other.members().len(), first.members().len()), (1, 2));
+}
 
 #[tokio::test(start_paused = true)]
 async fn a_request_and_ones_own_alive_share_a_stream() {

@@ -9,6 +9,7 @@ use std::time::{Duration, Instant};
 
 use swim_agent::{Agent, AgentBuilder, Handle, SpawnError};
 use swim_core::{MemberState, Options};
+use swim_transport::{Faulty, NetTransport, Transport};
 
 const PATIENCE: Duration = Duration::from_secs(60);
 
@@ -45,6 +46,36 @@ async fn three_agents_meet_and_part_by_name_of_host() {
     let (a, b, c) = tokio::join!(first.leave(), second.leave(), third.leave());
     a.and(b).and(c).unwrap();
     assert!(started.elapsed() < Duration::from_secs(2), "{:?}", started.elapsed());
+}
+
+#[tokio::test]
+async fn a_partition_of_sockets_heals_by_itself() {
+    let (mut agents, mut faults) = (Vec::<Handle>::new(), Vec::new());
+    for seed in 0..4 {
+        let transport = NetTransport::bind(([127, 0, 0, 1], 0).into()).unwrap();
+        let transport = Faulty::new(transport, seed);
+        faults.push((transport.local_addr(), transport.faults()));
+        let mut options = Options { healing_interval: 500, ..Options::local() };
+        options.gossip.base.probe_interval = 200;
+        options.gossip.base.probe_timeout = 100;
+        let seeds = agents.first().map(|agent| agent.local_addr().to_string());
+        let agent = agent(&format!("n{seed}")).transport(transport).options(options).join(seeds);
+        agents.push(agent.spawn().await.unwrap());
+    }
+    for agent in &agents {
+        alive(agent, 4).await;
+    }
+    for (at, (_, faults_here)) in faults.iter().enumerate() {
+        let beyond = faults.iter().enumerate().filter(|(other, _)| (*other < 2) != (at < 2));
+        beyond.for_each(|(_, (address, _))| faults_here.block(*address));
+    }
+    for agent in &agents {
+        alive(agent, 2).await;
+    }
+    faults.iter().for_each(|(_, faults)| faults.clear());
+    for agent in &agents {
+        alive(agent, 4).await;
+    }
 }
 
 #[tokio::test]

@@ -60,6 +60,32 @@ async fn a_request_for_everything_by_datagram_is_dropped_and_counted() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_packet_full_of_requests_is_answered_in_part() {
+    let network = Network::new();
+    let (agent, raw) = talkative(&network).await;
+    let request = GossipMessage::SyncRequest { from: "stranger".into() };
+    let (_, answers) = raw.ask(1, &vec![request; 1_000]).await;
+    assert!((1..=4).contains(&answers.len()), "{}", answers.len());
+    assert_eq!(agent.info().await.unwrap().counters.requests_dropped, 996);
+}
+
+#[tokio::test(start_paused = true)]
+async fn comparisons_with_strangers_are_limited_in_a_packet_and_in_a_second() {
+    let network = Network::new();
+    let (agent, raw) = talkative(&network).await;
+    let versions = Digest::Versions { of: 1, buckets: vec![0], versions: vec![1] };
+    let digest = GossipMessage::Digest { digest: versions };
+    raw.send(1, &vec![digest.clone(); 1_000]);
+    tokio::time::sleep(2 * WHILE).await;
+    assert_eq!(agent.info().await.unwrap().counters.requests_dropped, 996);
+    for _ in 0..100 {
+        raw.send(1, std::slice::from_ref(&digest));
+    }
+    tokio::time::sleep(WHILE).await;
+    assert_eq!(agent.info().await.unwrap().counters.requests_dropped, 996 + 68);
+}
+
+#[tokio::test(start_paused = true)]
 async fn digests_and_accusations_are_not_amplified() {
     let network = Network::new();
     let (agent, raw) = talkative(&network).await;
@@ -69,6 +95,11 @@ async fn digests_and_accusations_are_not_amplified() {
     let versions = Digest::Versions { of: 1, buckets: vec![0], versions: vec![1] };
     let (_, bytes, _) = answered(&raw, &[GossipMessage::Digest { digest: versions }]).await;
     assert_eq!(bytes, 0, "all that the agent knows");
+    // Nor to who pays for it with a large datagram.
+    let padding = vec![5; 3_000];
+    let versions = Digest::Versions { of: 1, buckets: vec![0], versions: padding };
+    let (_, _, answers) = answered(&raw, &[GossipMessage::Digest { digest: versions }]).await;
+    assert!(answers.is_empty(), "{answers:?}");
     answered(&raw, &[news("n1", addr(1), MemberState::Dead)]).await;
     answered(&raw, &[GossipMessage::Sync { members: vec![member("n1", addr(5))] }]).await;
     let delta = GossipMessage::Delta { updates: Vec::new(), wanted: vec![1, 2, 3] };

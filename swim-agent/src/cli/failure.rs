@@ -2,6 +2,9 @@
 
 use std::io::{self, Write};
 use std::process::ExitCode;
+use std::sync::mpsc;
+use std::thread;
+use std::time::Duration;
 
 use clap::error::ErrorKind;
 
@@ -52,9 +55,21 @@ impl Failure {
     }
 }
 
+/// How long standard error may take: a pipe that nobody reads must not keep a process from ending.
+const PATIENCE: Duration = Duration::from_secs(1);
+
 /// Writes a line to standard error; when that cannot be written to, nobody is there to be told.
 pub(super) fn say(line: &str) {
-    let _ = writeln!(io::stderr(), "{line}");
+    let line = format!("{line}\n");
+    let (written, wait) = mpsc::channel::<()>();
+    let writer = thread::Builder::new().spawn(move || {
+        let _ = io::stderr().write_all(line.as_bytes());
+        drop(written);
+    });
+    if writer.is_ok() {
+        // The writer drops its end when it is done.
+        let _ = wait.recv_timeout(PATIENCE);
+    }
 }
 
 /// What clap has to say: help and version as they are, a mistake in one line.

@@ -62,6 +62,8 @@ pub(super) struct Joins {
     failed: u32,
     /// The protocol's count of attempts when it was last looked at.
     counted: u32,
+    /// What went wrong at a seed last, and at which.
+    why: Option<(SocketAddr, String)>,
     waiting: Vec<Waiting>,
 }
 
@@ -81,6 +83,7 @@ impl Joins {
             progress,
             failed: 0,
             counted: 0,
+            why: None,
             waiting: Vec::new(),
         }
     }
@@ -175,8 +178,9 @@ impl Joins {
     fn attempt_failed(&mut self, now: Instant) {
         self.failed += 1;
         let (seeds, attempt) = (self.seeds.join(", "), self.failed);
+        let why = self.why.take().map(|(at, why)| format!(": {at}: {why}")).unwrap_or_default();
         tracing::warn!(
-            "nobody answered the join through {seeds} (attempt {attempt}), trying again"
+            "nobody answered the join through {seeds} (attempt {attempt}), trying again{why}"
         );
         let named = self.seeds.iter().any(|seed| seed.parse::<SocketAddr>().is_err());
         if named && !self.resolving {
@@ -220,6 +224,9 @@ impl Joins {
 
     /// A request to `to` brought no answer.
     pub(super) fn failed(&mut self, to: SocketAddr, why: &str) {
+        if self.addresses.contains(&to) {
+            self.why = Some((to, why.to_owned()));
+        }
         for waiting in self.waiting.iter_mut().filter(|waiting| waiting.wants(to)) {
             waiting.failures.retain(|(address, _)| *address != to);
             waiting.failures.push((to, why.to_owned()));

@@ -4,6 +4,7 @@
 //! time-out. Each is handled to its end without waiting for anybody: what is to be sent goes
 //! through [`post`], what users are to see through [`view`].
 
+mod burden;
 mod command;
 mod exchange;
 mod frame;
@@ -33,6 +34,7 @@ use crate::counters::Meter;
 use crate::event::EventStream;
 use crate::handle::{About, Handle};
 use crate::members::{MemberInfo, Members};
+use burden::{Burden, Strangers};
 use exchange::{Exchange, Input, Outbound};
 use joins::Joins;
 use post::{Answer, Origin, Post};
@@ -71,6 +73,7 @@ struct Driver<T, C> {
     view: View,
     joins: Joins,
     exchange: Arc<Exchange<C>>,
+    strangers: Strangers,
     /// Scratch: the messages of one datagram.
     messages: Vec<GossipMessage>,
     /// Users who wait for the goodbye to be done.
@@ -134,6 +137,7 @@ impl<T: Transport, C: Codec> Driver<T, C> {
         let post = Post::new(transport, Arc::clone(&codec), Arc::clone(&meter), streams, budget);
         let started = Instant::now();
         let joins = Joins::new(about.advertise_addr, seeds, started.into_std());
+        let strangers = Strangers::new(started);
         let (messages, leaving, over) = (Vec::new(), Vec::new(), false);
         let driver = Self {
             protocol,
@@ -146,6 +150,7 @@ impl<T: Transport, C: Codec> Driver<T, C> {
             view,
             joins,
             exchange,
+            strangers,
             messages,
             leaving,
             over,
@@ -247,6 +252,7 @@ impl<T: Transport, C: Codec> Driver<T, C> {
             }
         }
         let mut origin = self.origin(from, datagram.len());
+        let mut burden = Burden::default();
         for message in messages.drain(..) {
             if matches!(message, GossipMessage::SyncRequest { .. }) {
                 // Its answer is all members, and nobody has proven that they go to the asker.
@@ -254,9 +260,13 @@ impl<T: Transport, C: Codec> Driver<T, C> {
                 continue;
             }
             if let Origin::Stranger { allowance, .. } = &mut origin {
+                if !self.strangers.bear(&message, Instant::now()) {
+                    self.meter.requests_dropped.one();
+                    continue;
+                }
                 allowance.hear(&message);
             }
-            self.handle(from, message, &mut origin);
+            self.handle(from, message, &mut origin, &mut burden);
         }
         self.messages = messages;
         self.settle();
@@ -296,8 +306,9 @@ impl<T: Transport, C: Codec> Driver<T, C> {
     /// A packet on a stream of somebody else's; what is to go back on it.
     fn hear_stream(&mut self, from: SocketAddr, messages: Vec<GossipMessage>) -> Option<Bytes> {
         let mut origin = Origin::Stream { from, answer: Answer::default() };
+        let mut burden = Burden::default();
         for message in messages {
-            self.handle(from, message, &mut origin);
+            self.handle(from, message, &mut origin, &mut burden);
         }
         match origin {
             Origin::Stream { answer, .. } => answer.finish(),
@@ -307,9 +318,10 @@ impl<T: Transport, C: Codec> Driver<T, C> {
 
     /// A packet in answer to a stream of this node's own.
     fn hear_answer(&mut self, from: SocketAddr, messages: Vec<GossipMessage>) {
+        let mut burden = Burden::default();
         for message in messages {
             let joined = matches!(message, GossipMessage::Sync { .. });
-            self.handle(from, message, &mut Origin::Proven);
+            self.handle(from, message, &mut Origin::Proven, &mut burden);
             if joined {
                 self.settle();
                 self.joins.follow(
@@ -324,7 +336,18 @@ impl<T: Transport, C: Codec> Driver<T, C> {
         }
     }
 
-    fn handle(&mut self, from: SocketAddr, message: GossipMessage, origin: &mut Origin) {
+    /// One message of a packet.
+    fn handle(
+        &mut self,
+        from: SocketAddr,
+        message: GossipMessage,
+        origin: &mut Origin,
+        burden: &mut Burden,
+    ) {
+        if !burden.bears(&message) {
+            self.meter.requests_dropped.one();
+            return;
+        }
         self.view.note(&message);
         let actions = self.protocol.handle_message(from, message);
         self.act(actions, origin);

@@ -96,7 +96,7 @@ impl<T: Transport, C: Codec> Post<T, C> {
 
     /// What may be answered to a datagram of `received` bytes from an unproven address.
     pub(super) fn allowance(&self, received: usize) -> Allowance {
-        Allowance::new(received, self.envelope)
+        Allowance::new(received, self.envelope, self.budget)
     }
 
     /// Puts one message on its way; [`flush`](Self::flush) sends what is then still waiting for
@@ -107,8 +107,8 @@ impl<T: Transport, C: Codec> Post<T, C> {
             Origin::Stranger { from, allowance, remembered } if *from == to => {
                 match allowance.grant(message, self.codec.encoded_len(message)) {
                     Verdict::Granted => self.pack(to, message),
-                    Verdict::TooLarge if *remembered => self.send_by_stream(to, message),
-                    Verdict::TooLarge | Verdict::Refused => self.meter.answers_withheld.one(),
+                    Verdict::StreamOnly if *remembered => self.send_by_stream(to, message),
+                    Verdict::StreamOnly | Verdict::Refused => self.meter.answers_withheld.one(),
                 }
             }
             _ => self.pack(to, message),

@@ -25,16 +25,17 @@ pub(super) struct Allowance {
 pub(super) enum Verdict {
     /// It may go.
     Granted,
-    /// It would amplify, but is worth a stream, which proves the address first.
-    TooLarge,
+    /// It would amplify or tell of others, but is worth a stream, which proves the address first.
+    StreamOnly,
     /// It is not for strangers.
     Refused,
 }
 
 impl Allowance {
-    /// For a datagram of `received` bytes; what answers it starts with an envelope.
-    pub(super) fn new(received: usize, envelope: usize) -> Self {
-        let bytes = (received * FACTOR).saturating_sub(envelope);
+    /// For a datagram of `received` bytes; what answers it starts with an envelope and is one
+    /// datagram of at most `budget` bytes, for no stream is opened to where nobody may be.
+    pub(super) fn new(received: usize, envelope: usize, budget: usize) -> Self {
+        let bytes = (received * FACTOR).min(budget).saturating_sub(envelope);
         Self { bytes, asker: None, told: false }
     }
 
@@ -54,9 +55,11 @@ impl Allowance {
             GossipMessage::Sync { .. } | GossipMessage::SyncRequest { .. } => Verdict::Refused,
             GossipMessage::Gossip { .. } if self.is_piggyback(answer) || !fits => Verdict::Refused,
             GossipMessage::Evidence { .. } if !self.told || !fits => Verdict::Refused,
-            GossipMessage::Digest { .. } | GossipMessage::Delta { .. } if !fits => {
-                Verdict::TooLarge
+            // It tells of others.
+            GossipMessage::Delta { updates, .. } if !updates.is_empty() || !fits => {
+                Verdict::StreamOnly
             }
+            GossipMessage::Digest { .. } if !fits => Verdict::StreamOnly,
             _ if !fits => Verdict::Refused,
             _ => Verdict::Granted,
         };
@@ -99,7 +102,7 @@ mod tests {
     #[test]
     fn all_answers_together_have_at_most_three_times_the_bytes() {
         let ack = GossipMessage::Ack { seq: 1, from: "me".into() };
-        let mut allowance = Allowance::new(40, 10);
+        let mut allowance = Allowance::new(40, 10, 1_400);
         allowance.hear(&ping());
         assert_eq!(allowance.grant(&ack, 100), Verdict::Granted);
         assert_eq!(allowance.grant(&ack, 10), Verdict::Granted);
@@ -108,7 +111,7 @@ mod tests {
 
     #[test]
     fn a_ping_is_answered_without_piggyback_and_its_companion() {
-        let mut allowance = Allowance::new(1_000, 10);
+        let mut allowance = Allowance::new(1_000, 10, 1_400);
         allowance.hear(&ping());
         assert_eq!(allowance.grant(&gossip("another"), 20), Verdict::Refused);
         let evidence = GossipMessage::Evidence { ages: vec![1], accusations: Vec::new() };
@@ -118,8 +121,19 @@ mod tests {
     }
 
     #[test]
+    fn what_tells_of_others_goes_by_stream_if_at_all() {
+        let GossipMessage::Gossip { updates } = gossip("another") else { unreachable!() };
+        let delta = GossipMessage::Delta { updates, wanted: Vec::new() };
+        let mut allowance = Allowance::new(60_000, 10, 1_400);
+        assert_eq!(allowance.grant(&delta, 20), Verdict::StreamOnly);
+        let wanted = GossipMessage::Delta { updates: Vec::new(), wanted: vec![1] };
+        assert_eq!(allowance.grant(&wanted, 20), Verdict::Granted);
+        assert_eq!(allowance.grant(&wanted, 1_380), Verdict::StreamOnly, "above a datagram");
+    }
+
+    #[test]
     fn all_members_are_never_answered_to_a_stranger() {
         let sync = GossipMessage::Sync { members: Vec::new() };
-        assert_eq!(Allowance::new(60_000, 10).grant(&sync, 10), Verdict::Refused);
+        assert_eq!(Allowance::new(60_000, 10, 1_400).grant(&sync, 10), Verdict::Refused);
     }
 }

@@ -5,13 +5,18 @@ use std::time::SystemTime;
 use axum::Json;
 use axum::extract::rejection::QueryRejection;
 use axum::extract::{Query, State};
+use axum::response::{IntoResponse, Response};
 use regex::{Regex, RegexBuilder};
-use swim_agent::MemberInfo;
+use swim_agent::{MemberInfo, Members};
 use swim_core::MemberState;
+use tokio::task;
 
 use super::error::ApiError;
 use super::types::{MemberBody, MembersBody};
 use super::{Shared, events};
+
+/// Parameters in one query: each is a regular expression, to be compiled and matched.
+const MAX_PARAMETERS: usize = 16;
 
 /// Answers all members that the query lets through, sorted by name.
 ///
@@ -20,12 +25,25 @@ use super::{Shared, events};
 pub(super) async fn members(
     State(admin): Shared,
     query: Result<Query<Vec<(String, String)>>, QueryRejection>,
-) -> Result<Json<MembersBody>, ApiError> {
-    let filter = Filter::parse(&query?)?;
-    let now = SystemTime::now();
+) -> Result<Response, ApiError> {
+    let Query(query) = query?;
+    if query.len() > MAX_PARAMETERS {
+        let message = format!("{} parameters are above {MAX_PARAMETERS}", query.len());
+        return Err(ApiError::bad_request(message));
+    }
     let members = admin.handle.members();
+    // Ten thousand members or a costly expression take their time, on a thread that is not the
+    // gossip's.
+    let answer = task::spawn_blocking(move || answer(&members, &query));
+    answer.await.map_err(|_| ApiError::unavailable("the agent is ending"))?
+}
+
+fn answer(members: &Members, query: &[(String, String)]) -> Result<Response, ApiError> {
+    let filter = Filter::parse(query)?;
+    let now = SystemTime::now();
     let kept = members.iter().filter(|member| filter.keeps(member));
-    Ok(Json(MembersBody { members: kept.map(|member| body(member, now)).collect() }))
+    let members = kept.map(|member| body(member, now)).collect();
+    Ok(Json(MembersBody { members }).into_response())
 }
 
 fn body(member: &MemberInfo, now: SystemTime) -> MemberBody {

@@ -83,7 +83,7 @@ fn router(admin: Arc<Admin>) -> Router {
         .fallback(unknown_path)
         .method_not_allowed_fallback(wrong_method)
         .layer(DefaultBodyLimit::max(MAX_BODY))
-        .layer(middleware::from_fn(guard::same_origin))
+        .layer(middleware::from_fn_with_state(Arc::clone(&admin), guard::same_origin))
         .with_state(admin)
 }
 

@@ -9,9 +9,8 @@ use swim_agent::Handle;
 use super::settings::Profile;
 use crate::cli::output::printable;
 
-/// Prints one `key: value` a line, `ready` last, whatever the format of the log. A reader that has
-/// gone away is no reason to end.
-pub(super) fn print(handle: &Handle, admin: Option<SocketAddr>, profile: Profile) {
+/// One `key: value` a line, `ready` last, whatever the format of the log.
+pub(super) fn text(handle: &Handle, admin: Option<SocketAddr>, profile: Profile) -> String {
     let admin = admin.map_or_else(|| "none".to_owned(), |address| address.to_string());
     let lines: [(&str, &dyn Display); 7] = [
         ("swim", &env!("CARGO_PKG_VERSION")),
@@ -26,6 +25,11 @@ pub(super) fn print(handle: &Handle, admin: Option<SocketAddr>, profile: Profile
     for (key, value) in lines {
         banner.push_str(&format!("{key}: {value}\n"));
     }
+    banner + "ready\n"
+}
+
+/// Prints it. A reader that has gone away is no reason to end.
+pub(super) fn print(banner: &str) {
     let mut stdout = io::stdout().lock();
-    let _ = stdout.write_all((banner + "ready\n").as_bytes()).and_then(|()| stdout.flush());
+    let _ = stdout.write_all(banner.as_bytes()).and_then(|()| stdout.flush());
 }

@@ -1,6 +1,14 @@
 //! Logs, on standard error: only the command installs a subscriber, never the library.
+//!
+//! A thread of its own writes them. Standard error may be a pipe that nobody reads or a terminal
+//! that is stopped; an agent that waited for it would be taken for dead.
 
-use std::io::{self, IsTerminal};
+use std::io::{self, IsTerminal, Write};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering::SeqCst};
+use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
+use std::thread;
+use std::time::{Duration, Instant};
 
 use clap::ValueEnum;
 use serde::Deserialize;
@@ -34,17 +42,85 @@ pub(super) enum LogFormat {
     Json,
 }
 
+/// Lines that wait for standard error; what is logged beyond that is lost, and said to be.
+const WAITING: usize = 1_024;
+/// How long the last lines may take when the agent ends.
+const LAST_LINES: Duration = Duration::from_secs(1);
+/// How often to look whether they are written.
+const LOOK: Duration = Duration::from_millis(2);
+
+/// The way to standard error; never waits.
+#[derive(Clone)]
+pub(super) struct Log {
+    lines: SyncSender<Vec<u8>>,
+    counts: Arc<Counts>,
+}
+
+#[derive(Default)]
+struct Counts {
+    waiting: AtomicUsize,
+    lost: AtomicU64,
+}
+
 /// Starts logging to standard error.
-pub(super) fn start(level: LogLevel, format: LogFormat) {
+///
+/// # Errors
+/// The system has no thread left.
+pub(super) fn start(level: LogLevel, format: LogFormat) -> io::Result<Log> {
+    let (lines, waiting) = sync_channel(WAITING);
+    let counts = Arc::new(Counts::default());
+    let log = Log { lines, counts: Arc::clone(&counts) };
+    thread::Builder::new().name("log".to_owned()).spawn(move || write(waiting, &counts))?;
+    let writer = log.clone();
     let builder = tracing_subscriber::fmt()
         .with_max_level(LevelFilter::from(level))
-        .with_writer(io::stderr)
+        .with_writer(move || writer.clone())
         .with_ansi(io::stderr().is_terminal())
         // Telling so would need the very stream that cannot be written to.
         .log_internal_errors(false);
     match format {
         LogFormat::Text => builder.init(),
         LogFormat::Json => builder.json().flatten_event(true).init(),
+    }
+    Ok(log)
+}
+
+/// Writes what comes, and tells of what could not wait.
+fn write(lines: Receiver<Vec<u8>>, counts: &Counts) {
+    for line in lines {
+        // Who does not read the log goes without.
+        let _ = io::stderr().write_all(&line);
+        counts.waiting.fetch_sub(1, SeqCst);
+        let lost = counts.lost.swap(0, SeqCst);
+        if lost > 0 {
+            tracing::warn!(lost, "log lines were lost: standard error is too slow");
+        }
+    }
+}
+
+impl Log {
+    /// Lets the last lines go out, unless nobody takes them.
+    pub(super) fn finish(&self) {
+        let start = Instant::now();
+        while self.counts.waiting.load(SeqCst) > 0 && start.elapsed() < LAST_LINES {
+            thread::sleep(LOOK);
+        }
+    }
+}
+
+/// Takes one line per call, as the subscriber writes them.
+impl Write for Log {
+    fn write(&mut self, line: &[u8]) -> io::Result<usize> {
+        self.counts.waiting.fetch_add(1, SeqCst);
+        if self.lines.try_send(line.to_vec()).is_err() {
+            self.counts.waiting.fetch_sub(1, SeqCst);
+            self.counts.lost.fetch_add(1, SeqCst);
+        }
+        Ok(line.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
     }
 }
 

@@ -14,7 +14,7 @@ use swim_agent::{Agent, Handle, SpawnError};
 use tokio::net::TcpListener;
 use tokio::runtime;
 use tokio::sync::{mpsc, oneshot};
-use tokio::task::JoinHandle;
+use tokio::task::{self, JoinHandle};
 use tokio::time;
 use tracing::{info, warn};
 
@@ -70,12 +70,14 @@ const LAST_ANSWERS: Duration = Duration::from_secs(1);
 /// Runs until the agent is asked to end.
 pub(super) fn run(args: Args) -> Result<(), Failure> {
     let settings = Settings::new(args)?;
-    logging::start(settings.log_level, settings.log_format);
+    let cannot_start = |error| failed("cannot start", &error);
+    let log = logging::start(settings.log_level, settings.log_format).map_err(cannot_start)?;
     let runtime = runtime::Builder::new_current_thread().enable_all().build();
-    let runtime = runtime.map_err(|error| failed("cannot start", &error))?;
+    let runtime = runtime.map_err(cannot_start)?;
     let done = runtime.block_on(serve(settings));
     // A name that is still being looked up must not delay the end.
     runtime.shutdown_background();
+    log.finish();
     done
 }
 
@@ -92,8 +94,14 @@ async fn serve(settings: Settings) -> Result<(), Failure> {
         let admin = Admin::new(handle.clone(), address, sender);
         (address, Server::start(admin, listener))
     });
-    banner::print(&handle, admin.as_ref().map(|(address, _)| *address), settings.profile);
-    until_left(&handle, signals, leave).await?.answer();
+    let bound = admin.as_ref().map(|(address, _)| *address);
+    let banner = banner::text(&handle, bound, settings.profile);
+    // Not waited for: whoever stops the terminal must not stop the agent.
+    task::spawn_blocking(move || banner::print(&banner));
+    for asked in until_left(&handle, signals, leave).await? {
+        // Whoever asked may have gone.
+        let _ = asked.send(());
+    }
     if let Some((_, server)) = admin {
         server.finish().await;
     }
@@ -136,44 +144,33 @@ async fn spawn(settings: &Settings) -> Result<Handle, Failure> {
     })
 }
 
-/// Waits for somebody to end the agent, and says goodbye.
+/// Waits for somebody to end the agent, and says goodbye. Returns who waits for an answer.
 async fn until_left(
     handle: &Handle,
     mut signals: Signals,
     mut leave: mpsc::Receiver<LeaveRequest>,
-) -> Result<Asked, Failure> {
-    let asked = tokio::select! {
-        signal = signals.next() => {
-            info!("{signal}: leaving the cluster");
-            Asked(None)
-        }
+) -> Result<Vec<LeaveRequest>, Failure> {
+    let mut asked = Vec::new();
+    tokio::select! {
+        signal = signals.next() => info!("{signal}: leaving the cluster"),
         Some(request) = leave.recv() => {
             info!("asked to leave the cluster");
-            Asked(Some(request))
+            asked.push(request);
         }
         () = handle.stopped() => {
             return Err(Failure::Failed("the agent has ended: its sockets broke".to_owned()));
         }
-    };
+    }
     tokio::select! {
         // That it has ended already would be no news.
-        _ = handle.leave() => Ok(asked),
+        _ = handle.leave() => {}
         signal = signals.next() => {
-            Err(Failure::Failed(format!("{signal} again: ended before the goodbye was said")))
+            let why = format!("{signal} again: ended before the goodbye was said");
+            return Err(Failure::Failed(why));
         }
     }
-}
-
-/// Who asked the agent to leave, if it waits for an answer.
-struct Asked(Option<LeaveRequest>);
-
-impl Asked {
-    fn answer(self) {
-        if let Some(request) = self.0 {
-            // Whoever asked may have gone.
-            let _ = request.send(());
-        }
-    }
+    asked.extend(std::iter::from_fn(|| leave.try_recv().ok()));
+    Ok(asked)
 }
 
 /// The admin endpoint as a task.
