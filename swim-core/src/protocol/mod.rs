@@ -249,13 +249,10 @@ impl GossipProtocol {
 
     /// Removes one key of this node's metadata, if it is there.
     pub fn remove_metadata(&mut self, key: &str) -> Vec<GossipAction> {
-        if !self.local_member().metadata.contains_key(key) {
-            return Vec::new();
-        }
         self.try_change_metadata([], &[key.to_owned()]).unwrap_or_default()
     }
 
-    /// Removes and sets several keys of this node's metadata as one change.
+    /// Removes and sets several keys of this node's metadata as one change; none at all is none.
     ///
     /// # Errors
     /// The whole map would be above its limit, or this node has left; nothing has changed.
@@ -268,7 +265,11 @@ impl GossipProtocol {
         if member.state == MemberState::Left {
             return Err(MetadataError::Left);
         }
+        let (held, mut set) = (member.metadata.len(), set.into_iter().peekable());
         member.metadata.retain(|key, _| !remove.contains(key));
+        if member.metadata.len() == held && set.peek().is_none() {
+            return Ok(Vec::new());
+        }
         member.metadata.extend(set);
         let (len, limit) = (metadata_len(&member.metadata), self.metadata_limit);
         if len > limit {

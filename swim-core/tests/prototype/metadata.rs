@@ -40,6 +40,8 @@ fn a_key_can_be_removed() {
     protocol.update_metadata("a".into(), "1".into());
     assert!(!protocol.remove_metadata("a").is_empty());
     assert!(protocol.remove_metadata("a").is_empty());
+    assert!(protocol.try_change_metadata([], &["a".into()]).unwrap().is_empty());
+    assert_eq!(incarnation(&protocol, 0), 2, "removing what is not there is no news");
     assert_eq!(protocol.get_metadata(&name(0)), Some(&HashMap::new()));
 }
 
