@@ -76,6 +76,11 @@ pub use event::{Event, EventStream, StreamItem};
 pub use handle::Handle;
 pub use info::{Info, StateCounts};
 pub use members::{MemberInfo, Members};
+/// What the signatures above speak of, so that most programs need no other crate of ours.
+pub use swim_core::{
+    AdvancedGossipConfig, ConvergenceStats, EventKind, GossipConfig, Mechanisms, MemberState,
+    MetadataError, Options, Reason, Stats,
+};
 
 /// The examples of the README compile.
 #[cfg(doctest)]

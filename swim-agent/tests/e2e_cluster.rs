@@ -109,6 +109,20 @@ fn all_agents_stopped_together_end_well() {
 }
 
 #[test]
+fn agents_stopped_together_have_left_for_those_who_stay() {
+    let mut agents = cluster(&["a", "b", "c", "v", "w", "x", "y", "z"]);
+    let leavers = agents.split_off(3);
+    leavers.iter().for_each(|agent| agent.process.signal(Signal::TERM));
+    for mut agent in leavers {
+        assert_eq!(agent.process.wait().code(), Some(0), "{}", agent.name);
+    }
+    for agent in &agents {
+        agent.until_states("a:alive b:alive c:alive v:left w:left x:left y:left z:left");
+        assert!(!agent.process.stderr().contains("member died"), "{}", agent.process.stderr());
+    }
+}
+
+#[test]
 fn a_join_is_retried_until_the_seed_is_up() {
     let port = free_port();
     let seed = format!("127.0.0.1:{port}");

@@ -125,6 +125,29 @@ fn a_graceful_leave_is_no_failure() {
 }
 
 #[test]
+fn many_who_leave_together_are_not_taken_for_dead() {
+    for seed in 0..10 {
+        let mut cluster = Cluster::converged(seed, 12, Options::default());
+        let leavers = 4..12;
+        leavers.clone().for_each(|node| cluster.act(node, |protocol| protocol.leave()));
+        for _ in 0..150 {
+            cluster.run(0.01);
+            for node in leavers.clone() {
+                // Its process ends the moment it may.
+                if cluster.running().contains(&node) && cluster.node(node).has_left() {
+                    cluster.crash(node);
+                }
+            }
+        }
+        cluster.run(30.0);
+        for node in leavers {
+            assert!(cluster.events_about(node, EventKind::Died).is_empty(), "seed {seed}");
+            assert!(cluster.all_hold(node, MemberState::Left), "seed {seed}: {node}");
+        }
+    }
+}
+
+#[test]
 fn a_whole_cluster_can_leave_at_once() {
     let mut cluster = Cluster::converged(6, 8, Options::default());
     (0..8).for_each(|node| cluster.act(node, |protocol| protocol.leave()));

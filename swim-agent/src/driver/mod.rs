@@ -45,6 +45,9 @@ use wake::Receiver;
 const COMMANDS: usize = 64;
 /// Packets from streams that wait for the driver; streams with more wait.
 const INPUTS: usize = 64;
+/// Gossip rounds for which a goodbye is passed on after two members heard it: those may be leaving
+/// themselves.
+const LAST_WORDS: u32 = 2;
 /// The longest sleep when nothing at all is due.
 const IDLE: Duration = Duration::from_secs(3600);
 
@@ -78,6 +81,10 @@ struct Driver<T, C> {
     messages: Vec<GossipMessage>,
     /// Users who wait for the goodbye to be done.
     leaving: Vec<oneshot::Sender<()>>,
+    /// How long the goodbye is still passed on after it was heard.
+    last_words: Duration,
+    /// Until when it is; once this node has left.
+    end: Option<Instant>,
     over: bool,
 }
 
@@ -106,7 +113,7 @@ pub(crate) fn start<T: Transport, C: Codec>(setup: Setup<T, C>) -> Handle {
         events: events.downgrade(),
         runtime: runtime.clone(),
     });
-    let span = tracing::info_span!("agent", name = %about.name);
+    let span = tracing::info_span!("agent", name = %about.name.escape_debug());
     let view = View::new(alone, publish, events);
     let (driver, sources) =
         span.in_scope(|| Driver::new(setup, Arc::clone(&about), view, received));
@@ -153,6 +160,8 @@ impl<T: Transport, C: Codec> Driver<T, C> {
             strangers,
             messages,
             leaving,
+            last_words: LAST_WORDS * Duration::from_millis(options.gossip_interval),
+            end: None,
             over,
         };
         (driver, sources)
@@ -191,7 +200,8 @@ impl<T: Transport, C: Codec> Driver<T, C> {
     /// When something is due, whatever comes in until then.
     fn next_wake(&self) -> Instant {
         let next = self.protocol.next_timeout().into_iter().chain(self.joins.next()).min();
-        next.map_or_else(|| Instant::now() + IDLE, Instant::from_std)
+        let next = next.map_or_else(|| Instant::now() + IDLE, Instant::from_std);
+        self.end.map_or(next, |end| end.min(next))
     }
 
     /// Does what is due now.
@@ -375,7 +385,12 @@ impl<T: Transport, C: Codec> Driver<T, C> {
             self.joins.failed(to, "too many streams are open");
         }
         self.view.publish(&self.protocol, Instant::now().into_std());
-        self.over |= self.protocol.has_left();
+        if self.protocol.has_left() {
+            let now = Instant::now();
+            let more = if self.view.is_alone() { Duration::ZERO } else { self.last_words };
+            let end = *self.end.get_or_insert(now + more);
+            self.over |= now >= end;
+        }
     }
 
     /// Ends all tasks, frees the address, and only then tells those who wait for the end.

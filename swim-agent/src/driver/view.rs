@@ -101,7 +101,9 @@ impl View {
 }
 
 fn log(event: &MemberEvent) {
-    let MemberEvent { member, address, incarnation, .. } = event;
+    let MemberEvent { address, incarnation, .. } = event;
+    // Names are a peer's choice: no control character of theirs reaches a terminal.
+    let member = event.member.as_str().escape_debug();
     let (kind, reason) = (event.kind.as_str(), event.reason.as_str());
     let by = event.by.as_ref().map(MemberId::as_str);
     match event.kind {

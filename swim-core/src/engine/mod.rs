@@ -330,13 +330,14 @@ impl<P: Profile> Engine<P> {
             if doubtful && verdict == Verdict::News {
                 self.correct(rumor.member, Dest::Member(rumor.member), out);
             }
-            if source.member != Some(rumor.member) {
+            // Who leaves itself confirms no farewell: it may be gone before it passes that on.
+            if self.departure.is_some() || source.member != Some(rumor.member) {
                 continue;
             }
             if rumor.state == MemberState::Left {
                 // Its own farewell: it waits for somebody to have heard it.
                 self.tell(self.rumor(rumor.member, 0), back, out);
-            } else if verdict == Verdict::Stale && self.departure.is_none() {
+            } else if verdict == Verdict::Stale {
                 self.correct(rumor.member, back, out);
             }
         }
