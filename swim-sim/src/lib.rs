@@ -1,0 +1,2 @@
+//! A deterministic simulator of SWIM clusters.
+#![forbid(unsafe_code)]
