@@ -1,0 +1,3 @@
+//! Implementations of SWIM that the simulator runs.
+
+pub mod swim;

@@ -1,0 +1,298 @@
+//! Our own engine in the simulator, in any configuration: what ships, plain SWIM, Lifeguard.
+
+mod blocked;
+mod letter;
+mod push_pull;
+mod setup;
+mod sink;
+
+use std::time::Duration;
+
+use swim_core::{
+    Accusers, Config, DigestRef, Engine, Incarnation, MemberIdx, MemberState, Message, Rumor,
+    Source, Stats, Time, Timer, Timers, Update,
+};
+
+pub use letter::{Item, Letter};
+pub use setup::Setup;
+
+use crate::node::{Io, Node, Via};
+use blocked::Blocked;
+use push_pull::PushPull;
+use sink::Sink;
+
+/// One node.
+#[derive(Debug)]
+pub struct SwimNode {
+    engine: Engine<()>,
+    me: MemberIdx,
+    setup: Setup,
+    /// What remains of a probe after its first stage.
+    indirect: Duration,
+    blocked: Blocked,
+    push_pull: Option<PushPull>,
+    /// Scratch: the updates of one message.
+    updates: Vec<Update<()>>,
+}
+
+/// Boot epochs as real nodes have them: seconds of a year in which they were started.
+fn epoch(member: MemberIdx, boot: u32) -> u32 {
+    1_790_000_000 + member.0.wrapping_mul(7_919) % 30_000_000 + boot
+}
+
+fn incarnation(member: MemberIdx, boot: u32) -> Incarnation {
+    u64::from(epoch(member, boot)) << 32
+}
+
+impl SwimNode {
+    /// A node that knows nobody.
+    pub fn new(setup: &Setup, me: MemberIdx, boot: u32, seed: u64) -> Self {
+        let mut options = setup.options.clone();
+        options.boot_epoch = epoch(me, boot);
+        options.timers = Timers::Owned;
+        let base = &options.gossip.base;
+        let indirect = Duration::from_millis(base.probe_interval - base.probe_timeout);
+        Self {
+            engine: Engine::new(Config::from(options), me, (), seed),
+            me,
+            indirect,
+            blocked: Blocked::default(),
+            push_pull: setup.push_pull.map(|every| PushPull::new(every, seed)),
+            setup: setup.clone(),
+            updates: Vec::new(),
+        }
+    }
+
+    /// The engine.
+    pub fn engine(&self) -> &Engine<()> {
+        &self.engine
+    }
+
+    /// Its counters.
+    pub fn stats(&self) -> &Stats {
+        self.engine.stats()
+    }
+
+    /// One call of the engine, its effects as packets.
+    fn drive(
+        &mut self,
+        answering: Option<MemberIdx>,
+        io: &mut Io<Letter>,
+        call: impl FnOnce(&mut Engine<()>, &mut Sink<'_>),
+    ) {
+        let budget = self.setup.options.datagram_budget;
+        let mut sink = Sink::new(self.me, budget, io, &mut self.blocked);
+        sink.answering = answering;
+        sink.nack_delay = self.setup.nack_delay;
+        call(&mut self.engine, &mut sink);
+        sink.flush();
+    }
+
+    /// Hears the messages of one packet.
+    fn hear(
+        &mut self,
+        now: Time,
+        from: MemberIdx,
+        letter: &Letter,
+        out: &mut Sink<'_>,
+        updates: &mut Vec<Update<()>>,
+    ) {
+        for item in &letter.items {
+            // Whoever is known by its address is who it is.
+            let member = self.engine.state(from).map(|_| from);
+            let source = Source { member, address: from };
+            let message = match item {
+                Item::Ping { seq } => Message::Ping { seq: *seq },
+                Item::Ack { seq, member } => Message::Ack { seq: *seq, member: *member },
+                Item::PingReq { seq, target } => Message::PingReq { seq: *seq, target: *target },
+                Item::Nack { seq, relay } => Message::Nack { seq: *seq, relay: *relay },
+                Item::Gossip(at) => {
+                    let rumors = &letter.rumors[at.clone()];
+                    bare(rumors, updates);
+                    let gossip = Message::Gossip(&mut updates[..]);
+                    self.engine.handle_message(now, source, gossip, out);
+                    self.hear_evidence(now, source, rumors, out);
+                    continue;
+                }
+                Item::Sync(at) => {
+                    bare(&letter.rumors[at.clone()], updates);
+                    if self.setup.push_pull.is_some() {
+                        push_pull::doubt_the_dead(updates);
+                    }
+                    Message::Sync(&mut updates[..])
+                }
+                Item::SyncRequest => Message::SyncRequest,
+                Item::View(hash) => Message::Digest(DigestRef::View(*hash)),
+                Item::Buckets(at) => {
+                    Message::Digest(DigestRef::Buckets(&letter.hashes[at.clone()]))
+                }
+                Item::Versions { of, buckets, versions } => {
+                    let buckets = &letter.words[buckets.clone()];
+                    let versions = &letter.words[versions.clone()];
+                    Message::Digest(DigestRef::Versions { of: *of, buckets, versions })
+                }
+                Item::Delta { updates: at, wanted } => {
+                    bare(&letter.rumors[at.clone()], updates);
+                    let wanted = &letter.words[wanted.clone()];
+                    Message::Delta { updates: &mut updates[..], wanted }
+                }
+            };
+            self.engine.handle_message(now, source, message, out);
+        }
+    }
+
+    /// The companion of a `Gossip`, if there is one: as the face sends it.
+    fn hear_evidence(
+        &mut self,
+        now: Time,
+        source: Source<MemberIdx>,
+        rumors: &[Rumor],
+        out: &mut Sink<'_>,
+    ) {
+        let aged = rumors.iter().any(|rumor| rumor.age.is_some_and(|age| age > 0));
+        let forwarded = |rumor: &&Rumor| {
+            rumor.accusers.iter().any(|(accuser, _)| accuser != source.address)
+        };
+        if !aged && !rumors.iter().any(|rumor| forwarded(&rumor)) {
+            return;
+        }
+        let ages = rumors.iter().filter(|_| aged).map(|r| (r.member, r.age.unwrap_or(0)));
+        let known: Vec<(MemberIdx, Incarnation, Accusers)> = rumors
+            .iter()
+            .filter(forwarded)
+            .map(|rumor| (rumor.member, rumor.incarnation, self.known_among(&rumor.accusers)))
+            .filter(|(_, _, accusers)| !accusers.is_empty())
+            .collect();
+        self.engine.handle_evidence(now, source, ages, known.into_iter(), out);
+    }
+
+    fn known_among(&self, accusers: &Accusers) -> Accusers {
+        let mut known = Accusers::default();
+        for (accuser, health) in accusers.iter() {
+            if self.engine.state(accuser).is_some() {
+                known.insert(accuser, health);
+            }
+        }
+        known
+    }
+}
+
+/// Updates as they arrive: ages and accusers come apart, or not at all.
+fn bare(rumors: &[Rumor], updates: &mut Vec<Update<()>>) {
+    updates.clear();
+    updates.extend(rumors.iter().map(|rumor| Update {
+        rumor: Rumor { age: None, accusers: Accusers::default(), ..*rumor },
+        profile: rumor.with_profile.then_some(()),
+    }));
+}
+
+impl Node for SwimNode {
+    type Packet = Letter;
+
+    fn next_timeout(&self) -> Option<Time> {
+        if self.blocked.stalled {
+            return self.blocked.next();
+        }
+        let push_pull = self.push_pull.as_ref().map(PushPull::next);
+        self.engine.next_timeout().into_iter().chain(push_pull).min()
+    }
+
+    fn handle_timeout(&mut self, now: Time, io: &mut Io<Letter>) {
+        if self.blocked.stalled {
+            for member in self.blocked.due(now) {
+                let timer = Timer::Suspicion(member);
+                self.drive(None, io, |engine, out| engine.handle_timer(now, timer, out));
+            }
+            return;
+        }
+        self.blocked.forget_before(now);
+        self.drive(None, io, |engine, out| engine.handle_timeout(now, out));
+        self.start_push_pull(now, io);
+        self.blocked.stalled = self.blocked.active && !io.sent.is_empty();
+    }
+
+    fn handle_packet(
+        &mut self,
+        now: Time,
+        from: MemberIdx,
+        via: Via,
+        packet: &mut Letter,
+        io: &mut Io<Letter>,
+    ) {
+        let mut updates = std::mem::take(&mut self.updates);
+        let mut blocked = std::mem::take(&mut self.blocked);
+        let mut sink = Sink::new(self.me, self.setup.options.datagram_budget, io, &mut blocked);
+        sink.answering = (via == Via::Stream).then_some(from);
+        sink.nack_delay = self.setup.nack_delay;
+        self.hear(now, from, packet, &mut sink, &mut updates);
+        sink.flush();
+        self.blocked = blocked;
+        self.updates = updates;
+    }
+
+    fn preload(&mut self, now: Time, members: &[(MemberIdx, u32)], io: &mut Io<Letter>) {
+        let alive = |&(member, boot): &(MemberIdx, u32)| {
+            let (state, incarnation) = (MemberState::Alive, incarnation(member, boot));
+            let (age, accusers) = (None, Accusers::default());
+            let rumor = Rumor { member, state, incarnation, age, with_profile: true, accusers };
+            Update { rumor, profile: Some(()) }
+        };
+        let me = self.me;
+        let Some(other) = members.iter().map(|(member, _)| *member).find(|m| *m != me) else {
+            return;
+        };
+        self.updates.clear();
+        self.updates.extend(members.iter().filter(|(member, _)| *member != me).map(alive));
+        let mut updates = std::mem::take(&mut self.updates);
+        let sent = io.sent.len();
+        // As the answer to a join: nobody is told what all know.
+        self.drive(None, io, |engine, out| {
+            engine.join(now, &[other], out);
+            let source = Source { member: None, address: other };
+            engine.handle_message(now, source, Message::Sync(&mut updates[..]), out);
+        });
+        io.sent.truncate(sent);
+        io.changes.clear();
+        self.updates = updates;
+    }
+
+    fn join(&mut self, now: Time, seeds: &[MemberIdx], io: &mut Io<Letter>) {
+        self.drive(None, io, |engine, out| engine.join(now, seeds, out));
+    }
+
+    fn leave(&mut self, now: Time, io: &mut Io<Letter>) {
+        self.drive(None, io, |engine, out| engine.leave(now, out));
+    }
+
+    fn state(&self, member: MemberIdx) -> Option<MemberState> {
+        self.engine.state(member)
+    }
+
+    fn live_count(&self) -> usize {
+        self.engine.live_count()
+    }
+
+    fn queue_len(&self) -> usize {
+        self.engine.queue_len()
+    }
+
+    fn view_hash(&self) -> u64 {
+        self.engine.view_hash()
+    }
+
+    fn block(&mut self) {
+        self.blocked.active = true;
+    }
+
+    fn unblock(&mut self, now: Time, _: Time, io: &mut Io<Letter>) {
+        self.blocked.active = false;
+        self.blocked.stalled = false;
+        for member in self.blocked.failed_probes(now, self.indirect) {
+            // Both of its stages have passed.
+            for _ in 0..2 {
+                let timer = Timer::Probe(member);
+                self.drive(None, io, |engine, out| engine.handle_timer(now, timer, out));
+            }
+        }
+    }
+}
