@@ -40,9 +40,8 @@ impl Streams {
             return None;
         }
         match self {
-            Self::Lossless => Some(Duration::ZERO),
-            // All of the stream shares one fate, drawn with what is said.
-            Self::OneShot => Some(Duration::ZERO),
+            // One shot: the whole stream shares one fate, drawn with what is said.
+            Self::Lossless | Self::OneShot => Some(Duration::ZERO),
             Self::Tcp => {
                 let (mut passed, mut wait) = (Duration::ZERO, FIRST_SYN_AGAIN);
                 while rng.chance(losses.forth) || rng.chance(losses.back) {

@@ -39,7 +39,7 @@ impl Blocked {
     pub(super) fn due(&mut self, now: Time) -> Vec<MemberIdx> {
         let due: Vec<_> =
             self.suspicions.iter().filter(|(_, at)| **at <= now).map(|(m, _)| *m).collect();
-        due.iter().for_each(|member| drop(self.suspicions.remove(member)));
+        self.suspicions.retain(|_, at| *at > now);
         due
     }
 
@@ -48,7 +48,7 @@ impl Blocked {
         let failed = |at: &Time| *at + rest <= now;
         let failed: Vec<_> =
             self.probes.iter().filter(|(_, at)| failed(at)).map(|(m, _)| *m).collect();
-        failed.iter().for_each(|member| drop(self.probes.remove(member)));
+        self.probes.retain(|_, at| !failed(at));
         failed
     }
 

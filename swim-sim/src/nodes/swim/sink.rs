@@ -63,6 +63,9 @@ impl<'a> Sink<'a> {
 
     fn pack(&mut self, to: MemberIdx, message: &Outgoing<'_>) {
         let len = size::message(self.me, message);
+        if len == 0 {
+            return; // It names a member that nobody knows, and is not sent.
+        }
         let bulky = matches!(message, Message::Sync(_) | Message::SyncRequest);
         let budget = self.budget;
         let answers = self.answering == Some(to);
