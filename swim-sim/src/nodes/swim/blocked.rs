@@ -45,10 +45,10 @@ impl Blocked {
 
     /// Takes the probes whose whole time has passed, `rest` after their first stage.
     pub(super) fn failed_probes(&mut self, now: Time, rest: Duration) -> Vec<MemberIdx> {
-        let failed = |at: &Time| *at + rest <= now;
+        let over = |at: &Time| *at + rest <= now;
         let failed: Vec<_> =
-            self.probes.iter().filter(|(_, at)| failed(at)).map(|(m, _)| *m).collect();
-        self.probes.retain(|_, at| !failed(at));
+            self.probes.iter().filter(|(_, at)| over(at)).map(|(m, _)| *m).collect();
+        self.probes.retain(|_, at| !over(at));
         failed
     }
 
