@@ -121,6 +121,11 @@ pub struct Options {
     pub gossip: AdvancedGossipConfig,
     /// Milliseconds between two gossip rounds while there is something to say, default 200.
     pub gossip_interval: u64,
+    /// An unconfirmed suspicion lasts this many times a fully confirmed one, default 2, at most 100.
+    /// 1 makes confirmations useless; more trusts accusers more.
+    pub suspicion_ratio: u32,
+    /// Confirmations that bring a suspicion to its least time, default 3, at most 3.
+    pub confirmations: u32,
     /// Bytes of one datagram, envelope included, default 1,400, from 1,024 to 65,000.
     pub datagram_budget: usize,
     /// Bytes that a member's metadata may take on the wire ([`metadata_len`](crate::metadata_len)),
@@ -151,6 +156,8 @@ impl Default for Options {
         Self {
             gossip: AdvancedGossipConfig::default(),
             gossip_interval: 200,
+            suspicion_ratio: 2,
+            confirmations: 3,
             datagram_budget: 1_400,
             metadata_limit: 512,
             boot_epoch: 0,
@@ -208,6 +215,8 @@ impl Options {
         gossip.broadcast_queue_size = gossip.broadcast_queue_size.clamp(1, MAX_QUEUE);
         gossip.retransmit_mult = gossip.retransmit_mult.clamp(1, 1_000);
         self.gossip_interval = self.gossip_interval.clamp(1, MAX_MILLIS);
+        self.suspicion_ratio = self.suspicion_ratio.clamp(1, 100);
+        self.confirmations = self.confirmations.min(MAX_CONFIRMATIONS);
         self.datagram_budget = self.datagram_budget.clamp(MIN_DATAGRAM, MAX_DATAGRAM);
         self.metadata_limit = self.metadata_limit.min(self.datagram_budget / 2);
         self.healing_interval = self.healing_interval.clamp(1, MAX_MILLIS);
@@ -245,7 +254,7 @@ impl Options {
     }
 
     /// Every value that has a range of its own.
-    fn ranged_values(&self) -> [(&'static str, u64, &'static str); 14] {
+    fn ranged_values(&self) -> [(&'static str, u64, &'static str); 16] {
         let gossip = &self.gossip;
         let base = &gossip.base;
         [
@@ -259,6 +268,8 @@ impl Options {
             ("broadcast_queue_size", gossip.broadcast_queue_size as u64, "1 to 65534"),
             ("retransmit_mult", gossip.retransmit_mult.into(), "1 to 1000"),
             ("gossip_interval", self.gossip_interval, "1 ms to 7 days"),
+            ("suspicion_ratio", self.suspicion_ratio.into(), "1 to 100"),
+            ("confirmations", self.confirmations.into(), "0 to 3"),
             ("datagram_budget", self.datagram_budget as u64, "1024 to 65000 bytes"),
             ("healing_interval", self.healing_interval, "1 ms to 7 days"),
             ("dead_retention", self.dead_retention, "1 ms to 7 days"),
@@ -269,6 +280,8 @@ impl Options {
 
 /// Most relays of one indirect probe.
 pub(crate) const MAX_RELAYS: usize = 8;
+/// A suspicion keeps its first accuser and so many more.
+const MAX_CONFIRMATIONS: u32 = crate::engine::MAX_ACCUSERS as u32 - 1;
 const MAX_FANOUT: usize = 64;
 const MAX_PIGGYBACK: usize = 255;
 /// A record names its place in the queue in 16 bits.
@@ -293,6 +306,8 @@ pub struct Config {
     pub(crate) retransmit_mult: u32,
     pub(crate) dynamic_tuning: bool,
     pub(crate) gossip_interval: Duration,
+    pub(crate) suspicion_ratio: u32,
+    pub(crate) confirmations: u32,
     pub(crate) datagram_budget: usize,
     pub(crate) boot_epoch: u32,
     pub(crate) healing_interval: Duration,
@@ -319,6 +334,8 @@ impl From<Options> for Config {
             retransmit_mult: options.gossip.retransmit_mult,
             dynamic_tuning: options.gossip.dynamic_tuning,
             gossip_interval: Duration::from_millis(options.gossip_interval),
+            suspicion_ratio: options.suspicion_ratio,
+            confirmations: options.confirmations,
             datagram_budget: options.datagram_budget,
             boot_epoch: options.boot_epoch,
             healing_interval: Duration::from_millis(options.healing_interval),

@@ -15,6 +15,12 @@ pub struct Mechanisms {
     pub nack: bool,
     /// A node that misses answers slows its probing down (Lifeguard, section 4.1).
     pub local_health: bool,
+    /// Local health stretches the ping time-out too, not only the period.
+    pub scaled_timeout: bool,
+    /// A failed probe costs local health only for relays that were silent, nothing for itself.
+    pub absolve: bool,
+    /// Suspect as soon as relays had their time, not at the end of the period.
+    pub early_suspicion: bool,
     /// Distinct accusers shorten a suspicion (Lifeguard, section 4.2).
     pub confirmations: bool,
     /// A suspect is told first (Lifeguard, section 4.3), on pings and directly.
@@ -42,6 +48,9 @@ impl Mechanisms {
             learned_timeout: true,
             nack: true,
             local_health: true,
+            scaled_timeout: true,
+            absolve: true,
+            early_suspicion: true,
             confirmations: true,
             buddy: true,
             stream_ping: true,
@@ -60,6 +69,9 @@ impl Mechanisms {
             learned_timeout: false,
             nack: false,
             local_health: false,
+            scaled_timeout: false,
+            absolve: false,
+            early_suspicion: false,
             confirmations: false,
             buddy: false,
             stream_ping: false,
@@ -78,6 +90,7 @@ impl Mechanisms {
         Self {
             nack: true,
             local_health: true,
+            scaled_timeout: true,
             confirmations: true,
             buddy: true,
             stream_ping: true,

@@ -2,10 +2,6 @@
 
 use std::time::Duration;
 
-/// Confirmations that bring a suspicion to its minimum (Lifeguard, section 4.2: K = 3).
-pub(crate) const CONFIRMATIONS: u32 = 3;
-/// The minimum of a suspicion as a part of its maximum.
-const MINIMUM_SHARE: f64 = 0.5;
 /// The learned ping time-out never goes below this: a scheduler's hiccup is no failure.
 pub(crate) const PING_TIMEOUT_FLOOR: Duration = Duration::from_millis(25);
 /// Highest local health score; 0 is healthy (Lifeguard, section 4.1: S = 8).
@@ -16,24 +12,23 @@ pub(crate) fn suspicion_max(probe_timeout: Duration, multiplier: u32, n: usize) 
     probe_timeout.mul_f64(f64::from(multiplier) * log10(n).max(1.0))
 }
 
-/// How long a suspicion with all its confirmations lasts.
-pub(crate) fn suspicion_min(max: Duration) -> Duration {
-    max.mul_f64(MINIMUM_SHARE)
+/// Confirmations that a cluster of `n` live members can give of the `wanted` (Lifeguard, section
+/// 4.2: K = 3): the suspect and its first accuser give none.
+pub(crate) fn confirmations_possible(n: usize, wanted: u32) -> u32 {
+    u32::try_from(n.saturating_sub(2)).unwrap_or(u32::MAX).min(wanted)
 }
 
-/// Confirmations that a cluster of `n` live members can give: the suspect and its first accuser
-/// give none.
-pub(crate) fn confirmations_possible(n: usize) -> u32 {
-    u32::try_from(n.saturating_sub(2)).unwrap_or(u32::MAX).min(CONFIRMATIONS)
-}
-
-/// Lifeguard's decay (section 4.2): from `max` without confirmation to its minimum with `possible`
-/// of them, `max - ln(c + 1) / ln(k + 1) * (max - min)`.
-pub(crate) fn suspicion_timeout(max: Duration, confirmed: u32, possible: u32) -> Duration {
+/// Lifeguard's decay (section 4.2): from `max` without confirmation to `min` with `possible` of
+/// them, `max - ln(c + 1) / ln(k + 1) * (max - min)`.
+pub(crate) fn suspicion_timeout(
+    max: Duration,
+    min: Duration,
+    confirmed: u32,
+    possible: u32,
+) -> Duration {
     if possible == 0 {
         return max;
     }
-    let min = suspicion_min(max);
     let share = f64::from(confirmed.min(possible) + 1).ln() / f64::from(possible + 1).ln();
     max - (max - min).mul_f64(share.clamp(0.0, 1.0))
 }
@@ -45,14 +40,9 @@ pub(crate) fn retransmit_limit(multiplier: u32, n: usize) -> u32 {
     multiplier.saturating_mul(digits as u32)
 }
 
-/// How long a relay's answer is awaited: half the probe time-out, the same on every node.
-pub(crate) fn indirect_timeout(probe_timeout: Duration) -> Duration {
-    probe_timeout / 2
-}
-
 /// When a relay without an answer says so: at 80 % of what the asker waits (Lifeguard, 4.1).
-pub(crate) fn nack_delay(probe_timeout: Duration) -> Duration {
-    indirect_timeout(probe_timeout).mul_f64(0.8)
+pub(crate) fn nack_delay(indirect_timeout: Duration) -> Duration {
+    indirect_timeout.mul_f64(0.8)
 }
 
 /// Scales a duration by the local health: a node that doubts itself is slower to doubt others.
@@ -81,17 +71,17 @@ mod tests {
 
     #[test]
     fn confirmations_shorten_a_suspicion_to_its_minimum_and_no_further() {
-        let steps: Vec<_> = (0..=5).map(|c| suspicion_timeout(MAX, c, 3)).collect();
+        let steps: Vec<_> = (0..=5).map(|c| suspicion_timeout(MAX, MAX / 2, c, 3)).collect();
         assert_eq!(steps[0], MAX);
         assert!(steps.windows(2).all(|pair| pair[1] <= pair[0]));
-        assert_eq!(steps[3], suspicion_min(MAX));
-        assert_eq!(steps[5], suspicion_min(MAX));
+        assert_eq!(steps[3], MAX / 2);
+        assert_eq!(steps[5], MAX / 2);
     }
 
     #[test]
     fn without_possible_confirmers_a_suspicion_lasts_its_maximum() {
-        assert_eq!(confirmations_possible(2), 0);
-        assert_eq!(suspicion_timeout(MAX, 0, 0), MAX);
+        assert_eq!(confirmations_possible(2, 3), 0);
+        assert_eq!(suspicion_timeout(MAX, MAX / 2, 0, 0), MAX);
     }
 
     #[test]
@@ -100,12 +90,5 @@ mod tests {
         {
             assert_eq!(retransmit_limit(4, n), 4 * digits, "n = {n}");
         }
-    }
-
-    #[test]
-    fn a_nack_beats_the_askers_deadline() {
-        let probe_timeout = Duration::from_millis(500);
-        assert!(nack_delay(probe_timeout) < indirect_timeout(probe_timeout));
-        assert_eq!(nack_delay(probe_timeout), Duration::from_millis(200));
     }
 }

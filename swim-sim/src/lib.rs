@@ -1,9 +1,12 @@
 //! A deterministic simulator of SWIM clusters.
 #![forbid(unsafe_code)]
 
+pub mod experiments;
+pub mod lab;
 pub mod network;
 pub mod node;
 pub mod nodes;
+pub mod oracle;
 mod queue;
 pub mod rng;
 pub mod size;

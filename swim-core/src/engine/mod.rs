@@ -32,6 +32,7 @@ pub use message::{
     Accusers, Dest, DigestRef, Incoming, MemberIdx, Message, Outgoing, Rumor, Source, Update,
 };
 pub use output::{Cause, Change, Output, Profile, Reason};
+pub(crate) use message::MAX_ACCUSERS;
 pub(crate) use view_hash::mix;
 
 use deadlines::{Deadlines, TimerKey};

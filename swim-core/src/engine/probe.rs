@@ -110,7 +110,31 @@ impl<P: Profile> Engine<P> {
             true => self.table.rtt(member).timeout(cap),
             false => cap,
         };
-        tuning::scaled(learned, self.health.score())
+        match self.config.mechanisms.scaled_timeout {
+            true => tuning::scaled(learned, self.health.score()),
+            false => learned,
+        }
+    }
+
+    /// How long relays have, the same on every node.
+    pub(super) fn indirect_timeout(&self) -> Duration {
+        let timeout = self.config.probe_timeout;
+        match self.config.mechanisms.early_suspicion {
+            true => timeout / 2,
+            false => (self.config.probe_interval - timeout).max(timeout / 2),
+        }
+    }
+
+    /// How long this node waits for relays of a probe.
+    fn indirect_wait(&mut self, member: MemberIdx) -> Duration {
+        let health = self.health.score();
+        match self.config.mechanisms.early_suspicion {
+            true => tuning::scaled(self.indirect_timeout(), health),
+            false => {
+                let period = tuning::scaled(self.config.probe_interval, health);
+                period.saturating_sub(self.ping_timeout(member)).max(self.indirect_timeout())
+            }
+        }
     }
 
     fn open_probe(&mut self, member: MemberIdx, now: Time, timer: TimerKey) -> u64 {
@@ -231,8 +255,7 @@ impl<P: Profile> Engine<P> {
             self.probe_failed(now, open, out);
             return;
         }
-        let wait = tuning::indirect_timeout(self.config.probe_timeout);
-        let wait = tuning::scaled(wait, self.health.score());
+        let wait = self.indirect_wait(member);
         self.probes.open[open].timer = self.arm(Timer::Probe(member), now, wait, out);
     }
 
@@ -240,9 +263,11 @@ impl<P: Profile> Engine<P> {
     fn probe_failed<O: Output<P>>(&mut self, now: Time, open: usize, out: &mut O) {
         let probe = self.probes.open.remove(open);
         self.stats.probes_failed += 1;
-        if self.config.mechanisms.local_health && self.config.mechanisms.nack {
+        let mechanisms = self.config.mechanisms;
+        if mechanisms.local_health {
             let silent = probe.asked as u32 - probe.answered.count_ones();
-            self.health.worsen(silent as u8);
+            let silent = if mechanisms.nack { silent as u8 } else { 0 };
+            self.health.worsen(silent + u8::from(!mechanisms.absolve));
         }
         self.accuse_or_raise(now, probe.member, out);
     }

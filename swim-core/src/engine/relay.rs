@@ -69,7 +69,7 @@ impl<P: Profile> Engine<P> {
             return;
         }
         let own_seq = self.probes.next_seq();
-        let delay = tuning::nack_delay(self.config.probe_timeout);
+        let delay = tuning::nack_delay(self.indirect_timeout());
         let timer = self.arm(Timer::Relay(own_seq), now, delay, out);
         self.relays.open.push(Relay {
             seq: own_seq,
@@ -127,8 +127,8 @@ impl<P: Profile> Engine<P> {
             self.relays.open.remove(open);
             return;
         }
-        let timeout = self.config.probe_timeout;
-        let rest = tuning::indirect_timeout(timeout).saturating_sub(tuning::nack_delay(timeout));
+        let timeout = self.indirect_timeout();
+        let rest = timeout.saturating_sub(tuning::nack_delay(timeout));
         let timer = self.arm(Timer::Relay(seq), now, rest, out);
         let relay = &mut self.relays.open[open];
         (relay.nacked, relay.timer) = (true, timer);

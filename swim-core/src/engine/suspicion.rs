@@ -67,6 +67,11 @@ impl<P: Profile> Engine<P> {
         tuning::suspicion_max(config.probe_timeout, config.suspicion_multiplier, self.table.n())
     }
 
+    /// How long one lasts that has all its confirmations.
+    pub(super) fn suspicion_min(&self) -> std::time::Duration {
+        self.suspicion_max() / self.config.suspicion_ratio
+    }
+
     /// Makes an Alive member Suspect. `hearsay` are those of the accusers who said so without
     /// naming the origin.
     pub(super) fn raise<O: Output<P>>(
@@ -106,8 +111,7 @@ impl<P: Profile> Engine<P> {
         if !self.config.mechanisms.verify || accusers.contains(self.table.me) {
             return None;
         }
-        let least = tuning::suspicion_min(self.suspicion_max());
-        let delay = least.mul_f64(0.25 + self.rng.unit() / 2.0);
+        let delay = self.suspicion_min().mul_f64(0.25 + self.rng.unit() / 2.0);
         Some(self.arm(Timer::Verify(member), now, delay, out))
     }
 
@@ -202,14 +206,14 @@ impl<P: Profile> Engine<P> {
 
     /// Arms a suspicion's end anew after its accusers changed.
     fn shorten<O: Output<P>>(&mut self, now: Time, member: MemberIdx, out: &mut O) {
-        let max = self.suspicion_max();
-        let possible = tuning::confirmations_possible(self.table.n());
+        let (max, min) = (self.suspicion_max(), self.suspicion_min());
+        let possible = tuning::confirmations_possible(self.table.n(), self.config.confirmations);
         let Some(suspicion) = self.suspicions.suspects.get_mut(&member) else { return };
         let confirmed = match self.config.mechanisms.confirmations {
             true => suspicion.accusers.len().saturating_sub(1) as u32,
             false => 0,
         };
-        let end = suspicion.started + tuning::suspicion_timeout(max, confirmed, possible);
+        let end = suspicion.started + tuning::suspicion_timeout(max, min, confirmed, possible);
         if self.deadlines.at(suspicion.timer) == Some(end) {
             return;
         }

@@ -2,29 +2,83 @@
 
 use std::time::Duration;
 
-use swim_core::Options;
+use swim_core::{Mechanisms, Options};
 
 /// How a node is configured.
 #[derive(Debug, Clone)]
 pub struct Setup {
-    /// What reports call it.
-    pub name: &'static str,
     /// The engine's options.
     pub options: Options,
-    /// Exchanges of whole views as memberlist does them.
+    /// Exchanges of whole views as memberlist does them, in place of digests.
     pub push_pull: Option<Duration>,
     /// How long nacks are held back beyond the engine's own delay.
     pub nack_delay: Duration,
 }
 
+/// Memberlist's interval of push-pull in a data centre.
+const PUSH_PULL: Duration = Duration::from_secs(30);
+
 impl Setup {
     /// What ships.
     pub fn product() -> Self {
-        Self::of("swim", Options::lan())
+        Self::of(Options::lan())
     }
 
     /// Any options.
-    pub fn of(name: &'static str, options: Options) -> Self {
-        Self { name, options, push_pull: None, nack_delay: Duration::ZERO }
+    pub fn of(options: Options) -> Self {
+        Self { options, push_pull: None, nack_delay: Duration::ZERO }
+    }
+
+    /// SWIM as in the paper of 2002, with suspicion of `3 * ln(n + 1)` periods.
+    pub fn swim2002() -> Self {
+        let mut options = Options { mechanisms: Mechanisms::plain(), ..Options::lan() };
+        options.suspicion_ratio = 1;
+        // 3 ln n periods of 1 s are 3 ln 10 log10 n; the unit is the probe time-out, half of one.
+        options.gossip.base.suspicion_multiplier = 14;
+        options.gossip.base.indirect_probes = 1;
+        options.gossip.base.max_piggyback = 6;
+        Self::of(options)
+    }
+
+    /// A member of the family that the Lifeguard paper compares (section 5): memberlist's base of
+    /// gossip rounds, stream pings and push-pull, a suspicion of at least `alpha * log10(n)` periods
+    /// and at most `beta` times that, and those `mechanisms` of Lifeguard's that are to be on.
+    pub fn lifeguard_family(alpha: u32, beta: u32, mechanisms: Mechanisms) -> Self {
+        let mut options = Options { mechanisms, ..Options::lan() };
+        // In units of the probe time-out, which is half a period.
+        options.gossip.base.suspicion_multiplier = 2 * alpha * beta;
+        options.suspicion_ratio = beta;
+        Self { push_pull: Some(PUSH_PULL), ..Self::of(options) }
+    }
+
+    /// What the paper calls SWIM.
+    pub fn lifeguard_baseline() -> Self {
+        Self::lifeguard_family(5, 1, Self::memberlist_base())
+    }
+
+    /// Lifeguard as in the paper.
+    pub fn lifeguard(alpha: u32, beta: u32) -> Self {
+        let mechanisms = Mechanisms { anti_entropy: false, ..Mechanisms::lifeguard() };
+        Self::lifeguard_family(alpha, beta, mechanisms)
+    }
+
+    /// Memberlist's constants and quirks of 2026: alpha 4, two confirmations, a ping time-out that
+    /// local health does not stretch, nacks that come when the asker has given up.
+    pub fn memberlist() -> Self {
+        let mechanisms = Mechanisms {
+            anti_entropy: false,
+            scaled_timeout: false,
+            absolve: true,
+            ..Mechanisms::lifeguard()
+        };
+        let mut setup = Self::lifeguard_family(4, 6, mechanisms);
+        setup.options.confirmations = 2;
+        setup.nack_delay = Duration::from_millis(100);
+        setup
+    }
+
+    /// What memberlist adds to plain SWIM, without Lifeguard.
+    pub fn memberlist_base() -> Mechanisms {
+        Mechanisms { stream_ping: true, gossip_rounds: true, ..Mechanisms::plain() }
     }
 }
