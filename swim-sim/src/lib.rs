@@ -1,2 +1,4 @@
 //! A deterministic simulator of SWIM clusters.
 #![forbid(unsafe_code)]
+
+pub mod statistics;
