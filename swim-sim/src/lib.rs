@@ -1,4 +1,5 @@
 //! A deterministic simulator of SWIM clusters.
 #![forbid(unsafe_code)]
 
+pub mod report;
 pub mod statistics;

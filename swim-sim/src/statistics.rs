@@ -1,14 +1,17 @@
-//! Statistics of repeated runs: samples with confidence intervals, and fits of how a measure grows with the size of the cluster.
+//! Statistics of repeated runs: samples with confidence intervals, and fits of how a measure grows
+//! with the size of the cluster.
 
-/// 0.975 quantiles of Student's t for 1 to 10 degrees of freedom. Beyond, [`student_t`] has a formula.
+/// 0.975 quantiles of Student's t for 1 to 10 degrees of freedom. Beyond, [`student_t`] has a
+/// formula.
 const STUDENT_T: [f64; 10] =
     [12.70620, 4.30265, 3.18245, 2.77645, 2.57058, 2.44691, 2.36462, 2.30600, 2.26216, 2.22814];
 
 /// Measurements of one quantity, one of each run.
 ///
-/// They are kept sorted, so that no figure depends on the order in which they came. Figures that a sample is too small for are
-/// NaN, which tables show as missing; so is everything about a sample with a NaN in it, rather than a figure of the rest.
-/// Infinity ("it never happened") is a fair value for percentiles.
+/// They are kept sorted, so that no figure depends on the order in which they came. Figures that a
+/// sample is too small for are NaN, which tables show as missing; so is everything about a sample
+/// with a NaN in it, rather than a figure of the rest. Infinity ("it never happened") is a fair
+/// value for percentiles.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Sample {
     sorted: Vec<f64>,
@@ -41,7 +44,8 @@ impl Sample {
         mean(&self.sorted)
     }
 
-    /// The standard deviation of the population, estimated from the sample (divided by n - 1); NaN of fewer than two.
+    /// The standard deviation of the population, estimated from the sample (divided by n - 1); NaN
+    /// of fewer than two.
     pub fn standard_deviation(&self) -> f64 {
         if self.len() < 2 {
             return f64::NAN;
@@ -51,10 +55,11 @@ impl Sample {
         (squares / (self.len() - 1) as f64).sqrt()
     }
 
-    /// Half the width of the 95 % confidence interval of the mean, by Student's t with n - 1 degrees of freedom; NaN of fewer
-    /// than two measurements.
+    /// Half the width of the 95 % confidence interval of the mean, by Student's t with n - 1
+    /// degrees of freedom; NaN of fewer than two measurements.
     ///
-    /// It takes means of samples of this size for normally distributed: of few and very skewed measurements it is too narrow.
+    /// It takes means of samples of this size for normally distributed: of few and very skewed
+    /// measurements it is too narrow.
     pub fn half_width(&self) -> f64 {
         if self.len() < 2 {
             return f64::NAN;
@@ -62,13 +67,15 @@ impl Sample {
         student_t(self.len() - 1) * self.standard_deviation() / (self.len() as f64).sqrt()
     }
 
-    /// The 95 % confidence interval of the mean, `(low, high)`. See [`half_width`](Self::half_width).
+    /// The 95 % confidence interval of the mean, `(low, high)`. See
+    /// [`half_width`](Self::half_width).
     pub fn confidence_interval(&self) -> (f64, f64) {
         (self.mean() - self.half_width(), self.mean() + self.half_width())
     }
 
-    /// The `percent`-th percentile (0 to 100, else clamped), interpolated linearly between the closest ranks: the value at rank
-    /// `percent / 100 * (n - 1)`, counted from 0. (R calls it type 7; NumPy and spreadsheets do the same.) NaN of an empty sample.
+    /// The `percent`-th percentile (0 to 100, else clamped), interpolated linearly between the
+    /// closest ranks: the value at rank `percent / 100 * (n - 1)`, counted from 0. (R calls it type
+    /// 7; NumPy and spreadsheets do the same.) NaN of an empty sample.
     pub fn percentile(&self, percent: f64) -> f64 {
         if self.is_empty() || percent.is_nan() || self.has_nan() {
             return f64::NAN;
@@ -112,35 +119,39 @@ impl FromIterator<f64> for Sample {
 pub enum Growth {
     /// y = intercept + slope ln x.
     Logarithmic,
-    /// ln y = intercept + slope ln x, which is y = e^intercept x^slope: the slope is the exponent of growth.
+    /// ln y = intercept + slope ln x, which is y = e^intercept x^slope: the slope is the exponent
+    /// of growth.
     Power,
 }
 
-/// A line fitted by least squares to points whose x, or both coordinates, were taken the logarithm of.
+/// A line fitted by least squares to points whose x, or both coordinates, were taken the logarithm
+/// of.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Fit {
     /// What was fitted.
     pub growth: Growth,
     /// The slope: y gained by each factor e of x, or the exponent of growth.
     pub slope: f64,
-    /// Half the width of the slope's 95 % confidence interval, by Student's t with n - 2 degrees of freedom; NaN of two points,
-    /// which every line fits.
+    /// Half the width of the slope's 95 % confidence interval, by Student's t with n - 2 degrees of
+    /// freedom; NaN of two points, which every line fits.
     pub slope_half_width: f64,
     /// y at x = 1, or its logarithm.
     pub intercept: f64,
-    /// r², the share of the variance of y (of ln y) that the line accounts for, 0 to 1. NaN where y does not vary, and there is
-    /// nothing to account for.
+    /// r², the share of the variance of y (of ln y) that the line accounts for, 0 to 1. NaN where y
+    /// does not vary, and there is nothing to account for.
     pub r_squared: f64,
 }
 
 impl Fit {
-    /// Fits y against ln x. None if a coordinate is not finite, an x is not positive, or there are not two different x.
+    /// Fits y against ln x. None if a coordinate is not finite, an x is not positive, or there are
+    /// not two different x.
     pub fn logarithmic(points: &[(f64, f64)]) -> Option<Self> {
         let points: Vec<_> = points.iter().map(|&(x, y)| (x.ln(), y)).collect();
         Self::line(Growth::Logarithmic, &points)
     }
 
-    /// Fits ln y against ln x. None if a coordinate is not finite or not positive, or there are not two different x.
+    /// Fits ln y against ln x. None if a coordinate is not finite or not positive, or there are not
+    /// two different x.
     pub fn power(points: &[(f64, f64)]) -> Option<Self> {
         let points: Vec<_> = points.iter().map(|&(x, y)| (x.ln(), y.ln())).collect();
         Self::line(Growth::Power, &points)
@@ -193,8 +204,9 @@ fn mean(values: &[f64]) -> f64 {
     values.iter().sum::<f64>() / values.len() as f64
 }
 
-/// The 0.975 quantile of Student's t: a table up to 10 degrees of `freedom`, and above four terms of the Cornish-Fisher expansion
-/// about the normal quantile (Abramowitz and Stegun 26.7.5), which is then right to 1e-5.
+/// The 0.975 quantile of Student's t: a table up to 10 degrees of `freedom`, and above four terms
+/// of the Cornish-Fisher expansion about the normal quantile (Abramowitz and Stegun 26.7.5), which
+/// is then right to 1e-5.
 fn student_t(freedom: usize) -> f64 {
     const Z: f64 = 1.959_963_985;
     if let Some(quantile) = freedom.checked_sub(1).and_then(|index| STUDENT_T.get(index)) {
@@ -308,7 +320,8 @@ mod tests {
 
     #[test]
     fn a_fit_of_scattered_points_has_the_known_scatter() {
-        // y against 1 to 5: slope 1.99, intercept 0.05, r² 0.997305, standard error of the slope 0.0597216; t(3) = 3.18245.
+        // y against 1 to 5: slope 1.99, intercept 0.05, r² 0.997305, standard error of the slope
+        // 0.0597216; t(3) = 3.18245.
         let ys = [2.1, 3.9, 6.2, 7.8, 10.1];
         let points: Vec<_> = ys.iter().zip(1..).map(|(y, x)| (f64::from(x).exp(), *y)).collect();
         let fit = Fit::logarithmic(&points).unwrap();
