@@ -4,6 +4,8 @@ mod csv;
 mod json;
 mod markdown;
 mod number;
+mod progress;
 mod table;
 
+pub use progress::run_seeds;
 pub use table::{Cell, Column, Table};
