@@ -11,3 +11,5 @@ mod queue;
 pub mod rng;
 pub mod size;
 pub mod world;
+pub mod report;
+pub mod statistics;

@@ -64,7 +64,17 @@ fn main() {
                     println!("{name} n={n} loss {loss} FP {} susp {} dg {:.2}/s {:.0} B/s ({:.0}k node-s/s)", r.iter().map(|o| o.false_deaths).sum::<u64>(), r.iter().map(|o| o.suspicions).sum::<u64>(), mean(&r.iter().map(|o| o.datagrams()).collect::<Vec<_>>()), mean(&r.iter().map(|o| o.bytes()).collect::<Vec<_>>()), r[0].node_seconds / r[0].wall / 1e3);
                 }
             }
+            "cells" => cells(&c, n as usize),
             _ => panic!(),
         }
     }
+}
+#[allow(dead_code)]
+pub fn cells(c: &Contender, slow: usize) {
+    for d in DURATIONS { for i in INTERVALS {
+        let a = Anomalies { nodes: 128, slow, duration: Duration::from_millis(d), interval: Some(Duration::from_millis(i)) };
+        let r: Vec<_> = (0..4u64).into_par_iter().map(|s| c.run(&a, s)).collect();
+        print!("{:?} ", r.iter().map(|o| (o.false_deaths, o.false_deaths_by_healthy)).collect::<Vec<_>>());
+        if i == 16384 { println!(" D={d}"); }
+    } }
 }

@@ -190,7 +190,7 @@ impl Node for SwimNode {
     type Packet = Letter;
 
     fn next_timeout(&self) -> Option<Time> {
-        if self.blocked.stalled {
+        if self.blocked.is_active() {
             return self.blocked.next();
         }
         let push_pull = self.push_pull.as_ref().map(PushPull::next);
@@ -198,9 +198,8 @@ impl Node for SwimNode {
     }
 
     fn handle_timeout(&mut self, now: Time, io: &mut Io<Letter>) {
-        if self.blocked.stalled {
-            for member in self.blocked.due(now) {
-                let timer = Timer::Suspicion(member);
+        if self.blocked.is_active() {
+            while let Some(timer) = self.blocked.pop_due(now) {
                 self.drive(None, io, |engine, out| engine.handle_timer(now, timer, out));
             }
             return;
@@ -208,7 +207,6 @@ impl Node for SwimNode {
         self.blocked.forget_before(now);
         self.drive(None, io, |engine, out| engine.handle_timeout(now, out));
         self.start_push_pull(now, io);
-        self.blocked.stalled = self.blocked.active && !io.sent.is_empty();
     }
 
     fn handle_packet(
@@ -281,12 +279,11 @@ impl Node for SwimNode {
     }
 
     fn block(&mut self) {
-        self.blocked.active = true;
+        self.blocked.set_active(true);
     }
 
     fn unblock(&mut self, now: Time, _: Time, io: &mut Io<Letter>) {
-        self.blocked.active = false;
-        self.blocked.stalled = false;
+        self.blocked.set_active(false);
         for member in self.blocked.failed_probes(now, self.indirect) {
             // Both of its stages have passed.
             for _ in 0..2 {
