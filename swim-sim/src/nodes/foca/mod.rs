@@ -2,7 +2,8 @@
 //! encoded packets, identities that renew themselves.
 //!
 //! All of it goes by datagram. A member that leaves is Dead to others: foca does not tell the two
-//! apart, and does not notify of suspicions.
+//! apart, and does not notify of suspicions. Nothing in it blocks when it sends: a blocked node is a
+//! held one.
 
 mod identity;
 mod timers;
@@ -102,7 +103,7 @@ impl FocaNode {
 
     /// How often it was told that it is down and had no way back; a leave is not counted.
     pub fn defunct(&self) -> u64 {
-        self.view.defunct - u64::from(self.left)
+        self.view.defunct.saturating_sub(u64::from(self.left))
     }
 
     /// Errors that foca returned.
