@@ -52,12 +52,9 @@ impl Contender {
             "swim" => Setup::product(),
             "swim2002" => Setup::swim2002(),
             "lifeguard-baseline" => Setup::lifeguard_baseline(),
-            "lha-probe" => family(Mechanisms {
-                nack: true,
-                local_health: true,
-                scaled_timeout: true,
-                ..base
-            }),
+            "lha-probe" => {
+                family(Mechanisms { nack: true, local_health: true, scaled_timeout: true, ..base })
+            }
             "lha-suspicion" => {
                 Setup::lifeguard_family(5, 6, Mechanisms { confirmations: true, ..base })
             }

@@ -56,8 +56,7 @@ impl Experiment for Anomalies {
         make: impl Fn(MemberIdx, u32, u64) -> N + 'static,
         seed: u64,
     ) -> AnomalyOutcome {
-        let latency =
-            Latency::Uniform(Duration::from_micros(50), Duration::from_micros(200));
+        let latency = Latency::Uniform(Duration::from_micros(50), Duration::from_micros(200));
         let mut world = World::new(seed, Network::new(latency), make, Oracle::default());
         world.add_converged(self.nodes);
         world.run_for(QUIESCE);
@@ -83,9 +82,8 @@ impl Anomalies {
         let limit = end.since(world.now());
         world.run_until_holds(limit, Duration::from_millis(100), |world| {
             world.running().all(|(_, node)| {
-                let alive = |member| {
-                    node.state(MemberIdx(member)) == Some(swim_core::MemberState::Alive)
-                };
+                let alive =
+                    |member| node.state(MemberIdx(member)) == Some(swim_core::MemberState::Alive);
                 node.live_count() == nodes && (0..nodes as u32).all(alive)
             })
         });

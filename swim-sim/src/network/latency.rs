@@ -25,9 +25,7 @@ impl Latency {
     pub fn sample(&self, rng: &mut SimRng) -> Duration {
         match *self {
             Self::Fixed(delay) => delay,
-            Self::Uniform(least, most) => {
-                least + most.saturating_sub(least).mul_f64(rng.unit())
-            }
+            Self::Uniform(least, most) => least + most.saturating_sub(least).mul_f64(rng.unit()),
             Self::LogNormal { median, sigma } => median.mul_f64((sigma * rng.normal()).exp()),
         }
     }

@@ -111,13 +111,7 @@ impl Network {
     }
 
     /// The chance that a packet from one to the other is lost now.
-    fn loss_between(
-        &mut self,
-        now: Time,
-        from: MemberIdx,
-        to: MemberIdx,
-        rng: &mut SimRng,
-    ) -> f64 {
+    fn loss_between(&mut self, now: Time, from: MemberIdx, to: MemberIdx, rng: &mut SimRng) -> f64 {
         if self.parted(from, to) {
             return 1.0;
         }

@@ -10,7 +10,8 @@ impl<N: Node, W: Watch<N>> World<N, W> {
     /// Adds `n` nodes that know each other, as after joins long ago. Their periods start at random.
     pub fn add_converged(&mut self, n: u32) {
         let first = self.slots.len() as u32;
-        let members: Vec<(MemberIdx, u32)> = (first..first + n).map(|i| (MemberIdx(i), 1)).collect();
+        let members: Vec<(MemberIdx, u32)> =
+            (first..first + n).map(|i| (MemberIdx(i), 1)).collect();
         for &(node, _) in &members {
             self.start(node);
         }

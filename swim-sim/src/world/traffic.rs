@@ -26,10 +26,7 @@ pub struct Traffic {
 impl Traffic {
     /// All bytes, headers included.
     pub fn bytes(&self) -> u64 {
-        self.datagram_bytes
-            + UDP_HEADERS * self.datagrams
-            + self.stream_bytes
-            + self.stream_headers
+        self.datagram_bytes + UDP_HEADERS * self.datagrams + self.stream_bytes + self.stream_headers
     }
 
     pub(super) fn count(&mut self, via: Via, bytes: u32) {

@@ -150,9 +150,8 @@ impl SwimNode {
         out: &mut Sink<'_>,
     ) {
         let aged = rumors.iter().any(|rumor| rumor.age.is_some_and(|age| age > 0));
-        let forwarded = |rumor: &&Rumor| {
-            rumor.accusers.iter().any(|(accuser, _)| accuser != source.address)
-        };
+        let forwarded =
+            |rumor: &&Rumor| rumor.accusers.iter().any(|(accuser, _)| accuser != source.address);
         if !aged && !rumors.iter().any(|rumor| forwarded(&rumor)) {
             return;
         }
