@@ -94,6 +94,11 @@ impl Contender {
         }
     }
 
+    /// Whether it says whom it suspects.
+    pub fn tells_suspicions(&self) -> bool {
+        !matches!(self.kind, Kind::Foca(_))
+    }
+
     /// Runs an experiment.
     pub fn run<E: Experiment>(&self, experiment: &E, seed: u64) -> E::Outcome {
         match &self.kind {

@@ -31,17 +31,6 @@ fn trial(settings: &Settings, nodes: u32, who: Contender, crashed: usize) -> Tri
     Trial::new(nodes, who, Crash { nodes, network, crashed, limit })
 }
 
-/// What both tables say of the conditions.
-fn conditions(table: &mut Table, settings: &Settings) {
-    table.note(format!(
-        "{}; profile {} with {} % loss; mean and 95 % confidence interval over the runs.",
-        settings.runs(),
-        settings.profile.name(),
-        100.0 * settings.loss.unwrap_or(0.0)
-    ));
-    table.note(format!("∞: not within {} s in some run.", settings.length.as_secs_f64()));
-}
-
 fn crash(settings: &Settings) -> Report {
     let trials: Vec<_> = settings.clusters().map(|(n, who)| trial(settings, n, who, 1)).collect();
     let columns = [
@@ -67,7 +56,8 @@ fn crash(settings: &Settings) -> Report {
             mean(&runs, 0, |it| it.bytes),
         ]);
     }
-    conditions(&mut table, settings);
+    settings.note_conditions(&mut table);
+    table.note(format!("Each run is given up after {} s.", settings.length.as_secs_f64()));
     Report { tables: vec![table], ..Report::new("crash") }
 }
 
@@ -109,6 +99,7 @@ fn mass_crash(settings: &Settings) -> Report {
             mean(&runs, 0, |it| it.bytes),
         ]);
     }
-    conditions(&mut table, settings);
+    settings.note_conditions(&mut table);
+    table.note(format!("Each run is given up after {} s.", settings.length.as_secs_f64()));
     Report { tables: vec![table], ..Report::new("mass-crash") }
 }

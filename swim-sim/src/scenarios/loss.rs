@@ -80,7 +80,7 @@ fn steady(settings: &Settings) -> Report {
             mean(&runs, 3, |it| it.datagrams()),
             mean(&runs, 1, |it| it.bytes()),
             mean(&runs, 1, by_stream),
-            total(&runs, |it| it.suspicions),
+            trial.suspicions(total(&runs, |it| it.suspicions)),
         ]);
     }
     table.note(format!(
@@ -112,7 +112,7 @@ fn loss(settings: &Settings) -> Report {
             Cell::count(trial.nodes.into()),
             trial.who.name.clone().into(),
         ];
-        table.row(start.into_iter().chain(blame(runs)));
+        table.row(start.into_iter().chain(blame(trial, runs)));
     }
     blame_notes(&mut table, settings);
     table.note(
@@ -166,7 +166,7 @@ fn bursts(settings: &Settings) -> Report {
         let bad = trial.what.network.bursts.map_or(f64::NAN, |bursts| bursts.bad.as_secs_f64());
         let start =
             [Cell::number(bad, 1), Cell::count(trial.nodes.into()), trial.who.name.clone().into()];
-        table.row(start.into_iter().chain(blame(&runs)));
+        table.row(start.into_iter().chain(blame(trial, &runs)));
     }
     blame_notes(&mut table, settings);
     table.note(
@@ -187,10 +187,10 @@ fn blame_table(title: &str, first: [(&'static str, &'static str); 3]) -> Table {
 }
 
 /// The last columns of a [`blame_table`].
-fn blame(runs: &[LossOutcome]) -> [Cell; 4] {
+fn blame(trial: &Trial<Loss>, runs: &[LossOutcome]) -> [Cell; 4] {
     [
         mean(runs, 1, |it| it.false_deaths as f64),
-        mean(runs, 0, |it| it.suspicions as f64),
+        trial.suspicions(mean(runs, 0, |it| it.suspicions as f64)),
         mean(runs, 2, |it| it.datagrams()),
         mean(runs, 0, |it| it.bytes()),
     ]

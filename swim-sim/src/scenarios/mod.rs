@@ -1,10 +1,20 @@
 //! Scenarios: named sets of experiments, one file per question, each with defaults of its own and a
 //! report as its answer.
 
+mod anti_entropy;
+mod boot;
+mod cluster;
+mod convergence;
 mod crash;
 mod held;
+mod join;
 mod lifeguard;
+mod load;
 mod loss;
+mod machines;
+mod partition;
+mod rapid;
+mod rolling;
 mod settings;
 mod speed;
 mod trial;
@@ -33,21 +43,32 @@ pub struct Scenario {
 }
 
 /// All scenarios.
-pub static ALL: [&Scenario; 9] = [
+pub static ALL: &[&Scenario] = &[
+    &cluster::CLUSTER,
     &loss::STEADY,
     &crash::CRASH,
     &crash::MASS_CRASH,
     &loss::LOSS,
     &loss::BURSTS,
     &held::HELD,
+    &machines::SLOW,
+    &machines::DRIFT,
     &lifeguard::LIFEGUARD,
     &lifeguard::LIFEGUARD_TABLE,
+    &rapid::RAPID,
+    &join::JOIN,
+    &boot::BOOT,
+    &partition::PARTITION,
+    &anti_entropy::ANTI_ENTROPY,
+    &rolling::ROLLING,
+    &load::LOAD,
+    &convergence::CONVERGENCE,
     &speed::SPEED,
 ];
 
 /// The scenario of this name.
 pub fn named(name: &str) -> Option<&'static Scenario> {
-    ALL.into_iter().find(|scenario| scenario.name == name)
+    ALL.iter().copied().find(|scenario| scenario.name == name)
 }
 
 #[cfg(test)]
@@ -57,7 +78,7 @@ mod tests {
 
     #[test]
     fn every_scenario_has_a_name_of_its_own_and_sane_defaults() {
-        for scenario in ALL {
+        for scenario in ALL.iter().copied() {
             let Scenario { name, about, least_nodes, .. } = scenario;
             assert!(std::ptr::eq(named(name).unwrap(), scenario), "{name}");
             assert!(about.len() <= 100, "{name}");

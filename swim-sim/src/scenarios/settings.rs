@@ -6,6 +6,7 @@ use std::time::Duration;
 use super::Scenario;
 use crate::lab::{Contender, NAMES, Profile};
 use crate::network::Network;
+use crate::report::Table;
 
 /// Something that can be set, but not for every scenario.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -191,6 +192,17 @@ impl Settings {
         let mut network = self.profile.network();
         network.loss = self.loss.unwrap_or(0.0);
         network
+    }
+
+    /// Says what the network and the runs were, under a table of means.
+    pub(super) fn note_conditions(&self, table: &mut Table) {
+        table.note(format!(
+            "{}; profile {} with {} % loss. Means with their 95 % confidence interval over the runs; \
+             ∞: in some run it was never so.",
+            self.runs(),
+            self.profile.name(),
+            100.0 * self.loss.unwrap_or(0.0)
+        ));
     }
 
     /// How many runs each measurement has, as tables say it.

@@ -28,6 +28,11 @@ impl<E> Trial<E> {
     pub(super) fn new(nodes: u32, who: Contender, what: E) -> Self {
         Self { nodes, who, what, salt: 0 }
     }
+
+    /// A figure about suspicions, if the contender tells of them.
+    pub(super) fn suspicions(&self, cell: Cell) -> Cell {
+        if self.who.tells_suspicions() { cell } else { Cell::Missing }
+    }
 }
 
 /// Runs every trial with every seed, and returns the outcomes of each trial in the order of the
