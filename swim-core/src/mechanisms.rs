@@ -11,6 +11,8 @@
 pub struct Mechanisms {
     /// Learn the ping time-out per member from measured round trips.
     pub learned_timeout: bool,
+    /// Ping again within a probe, before and while relays try.
+    pub repeated_pings: bool,
     /// Relays say when they have no answer (Lifeguard, section 4.1).
     pub nack: bool,
     /// A node that misses answers slows its probing down (Lifeguard, section 4.1).
@@ -46,6 +48,7 @@ impl Mechanisms {
     pub const fn all() -> Self {
         Self {
             learned_timeout: true,
+            repeated_pings: true,
             nack: true,
             local_health: true,
             scaled_timeout: true,
@@ -67,6 +70,7 @@ impl Mechanisms {
     pub const fn plain() -> Self {
         Self {
             learned_timeout: false,
+            repeated_pings: false,
             nack: false,
             local_health: false,
             scaled_timeout: false,

@@ -28,11 +28,11 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 pub use deadlines::Timer;
+pub(crate) use message::MAX_ACCUSERS;
 pub use message::{
     Accusers, Dest, DigestRef, Incoming, MemberIdx, Message, Outgoing, Rumor, Source, Update,
 };
 pub use output::{Cause, Change, Output, Profile, Reason};
-pub(crate) use message::MAX_ACCUSERS;
 pub(crate) use view_hash::mix;
 
 use deadlines::{Deadlines, TimerKey};
@@ -253,6 +253,7 @@ impl<P: Profile> Engine<P> {
             Timer::Join => self.join_timed_out(now, out),
             Timer::Leave => self.departure_over(),
             Timer::Probe(member) => self.probe_timed_out(now, member, out),
+            Timer::PingAgain(member) => self.ping_again(now, member, out),
             Timer::Suspicion(member) => self.expire(now, member, out),
             Timer::Verify(member) => self.verify(now, member, out),
             Timer::Vouch(member) => self.end_vouch(member),
