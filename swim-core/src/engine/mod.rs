@@ -8,6 +8,7 @@ mod departure;
 mod dissemination;
 mod healing;
 mod heap;
+mod hearing;
 mod join;
 mod local_health;
 mod membership;
@@ -39,6 +40,7 @@ use deadlines::{Deadlines, TimerKey};
 use departure::Departure;
 use dissemination::BroadcastQueue;
 use healing::Healing;
+use hearing::Hearing;
 use join::Join;
 use local_health::LocalHealth;
 use membership::{Heard, Verdict};
@@ -102,8 +104,7 @@ pub struct Engine<P: Profile> {
     /// The conflict reported last.
     conflict: Option<(MemberIdx, Incarnation)>,
     corrections: u32,
-    /// Messages from others so far.
-    heard: u64,
+    hearing: Hearing,
     started: bool,
     /// How long the next digest exchange waits, at most the configured interval.
     sync_wait: Duration,
@@ -136,7 +137,7 @@ impl<P: Profile> Engine<P> {
             twin: None,
             conflict: None,
             corrections: CORRECTIONS_PER_PERIOD,
-            heard: 0,
+            hearing: Hearing::default(),
             started: false,
             sync_wait: Duration::MAX,
             stats: Stats::default(),
@@ -159,7 +160,7 @@ impl<P: Profile> Engine<P> {
         self.start(now, out);
         self.stats.messages_received += 1;
         if source.member != Some(self.table.me) {
-            self.heard += 1;
+            self.hearing.hear(now, self.config.probe_interval);
         }
         match message {
             Message::Ping { seq } => self.hear_ping(&source, seq, out),

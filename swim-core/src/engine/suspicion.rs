@@ -2,12 +2,14 @@
 //! accuses it, and who tells it.
 
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 use super::Engine;
 use super::deadlines::{Timer, TimerKey};
 use super::dissemination::Waiting;
 use super::message::{Accusers, Dest, MemberIdx};
 use super::output::{Cause, Output, Profile, Reason};
+use crate::config::Timers;
 use crate::member::{Incarnation, MemberState};
 use crate::time::Time;
 use crate::tuning;
@@ -22,8 +24,9 @@ pub(super) struct Suspicion {
     hearsay: Accusers,
     /// The sender of the last bare suspicion, and how far the telling had got before it.
     bare: Option<(MemberIdx, Option<Waiting>)>,
-    /// Messages heard before it was raised.
+    /// Messages heard before it was raised, and evidence time then.
     heard: u64,
+    hearing: Duration,
     timer: TimerKey,
     /// When this node looks for itself, if only others accused.
     verify: Option<TimerKey>,
@@ -62,13 +65,13 @@ const DEAF_AMONG: usize = 3;
 
 impl<P: Profile> Engine<P> {
     /// How long an unconfirmed suspicion lasts here and now.
-    pub(super) fn suspicion_max(&self) -> std::time::Duration {
+    pub(super) fn suspicion_max(&self) -> Duration {
         let config = &self.config;
         tuning::suspicion_max(config.probe_timeout, config.suspicion_multiplier, self.table.n())
     }
 
     /// How long one lasts that has all its confirmations.
-    pub(super) fn suspicion_min(&self) -> std::time::Duration {
+    pub(super) fn suspicion_min(&self) -> Duration {
         self.suspicion_max() / self.config.suspicion_ratio
     }
 
@@ -90,9 +93,11 @@ impl<P: Profile> Engine<P> {
         self.stats.suspicions += 1;
         let timer = self.arm(Timer::Suspicion(member), now, self.suspicion_max(), out);
         let verify = self.arm_verify(now, member, &accusers, out);
-        let heard = self.heard;
+        let heard = self.hearing.messages();
+        let hearing = self.evidence_time(now);
+        let (started, bare) = (now, None);
         let suspicion =
-            Suspicion { started: now, accusers, hearsay, bare: None, heard, timer, verify };
+            Suspicion { started, accusers, hearsay, bare, heard, hearing, timer, verify };
         self.suspicions.suspects.insert(member, suspicion);
         self.record(member, MemberState::Suspect, incarnation, cause, out);
         self.shorten(now, member, out);
@@ -204,24 +209,56 @@ impl<P: Profile> Engine<P> {
         }
     }
 
-    /// Arms a suspicion's end anew after its accusers changed.
-    fn shorten<O: Output<P>>(&mut self, now: Time, member: MemberIdx, out: &mut O) {
+    /// How long a suspicion with these accusers lasts.
+    fn lasts(&self, accusers: &Accusers) -> Duration {
         let (max, min) = (self.suspicion_max(), self.suspicion_min());
         let possible = tuning::confirmations_possible(self.table.n(), self.config.confirmations);
-        let Some(suspicion) = self.suspicions.suspects.get_mut(&member) else { return };
         let confirmed = match self.config.mechanisms.confirmations {
-            true => suspicion.accusers.len().saturating_sub(1) as u32,
+            true => accusers.len().saturating_sub(1) as u32,
             false => 0,
         };
-        let end = suspicion.started + tuning::suspicion_timeout(max, min, confirmed, possible);
-        if self.deadlines.at(suspicion.timer) == Some(end) {
+        tuning::suspicion_timeout(max, min, confirmed, possible)
+    }
+
+    /// Arms a suspicion's end anew after its accusers changed.
+    fn shorten<O: Output<P>>(&mut self, now: Time, member: MemberIdx, out: &mut O) {
+        let Some(suspicion) = self.suspicions.suspects.get(&member) else { return };
+        let lasts = self.lasts(&suspicion.accusers);
+        let left = lasts.saturating_sub(self.passed(now, suspicion));
+        if self.deadlines.at(suspicion.timer) == Some(now + left) {
             return;
         }
         self.deadlines.cancel(suspicion.timer);
-        let timer = self.arm(Timer::Suspicion(member), now, end.since(now), out);
+        self.arm_suspicion(now, member, left, out);
+    }
+
+    fn arm_suspicion<O: Output<P>>(
+        &mut self,
+        now: Time,
+        member: MemberIdx,
+        delay: Duration,
+        out: &mut O,
+    ) {
+        let timer = self.arm(Timer::Suspicion(member), now, delay, out);
         if let Some(suspicion) = self.suspicions.suspects.get_mut(&member) {
             suspicion.timer = timer;
         }
+    }
+
+    /// How much of its time a suspicion has had: only what this node spent hearing others counts,
+    /// because a refutation may have come in the rest. Who keeps timers itself decides by itself
+    /// how much time has passed.
+    fn passed(&self, now: Time, suspicion: &Suspicion) -> Duration {
+        match self.config.timers {
+            Timers::Owned if self.can_be_deaf() => {
+                self.evidence_time(now).saturating_sub(suspicion.hearing)
+            }
+            _ => now.since(suspicion.started),
+        }
+    }
+
+    fn can_be_deaf(&self) -> bool {
+        self.config.mechanisms.deaf_guard && self.table.others() >= DEAF_AMONG
     }
 
     /// Tells a suspect that it is one, if this node is among its first accusers.
@@ -236,12 +273,14 @@ impl<P: Profile> Engine<P> {
     pub(super) fn expire<O: Output<P>>(&mut self, now: Time, member: MemberIdx, out: &mut O) {
         let Some(suspicion) = self.suspicions.suspects.get(&member) else { return };
         self.deadlines.cancel(suspicion.timer);
-        if self.is_deaf_since(suspicion.heard) {
+        if let Some(left) = self.left_unheard(now, suspicion) {
             self.stats.deaf += 1;
-            let timer = self.arm(Timer::Suspicion(member), now, self.suspicion_max(), out);
-            if let Some(suspicion) = self.suspicions.suspects.get_mut(&member) {
+            self.arm_suspicion(now, member, left, out);
+            if self.config.timers == Timers::Named
+                && let Some(suspicion) = self.suspicions.suspects.get_mut(&member)
+            {
                 // The subject has all its time again: it was not heard so far.
-                (suspicion.started, suspicion.timer) = (now, timer);
+                suspicion.started = now;
             }
             return;
         }
@@ -257,10 +296,24 @@ impl<P: Profile> Engine<P> {
         }
     }
 
-    /// Whether this node heard nobody since then although others should be there to be heard.
-    fn is_deaf_since(&self, heard: u64) -> bool {
-        let others = self.table.others();
-        self.config.mechanisms.deaf_guard && others >= DEAF_AMONG && self.heard == heard
+    /// How much longer a suspicion whose timer has run must last, because this node could not have
+    /// heard a refutation of it.
+    fn left_unheard(&self, now: Time, suspicion: &Suspicion) -> Option<Duration> {
+        if !self.can_be_deaf() {
+            return None;
+        }
+        let lasts = self.lasts(&suspicion.accusers);
+        let left = match self.config.timers {
+            Timers::Owned => lasts.saturating_sub(self.passed(now, suspicion)),
+            Timers::Named if self.hearing.messages() == suspicion.heard => lasts,
+            Timers::Named => Duration::ZERO,
+        };
+        (!left.is_zero()).then_some(left)
+    }
+
+    /// Silence of a period is usual: each brings the ack of one's own probe.
+    pub(super) fn evidence_time(&self, now: Time) -> Duration {
+        self.hearing.passed_at(now, self.config.probe_interval)
     }
 
     /// Ends a suspicion, if there is one.
