@@ -70,6 +70,8 @@ pub(super) struct Room {
 /// The first round after a quiet time waits this part of the interval, so that what changes
 /// together travels together.
 const GATHER: u32 = 10;
+/// Members that are told when only more accusers of a known suspect are news.
+const TOLD_MORE: u32 = 2;
 /// Entries that do not fit are passed over this often before a message is full.
 const MISFITS: usize = 4;
 /// A sample that random picks did not complete is completed by walking this far: the whole of a
@@ -107,6 +109,25 @@ impl<P: Profile> Engine<P> {
         let priority = Priority { calm: !urgent, sent, newest: Reverse(self.queue.queued) };
         self.requeue(priority, Entry { member, age, since: self.queue.round });
         self.arm_gossip(now, out);
+    }
+
+    /// More is known of a suspicion: what waits is told with it; if nothing does, a few are told.
+    pub(super) fn tell_more<O: Output<P>>(&mut self, now: Time, member: MemberIdx, out: &mut O) {
+        let limit = self.limit_of(member);
+        let few = limit.saturating_sub(TOLD_MORE);
+        let sent = self.waiting(member).map_or(few, |(priority, _)| priority.sent.min(few));
+        self.enqueue_told(now, member, None, false, sent, out);
+    }
+
+    /// How often news of a member is sent. Suspicions only have to reach some that can confirm
+    /// them, and their subject, which is told anyway; their end is told to all.
+    fn limit_of(&self, member: MemberIdx) -> u32 {
+        let limit = tuning::retransmit_limit(self.config.retransmit_mult, self.table.n());
+        let suspect = self.table.state(member) == Some(MemberState::Suspect);
+        match suspect && self.config.mechanisms.verify {
+            true => limit.div_ceil(3),
+            false => limit,
+        }
     }
 
     /// How far the telling of `member` has got, if it waits to be told.
@@ -172,13 +193,13 @@ impl<P: Profile> Engine<P> {
         if let Some(rumor) = first {
             self.put(rumor, &mut room);
         }
-        let limit = tuning::retransmit_limit(self.config.retransmit_mult, self.table.n());
         let mut misfits = 0;
         while self.rumors.len() < most && misfits < MISFITS {
             let Some((mut priority, entry)) = self.queue.heap.pop() else { break };
             if let Some(record) = self.table.get_mut(entry.member) {
                 record.queued = NOT_QUEUED;
             }
+            let limit = self.limit_of(entry.member);
             if priority.sent >= limit {
                 continue;
             }
@@ -192,12 +213,12 @@ impl<P: Profile> Engine<P> {
                 self.stats.broadcasts_dropped += 1;
                 continue;
             }
-            self.queue.taken.push((priority, entry));
+            if priority.sent < limit {
+                self.queue.taken.push((priority, entry));
+            }
         }
         while let Some((priority, entry)) = self.queue.taken.pop() {
-            if priority.sent < limit {
-                self.requeue(priority, entry);
-            }
+            self.requeue(priority, entry);
         }
     }
 

@@ -62,6 +62,8 @@ impl Suspicions {
 
 /// How many others must be live, the suspect included, before silence means that this node is deaf.
 const DEAF_AMONG: usize = 3;
+/// The last nodes look for themselves after this part of the least time of a suspicion.
+const LAST_LOOK: f64 = 0.75;
 
 impl<P: Profile> Engine<P> {
     /// How long an unconfirmed suspicion lasts here and now.
@@ -104,8 +106,11 @@ impl<P: Profile> Engine<P> {
         self.tell_subject(member, out);
     }
 
-    /// News of the refutation misses some nodes by chance: those look for themselves, before the
-    /// suspicion can end, at about half its least time.
+    /// Somebody else accuses: this node looks for itself, before the suspicion can end.
+    ///
+    /// A few nodes look at once, to confirm or not; the rest would add nothing but load and look
+    /// late, if confirmations have not come by then. So the number of lookers grows exponentially
+    /// with time, as feedback timers do in multicast (Nonnenmacher and Biersack 1999).
     fn arm_verify<O: Output<P>>(
         &mut self,
         now: Time,
@@ -116,15 +121,18 @@ impl<P: Profile> Engine<P> {
         if !self.config.mechanisms.verify || accusers.contains(self.table.me) {
             return None;
         }
-        let delay = self.suspicion_min().mul_f64(0.25 + self.rng.unit() / 2.0);
+        let share = tuning::feedback_share(self.rng.unit(), self.table.n());
+        let delay = self.suspicion_min().mul_f64(LAST_LOOK * share);
         Some(self.arm(Timer::Verify(member), now, delay, out))
     }
 
     /// Probes a suspect that nobody has refuted so far.
     pub(super) fn verify<O: Output<P>>(&mut self, now: Time, member: MemberIdx, out: &mut O) {
         let Some(suspicion) = self.suspicions.suspects.get_mut(&member) else { return };
-        if let Some(timer) = suspicion.verify.take() {
-            self.deadlines.cancel(timer);
+        let Some(timer) = suspicion.verify.take() else { return };
+        let confirmed = suspicion.accusers.len() > self.config.confirmations as usize;
+        self.deadlines.cancel(timer);
+        if !confirmed {
             self.probe(now, member, out);
         }
     }
@@ -147,7 +155,7 @@ impl<P: Profile> Engine<P> {
         }
         if news {
             self.shorten(now, member, out);
-            self.enqueue(now, member, None, false, out);
+            self.tell_more(now, member, out);
         }
         news
     }
