@@ -31,6 +31,8 @@ pub struct Mechanisms {
     pub stream_ping: bool,
     /// Gossip rounds of their own besides piggyback.
     pub gossip_rounds: bool,
+    /// Tell news less often that others tell already.
+    pub feedback: bool,
     /// Periodic digest exchange.
     pub anti_entropy: bool,
     /// Try lost members and seeds at a low rate.
@@ -58,6 +60,7 @@ impl Mechanisms {
             buddy: true,
             stream_ping: true,
             gossip_rounds: true,
+            feedback: true,
             anti_entropy: true,
             healing: true,
             deaf_guard: true,
@@ -80,6 +83,7 @@ impl Mechanisms {
             buddy: false,
             stream_ping: false,
             gossip_rounds: false,
+            feedback: false,
             anti_entropy: false,
             healing: false,
             deaf_guard: false,

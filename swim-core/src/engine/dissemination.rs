@@ -111,6 +111,25 @@ impl<P: Profile> Engine<P> {
         self.arm_gossip(now, out);
     }
 
+    /// Somebody told this node what it tells itself: that is spread already, and needs this node
+    /// one time less (feedback with a counter: Demers et al. 1987, section 1.4).
+    pub(super) fn heard_again(&mut self, rumor: &Rumor) {
+        if !self.config.mechanisms.feedback {
+            return;
+        }
+        let same = self.table.get(rumor.member).is_some_and(|record| {
+            record.incarnation == rumor.incarnation && record.state() == rumor.state
+        });
+        let Some((mut priority, entry)) = self.waiting(rumor.member).filter(|_| same) else {
+            return;
+        };
+        priority.sent += 1;
+        self.dequeue(rumor.member);
+        if priority.sent < self.limit_of(rumor.member) {
+            self.requeue(priority, entry);
+        }
+    }
+
     /// More is known of a suspicion: what waits is told with it; if nothing does, a few are told.
     pub(super) fn tell_more<O: Output<P>>(&mut self, now: Time, member: MemberIdx, out: &mut O) {
         let limit = self.limit_of(member);

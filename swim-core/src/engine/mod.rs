@@ -330,6 +330,9 @@ impl<P: Profile> Engine<P> {
             let rumor = update.rumor;
             let doubtful = self.is_doubtful(&rumor);
             let verdict = self.apply(now, &heard, update, out);
+            if verdict == Verdict::Known {
+                self.heard_again(&rumor);
+            }
             if doubtful && verdict == Verdict::News {
                 self.correct(rumor.member, Dest::Member(rumor.member), out);
             }
