@@ -6,7 +6,7 @@ use std::time::Duration;
 use super::Engine;
 use super::deadlines::{Timer, TimerKey};
 use super::message::{Accusers, Dest, MemberIdx, Message, Source};
-use super::output::{Cause, Output, Profile, Reason};
+use super::output::{Output, Profile};
 use super::rtt::Rtt;
 use crate::config::MAX_RELAYS;
 use crate::member::MemberState;
@@ -255,9 +255,8 @@ impl<P: Profile> Engine<P> {
         if self.config.fanout < 2 {
             return;
         }
-        let accused = self.table.state(member) != Some(MemberState::Alive);
         let evidence = self.config.fanout > 2;
-        let mut first = (accused && self.config.mechanisms.buddy).then(|| self.rumor(member, 0));
+        let mut first = self.belief_to_tell(member);
         if let Some(rumor) = first.as_mut().filter(|_| !evidence) {
             // Who accuses it is of no matter to the suspect.
             rumor.accusers = Accusers::default();
@@ -351,20 +350,14 @@ impl<P: Profile> Engine<P> {
             let silent = if mechanisms.nack { silent as u8 } else { 0 };
             self.health.worsen(silent + u8::from(!mechanisms.absolve));
         }
-        self.accuse_or_raise(now, probe.member, out);
-    }
-
-    fn accuse_or_raise<O: Output<P>>(&mut self, now: Time, member: MemberIdx, out: &mut O) {
-        self.end_vouch(member);
-        match self.table.state(member) {
-            Some(MemberState::Alive) => {
-                let me = self.table.me;
-                let accusers = Accusers::one(me, self.health.score());
-                let cause = Cause { by: Some(me), reason: Reason::ProbeFailed };
-                self.raise(now, member, accusers, Accusers::default(), cause, out);
-                self.enqueue(now, member, Some(0), false, out);
-            }
-            Some(MemberState::Suspect) => self.accuse(now, member, out),
+        // Relays owe a nack: if none came, it is this node that hears nobody.
+        let silence = probe.asked > 0 && probe.answered == 0;
+        let deaf = silence && mechanisms.nack && self.judges_silence();
+        match self.table.state(probe.member) {
+            Some(MemberState::Alive) if deaf => self.suspect_in_private(now, probe.member, out),
+            Some(MemberState::Suspect) if deaf => self.look_again(now, probe.member, out),
+            Some(MemberState::Alive) => self.suspect(now, probe.member, out),
+            Some(MemberState::Suspect) => self.accuse(now, probe.member, out),
             _ => {}
         }
     }

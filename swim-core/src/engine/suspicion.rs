@@ -7,7 +7,7 @@ use std::time::Duration;
 use super::Engine;
 use super::deadlines::{Timer, TimerKey};
 use super::dissemination::Waiting;
-use super::message::{Accusers, Dest, MemberIdx};
+use super::message::{Accusers, Dest, MemberIdx, Rumor};
 use super::output::{Cause, Output, Profile, Reason};
 use crate::config::Timers;
 use crate::member::{Incarnation, MemberState};
@@ -106,6 +106,40 @@ impl<P: Profile> Engine<P> {
         self.tell_subject(member, out);
     }
 
+    /// This node could not reach a member: it says so.
+    pub(super) fn suspect<O: Output<P>>(&mut self, now: Time, member: MemberIdx, out: &mut O) {
+        self.end_vouch(member);
+        let me = self.table.me;
+        let accusers = Accusers::one(me, self.health.score());
+        let cause = Cause { by: Some(me), reason: Reason::ProbeFailed };
+        self.raise(now, member, accusers, Accusers::default(), cause, out);
+        self.enqueue(now, member, Some(0), false, out);
+    }
+
+    /// This node could reach neither a member nor any relay, which is no evidence against the
+    /// member: it is suspect, but accused by nobody and told to nobody, and looked at again.
+    pub(super) fn suspect_in_private<O: Output<P>>(
+        &mut self,
+        now: Time,
+        member: MemberIdx,
+        out: &mut O,
+    ) {
+        let nobody = Accusers::default();
+        let cause = Cause { by: Some(self.table.me), reason: Reason::ProbeFailed };
+        self.raise(now, member, nobody, nobody, cause, out);
+        self.look_again(now, member, out);
+    }
+
+    /// Looks at a suspect a period from now, because the last look told nothing.
+    pub(super) fn look_again<O: Output<P>>(&mut self, now: Time, member: MemberIdx, out: &mut O) {
+        let delay = self.probe_interval();
+        let timer = self.arm(Timer::Verify(member), now, delay, out);
+        let Some(suspicion) = self.suspicions.suspects.get_mut(&member) else { return };
+        if let Some(earlier) = suspicion.verify.replace(timer) {
+            self.deadlines.cancel(earlier);
+        }
+    }
+
     /// Somebody else accuses: this node looks for itself, before the suspicion can end.
     ///
     /// A few nodes look at once, to confirm or not; the rest would add nothing but load and look
@@ -149,13 +183,23 @@ impl<P: Profile> Engine<P> {
             return false;
         }
         let Some(suspicion) = self.suspicions.suspects.get_mut(&member) else { return false };
+        let evidence_time = self.hearing.passed_at(now, self.config.probe_interval);
+        let private = suspicion.accusers.is_empty();
+        if private {
+            // Only now is there something to refute.
+            (suspicion.started, suspicion.hearing) = (now, evidence_time);
+        }
         let mut news = false;
         for (accuser, health) in accusers.iter() {
             news |= suspicion.accusers.insert(accuser, health);
         }
         if news {
             self.shorten(now, member, out);
-            self.tell_more(now, member, out);
+            if private {
+                self.enqueue(now, member, None, false, out);
+            } else {
+                self.tell_more(now, member, out);
+            }
         }
         news
     }
@@ -257,16 +301,30 @@ impl<P: Profile> Engine<P> {
     /// because a refutation may have come in the rest. Who keeps timers itself decides by itself
     /// how much time has passed.
     fn passed(&self, now: Time, suspicion: &Suspicion) -> Duration {
-        match self.config.timers {
-            Timers::Owned if self.can_be_deaf() => {
-                self.evidence_time(now).saturating_sub(suspicion.hearing)
-            }
-            _ => now.since(suspicion.started),
+        match self.judges_silence() {
+            true => self.evidence_time(now).saturating_sub(suspicion.hearing),
+            false => now.since(suspicion.started),
         }
+    }
+
+    /// Whether silence says something about this node itself, and it may draw conclusions.
+    pub(super) fn judges_silence(&self) -> bool {
+        self.config.timers == Timers::Owned && self.can_be_deaf()
     }
 
     fn can_be_deaf(&self) -> bool {
         self.config.mechanisms.deaf_guard && self.table.others() >= DEAF_AMONG
+    }
+
+    /// What this node holds of a member, when the member should hear that to refute it (Lifeguard,
+    /// section 4.3): when somebody accuses it.
+    pub(super) fn belief_to_tell(&self, member: MemberIdx) -> Option<Rumor> {
+        let accused = match self.table.state(member) {
+            Some(MemberState::Alive) => false,
+            Some(MemberState::Suspect) => !self.accusers_of(member).is_empty(),
+            _ => true,
+        };
+        (accused && self.config.mechanisms.buddy).then(|| self.rumor(member, 0))
     }
 
     /// Tells a suspect that it is one, if this node is among its first accusers.
@@ -281,6 +339,12 @@ impl<P: Profile> Engine<P> {
     pub(super) fn expire<O: Output<P>>(&mut self, now: Time, member: MemberIdx, out: &mut O) {
         let Some(suspicion) = self.suspicions.suspects.get(&member) else { return };
         self.deadlines.cancel(suspicion.timer);
+        if suspicion.accusers.is_empty() && self.judges_silence() {
+            // Nobody accuses it, so nobody has told it: no time makes it dead, only a look.
+            self.arm_suspicion(now, member, self.suspicion_min(), out);
+            self.probe(now, member, out);
+            return;
+        }
         if let Some(left) = self.left_unheard(now, suspicion) {
             self.stats.deaf += 1;
             self.arm_suspicion(now, member, left, out);
