@@ -41,6 +41,8 @@ pub struct Mechanisms {
     pub deaf_guard: bool,
     /// Halfway through a suspicion that nobody refuted, look for oneself.
     pub verify: bool,
+    /// Tell a suspicion only after a second look failed.
+    pub quiet: bool,
     /// An answer by the suspect itself ends the suspicion in this node's view.
     pub first_hand: bool,
 }
@@ -65,6 +67,7 @@ impl Mechanisms {
             healing: true,
             deaf_guard: true,
             verify: true,
+            quiet: true,
             first_hand: true,
         }
     }
@@ -88,6 +91,7 @@ impl Mechanisms {
             healing: false,
             deaf_guard: false,
             verify: false,
+            quiet: false,
             first_hand: false,
         }
     }

@@ -274,8 +274,16 @@ impl<P: Profile> Engine<P> {
     /// What is held of `member`, to be told.
     pub(super) fn rumor(&self, member: MemberIdx, age: u8) -> Rumor {
         let (state, incarnation) = match self.table.get(member) {
+            // What this node only suspects for itself is not told.
+            Some(record) if self.suspicions.is_untold(member) => {
+                (MemberState::Alive, record.incarnation)
+            }
             Some(record) => (record.state(), record.incarnation),
             None => (MemberState::Dead, 0),
+        };
+        let accusers = match state {
+            MemberState::Suspect => self.accusers_of(member),
+            _ => Accusers::default(),
         };
         Rumor {
             member,
@@ -283,7 +291,7 @@ impl<P: Profile> Engine<P> {
             incarnation,
             age: Some(age),
             with_profile: state == MemberState::Alive,
-            accusers: self.accusers_of(member),
+            accusers,
         }
     }
 
@@ -424,9 +432,5 @@ impl<P: Profile> Engine<P> {
                 chosen.push(candidate);
             }
         }
-    }
-
-    pub(super) fn accusers_of(&self, member: MemberIdx) -> Accusers {
-        self.suspicions.get(member).map(|suspicion| suspicion.accusers).unwrap_or_default()
     }
 }

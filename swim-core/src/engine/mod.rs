@@ -3,6 +3,7 @@
 //! One mechanism, one file. [`Engine::handle_message`] and the timers are the ways in;
 //! `membership::apply` is the one door through which a record changes.
 
+mod accusation;
 mod deadlines;
 mod departure;
 mod dissemination;
@@ -11,6 +12,7 @@ mod heap;
 mod hearing;
 mod join;
 mod local_health;
+mod look;
 mod membership;
 mod message;
 mod output;
@@ -256,7 +258,7 @@ impl<P: Profile> Engine<P> {
             Timer::Probe(member) => self.probe_timed_out(now, member, out),
             Timer::PingAgain(member) => self.ping_again(now, member, out),
             Timer::Suspicion(member) => self.expire(now, member, out),
-            Timer::Verify(member) => self.verify(now, member, out),
+            Timer::Verify(member) => self.look(now, member, out),
             Timer::Vouch(member) => self.end_vouch(member),
             Timer::Cleanup(member) => self.forget(member, out),
             Timer::Relay(seq) => self.relay_timed_out(now, seq, out),

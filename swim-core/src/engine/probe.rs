@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use super::Engine;
 use super::deadlines::{Timer, TimerKey};
+use super::look::Look;
 use super::message::{Accusers, Dest, MemberIdx, Message, Source};
 use super::output::{Output, Profile};
 use super::rtt::Rtt;
@@ -48,6 +49,11 @@ struct Probe {
     timer: TimerKey,
     /// When the member is pinged again.
     again: Option<TimerKey>,
+}
+
+/// Whether `seq` is one of the probe whose first is `first`.
+pub(super) fn is_of_probe(seq: u64, first: u64) -> bool {
+    (first..first.saturating_add(SEQS)).contains(&seq)
 }
 
 impl Probe {
@@ -350,16 +356,13 @@ impl<P: Profile> Engine<P> {
             let silent = if mechanisms.nack { silent as u8 } else { 0 };
             self.health.worsen(silent + u8::from(!mechanisms.absolve));
         }
-        // Relays owe a nack: if none came, it is this node that hears nobody.
-        let silence = probe.asked > 0 && probe.answered == 0;
-        let deaf = silence && mechanisms.nack && self.judges_silence();
-        match self.table.state(probe.member) {
-            Some(MemberState::Alive) if deaf => self.suspect_in_private(now, probe.member, out),
-            Some(MemberState::Suspect) if deaf => self.look_again(now, probe.member, out),
-            Some(MemberState::Alive) => self.suspect(now, probe.member, out),
-            Some(MemberState::Suspect) => self.accuse(now, probe.member, out),
-            _ => {}
-        }
+        let look = Look {
+            member: probe.member,
+            seq: probe.seq,
+            asked: probe.asked as u32,
+            witnesses: probe.answered.count_ones(),
+        };
+        self.look_failed(now, look, out);
     }
 
     /// An answer. Only one to an open probe, naming the member that was probed, counts.
@@ -373,7 +376,9 @@ impl<P: Profile> Engine<P> {
     ) {
         let Some(member) = member else { return };
         let Some(open) = self.probes.by_seq(seq) else {
-            self.relay_ack(now, source, seq, member, out);
+            if !self.hear_late_ack(now, member, seq, out) {
+                self.relay_ack(now, source, seq, member, out);
+            }
             return;
         };
         if self.probes.open[open].member != member {

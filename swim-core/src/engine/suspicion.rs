@@ -1,5 +1,4 @@
-//! Suspicion (SWIM, section 4.2; Lifeguard, sections 4.2 and 4.3): how long a suspect has, who
-//! accuses it, and who tells it.
+//! Suspicion (SWIM, section 4.2; Lifeguard, section 4.2): how long a suspect has, and what ends it.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -7,7 +6,7 @@ use std::time::Duration;
 use super::Engine;
 use super::deadlines::{Timer, TimerKey};
 use super::dissemination::Waiting;
-use super::message::{Accusers, Dest, MemberIdx, Rumor};
+use super::message::{Accusers, Dest, MemberIdx};
 use super::output::{Cause, Output, Profile, Reason};
 use crate::config::Timers;
 use crate::member::{Incarnation, MemberState};
@@ -17,19 +16,27 @@ use crate::tuning;
 /// A suspicion is bound to one incarnation of its member: a newer one ends it.
 #[derive(Debug)]
 pub(super) struct Suspicion {
-    started: Time,
-    /// Distinct accusers by origin.
+    pub(super) started: Time,
+    /// Distinct accusers by origin; none while only this node suspects and doubts itself.
     pub(super) accusers: Accusers,
     /// Those of them that only passed a bare suspicion on, as far as is known.
-    hearsay: Accusers,
+    pub(super) hearsay: Accusers,
     /// The sender of the last bare suspicion, and how far the telling had got before it.
-    bare: Option<(MemberIdx, Option<Waiting>)>,
+    pub(super) bare: Option<(MemberIdx, Option<Waiting>)>,
+    /// Relays that could not reach it either when this node looked.
+    pub(super) witnesses: u32,
+    /// Whether it was told, by this node or to it: only then has the subject heard of it.
+    pub(super) told: bool,
+    /// Time beyond what its accusers leave it, so that its subject has some after it was told.
+    pub(super) grace: Duration,
+    /// The first `seq` under which this node looked last.
+    pub(super) looked: Option<u64>,
     /// Messages heard before it was raised, and evidence time then.
-    heard: u64,
-    hearing: Duration,
+    pub(super) heard: u64,
+    pub(super) hearing: Duration,
     timer: TimerKey,
-    /// When this node looks for itself, if only others accused.
-    verify: Option<TimerKey>,
+    /// When this node looks for itself.
+    pub(super) look: Option<TimerKey>,
 }
 
 /// A member that answered this node itself while rumours called it suspect.
@@ -51,6 +58,15 @@ impl Suspicions {
         self.suspects.get(&member)
     }
 
+    pub(super) fn get_mut(&mut self, member: MemberIdx) -> Option<&mut Suspicion> {
+        self.suspects.get_mut(&member)
+    }
+
+    /// Whether nobody but this node knows that it suspects a member.
+    pub(super) fn is_untold(&self, member: MemberIdx) -> bool {
+        self.get(member).is_some_and(|suspicion| !suspicion.told)
+    }
+
     /// A forgotten member accuses nobody: its index may soon be another's.
     pub(super) fn forget_accuser(&mut self, member: MemberIdx) {
         for suspicion in self.suspects.values_mut() {
@@ -62,8 +78,6 @@ impl Suspicions {
 
 /// How many others must be live, the suspect included, before silence means that this node is deaf.
 const DEAF_AMONG: usize = 3;
-/// The last nodes look for themselves after this part of the least time of a suspicion.
-const LAST_LOOK: f64 = 0.75;
 
 impl<P: Profile> Engine<P> {
     /// How long an unconfirmed suspicion lasts here and now.
@@ -78,13 +92,13 @@ impl<P: Profile> Engine<P> {
     }
 
     /// Makes an Alive member Suspect. `hearsay` are those of the accusers who said so without
-    /// naming the origin.
+    /// naming the origin; `told` is false while it is this node's own affair.
     pub(super) fn raise<O: Output<P>>(
         &mut self,
         now: Time,
         member: MemberIdx,
-        accusers: Accusers,
-        hearsay: Accusers,
+        (accusers, hearsay): (Accusers, Accusers),
+        told: bool,
         cause: Cause,
         out: &mut O,
     ) {
@@ -94,189 +108,47 @@ impl<P: Profile> Engine<P> {
         self.end_vouch(member);
         self.stats.suspicions += 1;
         let timer = self.arm(Timer::Suspicion(member), now, self.suspicion_max(), out);
-        let verify = self.arm_verify(now, member, &accusers, out);
-        let heard = self.hearing.messages();
-        let hearing = self.evidence_time(now);
-        let (started, bare) = (now, None);
-        let suspicion =
-            Suspicion { started, accusers, hearsay, bare, heard, hearing, timer, verify };
+        let others_accuse = told && !accusers.contains(self.table.me);
+        let look = if others_accuse { self.arm_look(now, member, out) } else { None };
+        let suspicion = Suspicion {
+            started: now,
+            accusers,
+            hearsay,
+            bare: None,
+            witnesses: 0,
+            told,
+            grace: Duration::ZERO,
+            looked: None,
+            heard: self.hearing.messages(),
+            hearing: self.evidence_time(now),
+            timer,
+            look,
+        };
         self.suspicions.suspects.insert(member, suspicion);
         self.record(member, MemberState::Suspect, incarnation, cause, out);
         self.shorten(now, member, out);
-        self.tell_subject(member, out);
     }
 
-    /// This node could not reach a member: it says so.
-    pub(super) fn suspect<O: Output<P>>(&mut self, now: Time, member: MemberIdx, out: &mut O) {
-        self.end_vouch(member);
-        let me = self.table.me;
-        let accusers = Accusers::one(me, self.health.score());
-        let cause = Cause { by: Some(me), reason: Reason::ProbeFailed };
-        self.raise(now, member, accusers, Accusers::default(), cause, out);
-        self.enqueue(now, member, Some(0), false, out);
-    }
-
-    /// This node could reach neither a member nor any relay, which is no evidence against the
-    /// member: it is suspect, but accused by nobody and told to nobody, and looked at again.
-    pub(super) fn suspect_in_private<O: Output<P>>(
-        &mut self,
-        now: Time,
-        member: MemberIdx,
-        out: &mut O,
-    ) {
-        let nobody = Accusers::default();
-        let cause = Cause { by: Some(self.table.me), reason: Reason::ProbeFailed };
-        self.raise(now, member, nobody, nobody, cause, out);
-        self.look_again(now, member, out);
-    }
-
-    /// Looks at a suspect a period from now, because the last look told nothing.
-    pub(super) fn look_again<O: Output<P>>(&mut self, now: Time, member: MemberIdx, out: &mut O) {
-        let delay = self.probe_interval();
-        let timer = self.arm(Timer::Verify(member), now, delay, out);
-        let Some(suspicion) = self.suspicions.suspects.get_mut(&member) else { return };
-        if let Some(earlier) = suspicion.verify.replace(timer) {
-            self.deadlines.cancel(earlier);
-        }
-    }
-
-    /// Somebody else accuses: this node looks for itself, before the suspicion can end.
-    ///
-    /// A few nodes look at once, to confirm or not; the rest would add nothing but load and look
-    /// late, if confirmations have not come by then. So the number of lookers grows exponentially
-    /// with time, as feedback timers do in multicast (Nonnenmacher and Biersack 1999).
-    fn arm_verify<O: Output<P>>(
-        &mut self,
-        now: Time,
-        member: MemberIdx,
-        accusers: &Accusers,
-        out: &mut O,
-    ) -> Option<TimerKey> {
-        if !self.config.mechanisms.verify || accusers.contains(self.table.me) {
-            return None;
-        }
-        let share = tuning::feedback_share(self.rng.unit(), self.table.n());
-        let delay = self.suspicion_min().mul_f64(LAST_LOOK * share);
-        Some(self.arm(Timer::Verify(member), now, delay, out))
-    }
-
-    /// Probes a suspect that nobody has refuted so far.
-    pub(super) fn verify<O: Output<P>>(&mut self, now: Time, member: MemberIdx, out: &mut O) {
-        let Some(suspicion) = self.suspicions.suspects.get_mut(&member) else { return };
-        let Some(timer) = suspicion.verify.take() else { return };
-        let confirmed = suspicion.accusers.len() > self.config.confirmations as usize;
-        self.deadlines.cancel(timer);
-        if !confirmed {
-            self.probe(now, member, out);
-        }
-    }
-
-    /// Adds accusers to a suspicion; news of them is passed on and shortens it.
-    pub(super) fn confirm<O: Output<P>>(
-        &mut self,
-        now: Time,
-        member: MemberIdx,
-        accusers: &Accusers,
-        out: &mut O,
-    ) -> bool {
-        if !self.config.mechanisms.confirmations {
-            return false;
-        }
-        let Some(suspicion) = self.suspicions.suspects.get_mut(&member) else { return false };
-        let evidence_time = self.hearing.passed_at(now, self.config.probe_interval);
-        let private = suspicion.accusers.is_empty();
-        if private {
-            // Only now is there something to refute.
-            (suspicion.started, suspicion.hearing) = (now, evidence_time);
-        }
-        let mut news = false;
-        for (accuser, health) in accusers.iter() {
-            news |= suspicion.accusers.insert(accuser, health);
-        }
-        if news {
-            self.shorten(now, member, out);
-            if private {
-                self.enqueue(now, member, None, false, out);
-            } else {
-                self.tell_more(now, member, out);
-            }
-        }
-        news
-    }
-
-    /// This node could not reach a suspect itself.
-    pub(super) fn accuse<O: Output<P>>(&mut self, now: Time, member: MemberIdx, out: &mut O) {
-        let me = Accusers::one(self.table.me, self.health.score());
-        if self.confirm(now, member, &me, out) {
-            self.tell_subject(member, out);
-        }
-    }
-
-    /// A bare suspicion of a suspect: its sender counts, unless evidence says it passed it on.
-    pub(super) fn confirm_bare<O: Output<P>>(
-        &mut self,
-        now: Time,
-        member: MemberIdx,
-        sender: MemberIdx,
-        out: &mut O,
-    ) {
-        let waiting = self.waiting(member);
-        if self.confirm(now, member, &Accusers::one(sender, 0), out)
-            && let Some(suspicion) = self.suspicions.suspects.get_mut(&member)
-        {
-            suspicion.hearsay.insert(sender, 0);
-            suspicion.bare = Some((sender, waiting));
-        }
-    }
-
-    /// Evidence of a suspicion's origin, from `sender`.
-    pub(super) fn hear_evidence<O: Output<P>>(
-        &mut self,
-        now: Time,
-        sender: Option<MemberIdx>,
-        member: MemberIdx,
-        accusers: &Accusers,
-        out: &mut O,
-    ) {
-        let mut accusers = *accusers;
-        // Nobody accuses itself.
-        accusers.remove(member);
-        let Some(suspicion) = self.suspicions.suspects.get_mut(&member) else { return };
-        let mut bare = None;
-        if let Some(sender) = sender
-            && suspicion.hearsay.contains(sender)
-        {
-            suspicion.hearsay.remove(sender);
-            if !accusers.contains(sender) {
-                suspicion.accusers.remove(sender);
-                bare = suspicion.bare.take_if(|(by, _)| *by == sender);
-            }
-        }
-        if self.confirm(now, member, &accusers, out) {
-            return;
-        }
-        self.shorten(now, member, out);
-        if let Some((_, waiting)) = bare {
-            self.resume(member, waiting);
-        }
-    }
-
-    /// How long a suspicion with these accusers lasts.
-    fn lasts(&self, accusers: &Accusers) -> Duration {
+    /// How long a suspicion lasts with the accusers it has.
+    fn lasts(&self, suspicion: &Suspicion) -> Duration {
         let (max, min) = (self.suspicion_max(), self.suspicion_min());
         let possible = tuning::confirmations_possible(self.table.n(), self.config.confirmations);
         let confirmed = match self.config.mechanisms.confirmations {
-            true => accusers.len().saturating_sub(1) as u32,
+            true => suspicion.accusers.len().saturating_sub(1) as u32 + suspicion.witnesses,
             false => 0,
         };
-        tuning::suspicion_timeout(max, min, confirmed, possible)
+        tuning::suspicion_timeout(max, min, confirmed, possible) + suspicion.grace
+    }
+
+    /// What is left of a suspicion's time; nothing when it is over.
+    pub(super) fn left(&self, now: Time, suspicion: &Suspicion) -> Duration {
+        self.lasts(suspicion).saturating_sub(self.passed(now, suspicion))
     }
 
     /// Arms a suspicion's end anew after its accusers changed.
-    fn shorten<O: Output<P>>(&mut self, now: Time, member: MemberIdx, out: &mut O) {
-        let Some(suspicion) = self.suspicions.suspects.get(&member) else { return };
-        let lasts = self.lasts(&suspicion.accusers);
-        let left = lasts.saturating_sub(self.passed(now, suspicion));
+    pub(super) fn shorten<O: Output<P>>(&mut self, now: Time, member: MemberIdx, out: &mut O) {
+        let Some(suspicion) = self.suspicions.get(member) else { return };
+        let left = self.left(now, suspicion);
         if self.deadlines.at(suspicion.timer) == Some(now + left) {
             return;
         }
@@ -292,7 +164,7 @@ impl<P: Profile> Engine<P> {
         out: &mut O,
     ) {
         let timer = self.arm(Timer::Suspicion(member), now, delay, out);
-        if let Some(suspicion) = self.suspicions.suspects.get_mut(&member) {
+        if let Some(suspicion) = self.suspicions.get_mut(member) {
             suspicion.timer = timer;
         }
     }
@@ -316,40 +188,24 @@ impl<P: Profile> Engine<P> {
         self.config.mechanisms.deaf_guard && self.table.others() >= DEAF_AMONG
     }
 
-    /// What this node holds of a member, when the member should hear that to refute it (Lifeguard,
-    /// section 4.3): when somebody accuses it.
-    pub(super) fn belief_to_tell(&self, member: MemberIdx) -> Option<Rumor> {
-        let accused = match self.table.state(member) {
-            Some(MemberState::Alive) => false,
-            Some(MemberState::Suspect) => !self.accusers_of(member).is_empty(),
-            _ => true,
-        };
-        (accused && self.config.mechanisms.buddy).then(|| self.rumor(member, 0))
-    }
-
-    /// Tells a suspect that it is one, if this node is among its first accusers.
-    fn tell_subject<O: Output<P>>(&mut self, member: MemberIdx, out: &mut O) {
-        let mine = self.accusers_of(member).contains(self.table.me);
-        if mine && self.config.mechanisms.buddy {
-            self.tell(self.rumor(member, 0), Dest::Member(member), out);
-        }
-    }
-
     /// A suspicion's time is over.
     pub(super) fn expire<O: Output<P>>(&mut self, now: Time, member: MemberIdx, out: &mut O) {
-        let Some(suspicion) = self.suspicions.suspects.get(&member) else { return };
+        let Some(suspicion) = self.suspicions.get(member) else { return };
         self.deadlines.cancel(suspicion.timer);
-        if suspicion.accusers.is_empty() && self.judges_silence() {
-            // Nobody accuses it, so nobody has told it: no time makes it dead, only a look.
+        if !suspicion.told && self.judges_silence() {
+            // Its subject has not heard of it: no time makes it dead, only another look.
+            let looks = suspicion.look.is_some();
             self.arm_suspicion(now, member, self.suspicion_min(), out);
-            self.probe(now, member, out);
+            if !looks {
+                self.probe(now, member, out);
+            }
             return;
         }
         if let Some(left) = self.left_unheard(now, suspicion) {
             self.stats.deaf += 1;
             self.arm_suspicion(now, member, left, out);
             if self.config.timers == Timers::Named
-                && let Some(suspicion) = self.suspicions.suspects.get_mut(&member)
+                && let Some(suspicion) = self.suspicions.get_mut(member)
             {
                 // The subject has all its time again: it was not heard so far.
                 suspicion.started = now;
@@ -374,10 +230,9 @@ impl<P: Profile> Engine<P> {
         if !self.can_be_deaf() {
             return None;
         }
-        let lasts = self.lasts(&suspicion.accusers);
         let left = match self.config.timers {
-            Timers::Owned => lasts.saturating_sub(self.passed(now, suspicion)),
-            Timers::Named if self.hearing.messages() == suspicion.heard => lasts,
+            Timers::Owned => self.left(now, suspicion),
+            Timers::Named if self.hearing.messages() == suspicion.heard => self.lasts(suspicion),
             Timers::Named => Duration::ZERO,
         };
         (!left.is_zero()).then_some(left)
@@ -392,8 +247,8 @@ impl<P: Profile> Engine<P> {
     pub(super) fn end_suspicion(&mut self, member: MemberIdx) {
         if let Some(suspicion) = self.suspicions.suspects.remove(&member) {
             self.deadlines.cancel(suspicion.timer);
-            if let Some(verify) = suspicion.verify {
-                self.deadlines.cancel(verify);
+            if let Some(look) = suspicion.look {
+                self.deadlines.cancel(look);
             }
         }
     }
