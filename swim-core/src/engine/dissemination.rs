@@ -5,7 +5,7 @@ use std::cmp::Reverse;
 use std::time::Duration;
 
 use super::Engine;
-use super::deadlines::Timer;
+use super::deadlines::{Timer, TimerKey};
 use super::heap::Heap;
 use super::message::{Accusers, Dest, MemberIdx, Message, Rumor};
 use super::output::{Output, Profile};
@@ -70,6 +70,9 @@ pub(super) struct Room {
 /// The first round after a quiet time waits this part of the interval, so that what changes
 /// together travels together.
 const GATHER: u32 = 10;
+/// With at most so much to tell, fresh news does not wait for the next round: there is nothing that
+/// it could share a datagram with.
+const FEW: usize = 4;
 /// Members that are told when only more accusers of a known suspect are news.
 const TOLD_MORE: u32 = 2;
 /// Entries that do not fit are passed over this often before a message is full.
@@ -108,7 +111,20 @@ impl<P: Profile> Engine<P> {
         self.queue.queued += 1;
         let priority = Priority { calm: !urgent, sent, newest: Reverse(self.queue.queued) };
         self.requeue(priority, Entry { member, age, since: self.queue.round });
+        if self.queue.len() <= FEW {
+            self.hurry_gossip(now, out);
+        }
         self.arm_gossip(now, out);
+    }
+
+    /// Brings the next gossip round forward.
+    fn hurry_gossip<O: Output<P>>(&mut self, now: Time, out: &mut O) {
+        let soon = now + self.config.gossip_interval / GATHER;
+        let late = |key: &mut TimerKey| self.deadlines.at(*key).is_some_and(|at| at > soon);
+        if let Some(key) = self.timers.gossip.take_if(late) {
+            self.deadlines.cancel(key);
+            self.timers.gossip = Some(self.arm(Timer::Gossip, now, soon.since(now), out));
+        }
     }
 
     /// Somebody told this node what it tells itself: that is spread already, and needs this node

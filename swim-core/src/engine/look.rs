@@ -26,7 +26,7 @@ pub(super) struct Look {
     pub(super) witnesses: u32,
 }
 
-/// The last nodes look for themselves after this part of the least time of a suspicion.
+/// The last nodes look for themselves after this part of the least time that is left.
 const LAST_LOOK: f64 = 0.75;
 /// The second look at a member that this node suspects begins after this part of the least time.
 const SECOND_LOOK: f64 = 0.5;
@@ -148,8 +148,17 @@ impl<P: Profile> Engine<P> {
             return None;
         }
         let share = tuning::feedback_share(self.rng.unit(), self.table.n());
-        let delay: Duration = self.suspicion_min().mul_f64(LAST_LOOK * share);
+        let least = self.suspicion_min() - self.time_before_telling();
+        let delay = least.mul_f64(LAST_LOOK * share);
         Some(self.arm(Timer::Verify(member), now, delay, out))
+    }
+
+    /// What a suspicion has behind it when others hear of it: so much the less it lasts for them.
+    pub(super) fn time_before_telling(&self) -> Duration {
+        match self.config.mechanisms.quiet && self.judges_silence() {
+            true => self.suspicion_min().mul_f64(SECOND_LOOK),
+            false => Duration::ZERO,
+        }
     }
 
     /// Probes a suspect that nobody has refuted so far.

@@ -110,6 +110,7 @@ impl<P: Profile> Engine<P> {
         let timer = self.arm(Timer::Suspicion(member), now, self.suspicion_max(), out);
         let others_accuse = told && !accusers.contains(self.table.me);
         let look = if others_accuse { self.arm_look(now, member, out) } else { None };
+        let behind = if others_accuse { self.time_before_telling() } else { Duration::ZERO };
         let suspicion = Suspicion {
             started: now,
             accusers,
@@ -120,7 +121,7 @@ impl<P: Profile> Engine<P> {
             grace: Duration::ZERO,
             looked: None,
             heard: self.hearing.messages(),
-            hearing: self.evidence_time(now),
+            hearing: self.evidence_time(now).saturating_sub(behind),
             timer,
             look,
         };
