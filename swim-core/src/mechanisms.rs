@@ -11,6 +11,8 @@
 pub struct Mechanisms {
     /// Learn the ping time-out per member from measured round trips.
     pub learned_timeout: bool,
+    /// Ping again within a probe, before and while relays try.
+    pub repeated_pings: bool,
     /// Relays say when they have no answer (Lifeguard, section 4.1).
     pub nack: bool,
     /// A node that misses answers slows its probing down (Lifeguard, section 4.1).
@@ -29,6 +31,8 @@ pub struct Mechanisms {
     pub stream_ping: bool,
     /// Gossip rounds of their own besides piggyback.
     pub gossip_rounds: bool,
+    /// Tell news less often that others tell already.
+    pub feedback: bool,
     /// Periodic digest exchange.
     pub anti_entropy: bool,
     /// Try lost members and seeds at a low rate.
@@ -37,6 +41,8 @@ pub struct Mechanisms {
     pub deaf_guard: bool,
     /// Halfway through a suspicion that nobody refuted, look for oneself.
     pub verify: bool,
+    /// Tell a suspicion only after a second look failed.
+    pub quiet: bool,
     /// An answer by the suspect itself ends the suspicion in this node's view.
     pub first_hand: bool,
 }
@@ -46,6 +52,7 @@ impl Mechanisms {
     pub const fn all() -> Self {
         Self {
             learned_timeout: true,
+            repeated_pings: true,
             nack: true,
             local_health: true,
             scaled_timeout: true,
@@ -55,10 +62,12 @@ impl Mechanisms {
             buddy: true,
             stream_ping: true,
             gossip_rounds: true,
+            feedback: true,
             anti_entropy: true,
             healing: true,
             deaf_guard: true,
             verify: true,
+            quiet: true,
             first_hand: true,
         }
     }
@@ -67,6 +76,7 @@ impl Mechanisms {
     pub const fn plain() -> Self {
         Self {
             learned_timeout: false,
+            repeated_pings: false,
             nack: false,
             local_health: false,
             scaled_timeout: false,
@@ -76,10 +86,12 @@ impl Mechanisms {
             buddy: false,
             stream_ping: false,
             gossip_rounds: false,
+            feedback: false,
             anti_entropy: false,
             healing: false,
             deaf_guard: false,
             verify: false,
+            quiet: false,
             first_hand: false,
         }
     }

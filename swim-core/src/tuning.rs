@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+/// Nodes that look at a suspect at once: three confirmations, and some that are lost.
+const FIRST_LOOKERS: f64 = 6.0;
 /// The learned ping time-out never goes below this: a scheduler's hiccup is no failure.
 pub(crate) const PING_TIMEOUT_FLOOR: Duration = Duration::from_millis(25);
 /// Highest local health score; 0 is healthy (Lifeguard, section 4.1: S = 8).
@@ -31,6 +33,18 @@ pub(crate) fn suspicion_timeout(
     }
     let share = f64::from(confirmed.min(possible) + 1).ln() / f64::from(possible + 1).ln();
     max - (max - min).mul_f64(share.clamp(0.0, 1.0))
+}
+
+/// When a node acts on its own behalf if nobody else has so far, as a part of the longest wait:
+/// from `uniform`, which is between 0 and 1. Of `n` nodes about [`FIRST_LOOKERS`] act at once, the
+/// others later and later, in exponentially growing numbers.
+pub(crate) fn feedback_share(uniform: f64, n: usize) -> f64 {
+    #[expect(clippy::cast_precision_loss, reason = "member counts are far below 2^52")]
+    let rest = n as f64 / FIRST_LOOKERS;
+    if rest <= 1.0 {
+        return uniform / 4.0;
+    }
+    (1.0 + uniform.max(f64::MIN_POSITIVE).ln() / rest.ln()).max(0.0)
 }
 
 /// How often one update is sent by one member: `multiplier * ceil(log10(n + 1))`.

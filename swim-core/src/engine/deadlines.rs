@@ -21,6 +21,8 @@ pub enum Timer {
     Leave,
     /// When a member's probe enters its next stage.
     Probe(MemberIdx),
+    /// When to ping a member again whose probe is open.
+    PingAgain(MemberIdx),
     /// When a suspect that has not refuted is dead.
     Suspicion(MemberIdx),
     /// When to look for oneself at a suspect that others accused.

@@ -5,7 +5,7 @@ use std::cmp::Reverse;
 use std::time::Duration;
 
 use super::Engine;
-use super::deadlines::Timer;
+use super::deadlines::{Timer, TimerKey};
 use super::heap::Heap;
 use super::message::{Accusers, Dest, MemberIdx, Message, Rumor};
 use super::output::{Output, Profile};
@@ -70,6 +70,11 @@ pub(super) struct Room {
 /// The first round after a quiet time waits this part of the interval, so that what changes
 /// together travels together.
 const GATHER: u32 = 10;
+/// With at most so much to tell, fresh news does not wait for the next round: there is nothing that
+/// it could share a datagram with.
+const FEW: usize = 4;
+/// Members that are told when only more accusers of a known suspect are news.
+const TOLD_MORE: u32 = 2;
 /// Entries that do not fit are passed over this often before a message is full.
 const MISFITS: usize = 4;
 /// A sample that random picks did not complete is completed by walking this far: the whole of a
@@ -106,7 +111,58 @@ impl<P: Profile> Engine<P> {
         self.queue.queued += 1;
         let priority = Priority { calm: !urgent, sent, newest: Reverse(self.queue.queued) };
         self.requeue(priority, Entry { member, age, since: self.queue.round });
+        if self.queue.len() <= FEW {
+            self.hurry_gossip(now, out);
+        }
         self.arm_gossip(now, out);
+    }
+
+    /// Brings the next gossip round forward.
+    fn hurry_gossip<O: Output<P>>(&mut self, now: Time, out: &mut O) {
+        let soon = now + self.config.gossip_interval / GATHER;
+        let late = |key: &mut TimerKey| self.deadlines.at(*key).is_some_and(|at| at > soon);
+        if let Some(key) = self.timers.gossip.take_if(late) {
+            self.deadlines.cancel(key);
+            self.timers.gossip = Some(self.arm(Timer::Gossip, now, soon.since(now), out));
+        }
+    }
+
+    /// Somebody told this node what it tells itself: that is spread already, and needs this node
+    /// one time less (feedback with a counter: Demers et al. 1987, section 1.4).
+    pub(super) fn heard_again(&mut self, rumor: &Rumor) {
+        if !self.config.mechanisms.feedback {
+            return;
+        }
+        let same = self.table.get(rumor.member).is_some_and(|record| {
+            record.incarnation == rumor.incarnation && record.state() == rumor.state
+        });
+        let Some((mut priority, entry)) = self.waiting(rumor.member).filter(|_| same) else {
+            return;
+        };
+        priority.sent += 1;
+        self.dequeue(rumor.member);
+        if priority.sent < self.limit_of(rumor.member) {
+            self.requeue(priority, entry);
+        }
+    }
+
+    /// More is known of a suspicion: what waits is told with it; if nothing does, a few are told.
+    pub(super) fn tell_more<O: Output<P>>(&mut self, now: Time, member: MemberIdx, out: &mut O) {
+        let limit = self.limit_of(member);
+        let few = limit.saturating_sub(TOLD_MORE);
+        let sent = self.waiting(member).map_or(few, |(priority, _)| priority.sent.min(few));
+        self.enqueue_told(now, member, None, false, sent, out);
+    }
+
+    /// How often news of a member is sent. Suspicions only have to reach some that can confirm
+    /// them, and their subject, which is told anyway; their end is told to all.
+    fn limit_of(&self, member: MemberIdx) -> u32 {
+        let limit = tuning::retransmit_limit(self.config.retransmit_mult, self.table.n());
+        let suspect = self.table.state(member) == Some(MemberState::Suspect);
+        match suspect && self.config.mechanisms.verify {
+            true => limit.div_ceil(3),
+            false => limit,
+        }
     }
 
     /// How far the telling of `member` has got, if it waits to be told.
@@ -172,13 +228,13 @@ impl<P: Profile> Engine<P> {
         if let Some(rumor) = first {
             self.put(rumor, &mut room);
         }
-        let limit = tuning::retransmit_limit(self.config.retransmit_mult, self.table.n());
         let mut misfits = 0;
         while self.rumors.len() < most && misfits < MISFITS {
             let Some((mut priority, entry)) = self.queue.heap.pop() else { break };
             if let Some(record) = self.table.get_mut(entry.member) {
                 record.queued = NOT_QUEUED;
             }
+            let limit = self.limit_of(entry.member);
             if priority.sent >= limit {
                 continue;
             }
@@ -192,12 +248,12 @@ impl<P: Profile> Engine<P> {
                 self.stats.broadcasts_dropped += 1;
                 continue;
             }
-            self.queue.taken.push((priority, entry));
+            if priority.sent < limit {
+                self.queue.taken.push((priority, entry));
+            }
         }
         while let Some((priority, entry)) = self.queue.taken.pop() {
-            if priority.sent < limit {
-                self.requeue(priority, entry);
-            }
+            self.requeue(priority, entry);
         }
     }
 
@@ -234,8 +290,16 @@ impl<P: Profile> Engine<P> {
     /// What is held of `member`, to be told.
     pub(super) fn rumor(&self, member: MemberIdx, age: u8) -> Rumor {
         let (state, incarnation) = match self.table.get(member) {
+            // What this node only suspects for itself is not told.
+            Some(record) if self.suspicions.is_untold(member) => {
+                (MemberState::Alive, record.incarnation)
+            }
             Some(record) => (record.state(), record.incarnation),
             None => (MemberState::Dead, 0),
+        };
+        let accusers = match state {
+            MemberState::Suspect => self.accusers_of(member),
+            _ => Accusers::default(),
         };
         Rumor {
             member,
@@ -243,7 +307,7 @@ impl<P: Profile> Engine<P> {
             incarnation,
             age: Some(age),
             with_profile: state == MemberState::Alive,
-            accusers: self.accusers_of(member),
+            accusers,
         }
     }
 
@@ -384,9 +448,5 @@ impl<P: Profile> Engine<P> {
                 chosen.push(candidate);
             }
         }
-    }
-
-    pub(super) fn accusers_of(&self, member: MemberIdx) -> Accusers {
-        self.suspicions.get(member).map(|suspicion| suspicion.accusers).unwrap_or_default()
     }
 }

@@ -240,7 +240,7 @@ impl<P: Profile> Engine<P> {
         }
         let (accusers, hearsay) = self.accusers_heard(heard, &rumor);
         if record.state() == MemberState::Alive {
-            self.raise(now, member, accusers, hearsay, heard.cause(&rumor), out);
+            self.raise(now, member, (accusers, hearsay), true, heard.cause(&rumor), out);
             self.pass_on(now, heard, &rumor, false, out);
             return Verdict::News;
         }

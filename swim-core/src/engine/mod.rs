@@ -3,13 +3,16 @@
 //! One mechanism, one file. [`Engine::handle_message`] and the timers are the ways in;
 //! `membership::apply` is the one door through which a record changes.
 
+mod accusation;
 mod deadlines;
 mod departure;
 mod dissemination;
 mod healing;
 mod heap;
+mod hearing;
 mod join;
 mod local_health;
+mod look;
 mod membership;
 mod message;
 mod output;
@@ -28,17 +31,18 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 pub use deadlines::Timer;
+pub(crate) use message::MAX_ACCUSERS;
 pub use message::{
     Accusers, Dest, DigestRef, Incoming, MemberIdx, Message, Outgoing, Rumor, Source, Update,
 };
 pub use output::{Cause, Change, Output, Profile, Reason};
-pub(crate) use message::MAX_ACCUSERS;
 pub(crate) use view_hash::mix;
 
 use deadlines::{Deadlines, TimerKey};
 use departure::Departure;
 use dissemination::BroadcastQueue;
 use healing::Healing;
+use hearing::Hearing;
 use join::Join;
 use local_health::LocalHealth;
 use membership::{Heard, Verdict};
@@ -102,8 +106,7 @@ pub struct Engine<P: Profile> {
     /// The conflict reported last.
     conflict: Option<(MemberIdx, Incarnation)>,
     corrections: u32,
-    /// Messages from others so far.
-    heard: u64,
+    hearing: Hearing,
     started: bool,
     /// How long the next digest exchange waits, at most the configured interval.
     sync_wait: Duration,
@@ -136,7 +139,7 @@ impl<P: Profile> Engine<P> {
             twin: None,
             conflict: None,
             corrections: CORRECTIONS_PER_PERIOD,
-            heard: 0,
+            hearing: Hearing::default(),
             started: false,
             sync_wait: Duration::MAX,
             stats: Stats::default(),
@@ -159,7 +162,7 @@ impl<P: Profile> Engine<P> {
         self.start(now, out);
         self.stats.messages_received += 1;
         if source.member != Some(self.table.me) {
-            self.heard += 1;
+            self.hearing.hear(now, self.config.probe_interval);
         }
         match message {
             Message::Ping { seq } => self.hear_ping(&source, seq, out),
@@ -253,8 +256,9 @@ impl<P: Profile> Engine<P> {
             Timer::Join => self.join_timed_out(now, out),
             Timer::Leave => self.departure_over(),
             Timer::Probe(member) => self.probe_timed_out(now, member, out),
+            Timer::PingAgain(member) => self.ping_again(now, member, out),
             Timer::Suspicion(member) => self.expire(now, member, out),
-            Timer::Verify(member) => self.verify(now, member, out),
+            Timer::Verify(member) => self.look(now, member, out),
             Timer::Vouch(member) => self.end_vouch(member),
             Timer::Cleanup(member) => self.forget(member, out),
             Timer::Relay(seq) => self.relay_timed_out(now, seq, out),
@@ -328,6 +332,9 @@ impl<P: Profile> Engine<P> {
             let rumor = update.rumor;
             let doubtful = self.is_doubtful(&rumor);
             let verdict = self.apply(now, &heard, update, out);
+            if verdict == Verdict::Known {
+                self.heard_again(&rumor);
+            }
             if doubtful && verdict == Verdict::News {
                 self.correct(rumor.member, Dest::Member(rumor.member), out);
             }

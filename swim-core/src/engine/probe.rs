@@ -5,8 +5,10 @@ use std::time::Duration;
 
 use super::Engine;
 use super::deadlines::{Timer, TimerKey};
+use super::look::Look;
 use super::message::{Accusers, Dest, MemberIdx, Message, Source};
-use super::output::{Cause, Output, Profile, Reason};
+use super::output::{Output, Profile};
+use super::rtt::Rtt;
 use crate::config::MAX_RELAYS;
 use crate::member::MemberState;
 use crate::time::Time;
@@ -20,20 +22,46 @@ enum Stage {
     Indirect,
 }
 
+/// Most pings of one probe by datagram.
+const PINGS: usize = 7;
+/// The `seq`s of one probe: each ping has its own, so that its ack tells a round trip whichever of
+/// them it answers. The last is that of the ping by stream.
+const SEQS: u64 = PINGS as u64 + 1;
+/// Pings that are spread over the time of the relays.
+const PINGS_BESIDE_RELAYS: u32 = 5;
+
 /// An open probe; at most one per member.
 #[derive(Debug)]
 struct Probe {
     member: MemberIdx,
+    /// The first of its [`SEQS`].
     seq: u64,
-    sent: Time,
+    /// When each ping left.
+    sent: [Time; PINGS],
+    pings: usize,
     stage: Stage,
-    /// Whether `sent` tells the round trip: not when the ping was repeated.
+    /// Whether an ack to the first ping tells the round trip: not when that was repeated as it was.
     measurable: bool,
     relays: [MemberIdx; MAX_RELAYS],
     asked: usize,
     /// Bit `i`: relay `i` answered.
     answered: u8,
     timer: TimerKey,
+    /// When the member is pinged again.
+    again: Option<TimerKey>,
+}
+
+/// Whether `seq` is one of the probe whose first is `first`.
+pub(super) fn is_of_probe(seq: u64, first: u64) -> bool {
+    (first..first.saturating_add(SEQS)).contains(&seq)
+}
+
+impl Probe {
+    /// Whether a ping of this probe has gone out under `seq`.
+    fn asked_under(&self, seq: u64) -> bool {
+        let number = seq - self.seq;
+        number < self.pings as u64 || (number == SEQS - 1 && self.stage == Stage::Indirect)
+    }
 }
 
 /// The open probes, oldest first; few, because each lasts less than two periods.
@@ -41,12 +69,14 @@ struct Probe {
 pub(super) struct Probes {
     open: Vec<Probe>,
     seq: u64,
+    /// Round trips to anybody.
+    typical: Rtt,
 }
 
 impl Probes {
     /// `after` is random: a `seq` that nobody can guess, and none of a former life.
     pub(super) fn new(after: usize) -> Self {
-        Self { open: Vec::new(), seq: after as u64 }
+        Self { open: Vec::new(), seq: after as u64, typical: Rtt::default() }
     }
 
     /// A `seq` that no open probe or relay of this node uses.
@@ -55,9 +85,17 @@ impl Probes {
         self.seq
     }
 
-    /// The open probe that was sent under `seq`. They are in the order of their `seq`.
+    /// The first `seq` of a new probe.
+    fn next_seqs(&mut self) -> u64 {
+        let first = self.seq + 1;
+        self.seq += SEQS;
+        first
+    }
+
+    /// The open probe that `seq` belongs to. They are in the order of their `seq`.
     fn by_seq(&self, seq: u64) -> Option<usize> {
-        self.open.binary_search_by_key(&seq, |probe| probe.seq).ok()
+        let at = self.open.partition_point(|probe| probe.seq <= seq).checked_sub(1)?;
+        self.open[at].asked_under(seq).then_some(at)
     }
 
     fn of(&self, member: MemberIdx) -> Option<usize> {
@@ -90,9 +128,13 @@ impl<P: Profile> Engine<P> {
             Some(open) => self.repeat_ping(open, out),
             None => {
                 let timeout = self.ping_timeout(member);
-                let timer = self.arm(Timer::Probe(member), now, timeout, out);
+                let patience = self.direct_wait(timeout);
+                let timer = self.arm(Timer::Probe(member), now, patience, out);
                 let seq = self.open_probe(member, now, timer);
                 self.ping(member, seq, out);
+                if timeout < patience {
+                    self.arm_again(now, self.probes.open.len() - 1, timeout, out);
+                }
             }
         }
     }
@@ -107,12 +149,52 @@ impl<P: Profile> Engine<P> {
     fn ping_timeout(&mut self, member: MemberIdx) -> Duration {
         let cap = self.config.probe_timeout;
         let learned = match self.config.mechanisms.learned_timeout {
-            true => self.table.rtt(member).timeout(cap),
+            true => self.table.rtt(member).timeout(cap).unwrap_or_else(|| {
+                // Nothing is known of its path: twice what answers take at all.
+                self.probes.typical.timeout(cap / 2).map_or(cap, |typical| 2 * typical)
+            }),
             false => cap,
         };
         match self.config.mechanisms.scaled_timeout {
             true => tuning::scaled(learned, self.health.score()),
             false => learned,
+        }
+    }
+
+    /// How long a member has to answer itself before relays are asked: time for a second ping, which
+    /// is cheaper than they are.
+    fn direct_wait(&self, ping_timeout: Duration) -> Duration {
+        let cap = tuning::scaled(self.config.probe_timeout, self.health.score());
+        match self.config.mechanisms.repeated_pings {
+            true => (2 * ping_timeout).min(cap).max(ping_timeout),
+            false => ping_timeout,
+        }
+    }
+
+    fn arm_again<O: Output<P>>(&mut self, now: Time, open: usize, delay: Duration, out: &mut O) {
+        let member = self.probes.open[open].member;
+        let timer = self.arm(Timer::PingAgain(member), now, delay, out);
+        self.probes.open[open].again = Some(timer);
+    }
+
+    /// Pings a member again whose probe is open: one lost datagram is no reason to doubt it.
+    pub(super) fn ping_again<O: Output<P>>(&mut self, now: Time, member: MemberIdx, out: &mut O) {
+        let Some(open) = self.probes.of(member) else { return };
+        let probe = &mut self.probes.open[open];
+        if let Some(taken) = probe.again.take() {
+            self.deadlines.cancel(taken);
+        }
+        if probe.pings == PINGS {
+            return;
+        }
+        let seq = probe.seq + probe.pings as u64;
+        probe.sent[probe.pings] = now;
+        probe.pings += 1;
+        self.transmit(Dest::Member(member), Message::Ping { seq }, out);
+        if self.probes.open[open].stage == Stage::Indirect {
+            let spread = self.indirect_wait(member) / PINGS_BESIDE_RELAYS;
+            let delay = spread.max(self.ping_timeout(member));
+            self.arm_again(now, open, delay, out);
         }
     }
 
@@ -142,17 +224,19 @@ impl<P: Profile> Engine<P> {
         if let Some(record) = self.table.get_mut(member) {
             record.probed = true;
         }
-        let seq = self.probes.next_seq();
+        let seq = self.probes.next_seqs();
         self.probes.open.push(Probe {
             member,
             seq,
-            sent: now,
+            sent: [now; PINGS],
+            pings: 1,
             stage: Stage::Direct,
             measurable: true,
             relays: [member; MAX_RELAYS],
             asked: 0,
             answered: 0,
             timer,
+            again: None,
         });
         seq
     }
@@ -177,9 +261,8 @@ impl<P: Profile> Engine<P> {
         if self.config.fanout < 2 {
             return;
         }
-        let accused = self.table.state(member) != Some(MemberState::Alive);
         let evidence = self.config.fanout > 2;
-        let mut first = (accused && self.config.mechanisms.buddy).then(|| self.rumor(member, 0));
+        let mut first = self.belief_to_tell(member);
         if let Some(rumor) = first.as_mut().filter(|_| !evidence) {
             // Who accuses it is of no matter to the suspect.
             rumor.accusers = Accusers::default();
@@ -243,7 +326,7 @@ impl<P: Profile> Engine<P> {
         let by_stream = self.config.mechanisms.stream_ping;
         if by_stream {
             self.stats.messages_sent += 1;
-            let ping = Message::Ping { seq };
+            let ping = Message::Ping { seq: seq + SEQS - 1 };
             out.send_by_stream(&self.table.profiles, Dest::Member(member), ping);
         }
         let probe = &mut self.probes.open[open];
@@ -257,11 +340,15 @@ impl<P: Profile> Engine<P> {
         }
         let wait = self.indirect_wait(member);
         self.probes.open[open].timer = self.arm(Timer::Probe(member), now, wait, out);
+        if self.config.mechanisms.repeated_pings {
+            let delay = self.ping_timeout(member);
+            self.arm_again(now, open, delay, out);
+        }
     }
 
     /// Nobody reached the member.
     fn probe_failed<O: Output<P>>(&mut self, now: Time, open: usize, out: &mut O) {
-        let probe = self.probes.open.remove(open);
+        let probe = self.close_probe(open);
         self.stats.probes_failed += 1;
         let mechanisms = self.config.mechanisms;
         if mechanisms.local_health {
@@ -269,22 +356,13 @@ impl<P: Profile> Engine<P> {
             let silent = if mechanisms.nack { silent as u8 } else { 0 };
             self.health.worsen(silent + u8::from(!mechanisms.absolve));
         }
-        self.accuse_or_raise(now, probe.member, out);
-    }
-
-    fn accuse_or_raise<O: Output<P>>(&mut self, now: Time, member: MemberIdx, out: &mut O) {
-        self.end_vouch(member);
-        match self.table.state(member) {
-            Some(MemberState::Alive) => {
-                let me = self.table.me;
-                let accusers = Accusers::one(me, self.health.score());
-                let cause = Cause { by: Some(me), reason: Reason::ProbeFailed };
-                self.raise(now, member, accusers, Accusers::default(), cause, out);
-                self.enqueue(now, member, Some(0), false, out);
-            }
-            Some(MemberState::Suspect) => self.accuse(now, member, out),
-            _ => {}
-        }
+        let look = Look {
+            member: probe.member,
+            seq: probe.seq,
+            asked: probe.asked as u32,
+            witnesses: probe.answered.count_ones(),
+        };
+        self.look_failed(now, look, out);
     }
 
     /// An answer. Only one to an open probe, naming the member that was probed, counts.
@@ -298,19 +376,21 @@ impl<P: Profile> Engine<P> {
     ) {
         let Some(member) = member else { return };
         let Some(open) = self.probes.by_seq(seq) else {
-            self.relay_ack(now, source, seq, member, out);
+            if !self.hear_late_ack(now, member, seq, out) {
+                self.relay_ack(now, source, seq, member, out);
+            }
             return;
         };
         if self.probes.open[open].member != member {
             return;
         }
-        let probe = self.probes.open.remove(open);
-        self.deadlines.cancel(probe.timer);
+        let probe = self.close_probe(open);
         if self.config.mechanisms.local_health {
             self.health.improve();
         }
-        if probe.measurable {
-            self.measure(source, member, now.since(probe.sent));
+        let ping = (seq - probe.seq) as usize;
+        if ping < probe.pings && (ping > 0 || probe.measurable) {
+            self.measure(source, member, now.since(probe.sent[ping]));
         }
         self.vouch(now, member, out);
     }
@@ -325,6 +405,7 @@ impl<P: Profile> Engine<P> {
         if self.table.get(member).is_some() && source.address == self.table.address(member) {
             self.stats.round_trips += 1;
             self.table.rtt(member).sample(round_trip);
+            self.probes.typical.sample(round_trip);
         }
     }
 
@@ -338,18 +419,26 @@ impl<P: Profile> Engine<P> {
         }
     }
 
+    fn close_probe(&mut self, open: usize) -> Probe {
+        let probe = self.probes.open.remove(open);
+        self.deadlines.cancel(probe.timer);
+        if let Some(again) = probe.again {
+            self.deadlines.cancel(again);
+        }
+        probe
+    }
+
     /// Gives up all probes: this node leaves.
     pub(super) fn close_probes(&mut self) {
-        for probe in self.probes.open.drain(..) {
-            self.deadlines.cancel(probe.timer);
+        while !self.probes.open.is_empty() {
+            self.close_probe(self.probes.open.len() - 1);
         }
     }
 
     /// Gives up probes of a member that is gone.
     pub(super) fn close_probes_of(&mut self, member: MemberIdx) {
         while let Some(open) = self.probes.of(member) {
-            let probe = self.probes.open.remove(open);
-            self.deadlines.cancel(probe.timer);
+            self.close_probe(open);
         }
         self.close_relays_to(member);
     }

@@ -3,9 +3,8 @@
 
 use super::Engine;
 use super::deadlines::{Timer, TimerKey};
-use super::message::{Dest, MemberIdx, Message, Rumor, Source};
+use super::message::{Dest, MemberIdx, Message, Source};
 use super::output::{Output, Profile};
-use crate::member::MemberState;
 use crate::time::Time;
 use crate::tuning;
 
@@ -84,12 +83,6 @@ impl<P: Profile> Engine<P> {
         if let Some(rumor) = self.belief_to_tell(target) {
             self.tell(rumor, Dest::Member(target), out);
         }
-    }
-
-    /// What this node holds of a member, when that is not Alive and it should hear so.
-    fn belief_to_tell(&self, member: MemberIdx) -> Option<Rumor> {
-        let accused = self.table.state(member) != Some(MemberState::Alive);
-        (accused && self.config.mechanisms.buddy).then(|| self.rumor(member, 0))
     }
 
     fn nack<O: Output<P>>(&mut self, seq: u64, to: Dest<P::Address>, out: &mut O) {

@@ -32,11 +32,12 @@ impl Rtt {
         (self.smoothed > 0).then(|| Duration::from_micros(u64::from(self.smoothed) * UNIT_MICROS))
     }
 
-    /// Smoothed round trip plus four deviations, within the floor and `cap`.
-    pub(super) fn timeout(self, cap: Duration) -> Duration {
-        let Some(smoothed) = self.smoothed() else { return cap };
+    /// Smoothed round trip plus four deviations, within the floor and `cap`; `None` if none was
+    /// measured.
+    pub(super) fn timeout(self, cap: Duration) -> Option<Duration> {
+        let smoothed = self.smoothed()?;
         let learned = smoothed + Duration::from_micros(4 * u64::from(self.deviation) * UNIT_MICROS);
-        learned.clamp(PING_TIMEOUT_FLOOR.min(cap), cap)
+        Some(learned.clamp(PING_TIMEOUT_FLOOR.min(cap), cap))
     }
 }
 
@@ -53,16 +54,16 @@ mod tests {
     const CAP: Duration = Duration::from_millis(500);
 
     #[test]
-    fn without_a_measurement_the_cap_holds() {
-        assert_eq!(Rtt::default().timeout(CAP), CAP);
+    fn without_a_measurement_there_is_no_timeout() {
+        assert_eq!(Rtt::default().timeout(CAP), None);
     }
 
     #[test]
     fn a_lan_round_trip_brings_the_timeout_to_its_floor() {
         let mut rtt = Rtt::default();
         (0..20).for_each(|_| rtt.sample(Duration::from_micros(300)));
-        assert_eq!(rtt.timeout(CAP), PING_TIMEOUT_FLOOR);
-        assert_eq!(rtt.timeout(Duration::from_millis(10)), Duration::from_millis(10));
+        assert_eq!(rtt.timeout(CAP), Some(PING_TIMEOUT_FLOOR));
+        assert_eq!(rtt.timeout(Duration::from_millis(10)), Some(Duration::from_millis(10)));
     }
 
     #[test]
@@ -71,7 +72,7 @@ mod tests {
         for i in 0..40u64 {
             rtt.sample(Duration::from_millis(if i % 2 == 0 { 20 } else { 60 }));
         }
-        let timeout = rtt.timeout(CAP);
+        let timeout = rtt.timeout(CAP).unwrap();
         assert!(timeout > Duration::from_millis(80) && timeout < CAP, "{timeout:?}");
     }
 
@@ -79,6 +80,6 @@ mod tests {
     fn absurd_samples_are_capped() {
         let mut rtt = Rtt::default();
         rtt.sample(Duration::MAX);
-        assert_eq!(rtt.timeout(CAP), CAP);
+        assert_eq!(rtt.timeout(CAP), Some(CAP));
     }
 }

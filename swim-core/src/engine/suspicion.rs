@@ -1,13 +1,14 @@
-//! Suspicion (SWIM, section 4.2; Lifeguard, sections 4.2 and 4.3): how long a suspect has, who
-//! accuses it, and who tells it.
+//! Suspicion (SWIM, section 4.2; Lifeguard, section 4.2): how long a suspect has, and what ends it.
 
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 use super::Engine;
 use super::deadlines::{Timer, TimerKey};
 use super::dissemination::Waiting;
 use super::message::{Accusers, Dest, MemberIdx};
 use super::output::{Cause, Output, Profile, Reason};
+use crate::config::Timers;
 use crate::member::{Incarnation, MemberState};
 use crate::time::Time;
 use crate::tuning;
@@ -15,18 +16,27 @@ use crate::tuning;
 /// A suspicion is bound to one incarnation of its member: a newer one ends it.
 #[derive(Debug)]
 pub(super) struct Suspicion {
-    started: Time,
-    /// Distinct accusers by origin.
+    pub(super) started: Time,
+    /// Distinct accusers by origin; none while only this node suspects and doubts itself.
     pub(super) accusers: Accusers,
     /// Those of them that only passed a bare suspicion on, as far as is known.
-    hearsay: Accusers,
+    pub(super) hearsay: Accusers,
     /// The sender of the last bare suspicion, and how far the telling had got before it.
-    bare: Option<(MemberIdx, Option<Waiting>)>,
-    /// Messages heard before it was raised.
-    heard: u64,
+    pub(super) bare: Option<(MemberIdx, Option<Waiting>)>,
+    /// Relays that could not reach it either when this node looked.
+    pub(super) witnesses: u32,
+    /// Whether it was told, by this node or to it: only then has the subject heard of it.
+    pub(super) told: bool,
+    /// Time beyond what its accusers leave it, so that its subject has some after it was told.
+    pub(super) grace: Duration,
+    /// The first `seq` under which this node looked last.
+    pub(super) looked: Option<u64>,
+    /// Messages heard before it was raised, and evidence time then.
+    pub(super) heard: u64,
+    pub(super) hearing: Duration,
     timer: TimerKey,
-    /// When this node looks for itself, if only others accused.
-    verify: Option<TimerKey>,
+    /// When this node looks for itself.
+    pub(super) look: Option<TimerKey>,
 }
 
 /// A member that answered this node itself while rumours called it suspect.
@@ -48,6 +58,15 @@ impl Suspicions {
         self.suspects.get(&member)
     }
 
+    pub(super) fn get_mut(&mut self, member: MemberIdx) -> Option<&mut Suspicion> {
+        self.suspects.get_mut(&member)
+    }
+
+    /// Whether nobody but this node knows that it suspects a member.
+    pub(super) fn is_untold(&self, member: MemberIdx) -> bool {
+        self.get(member).is_some_and(|suspicion| !suspicion.told)
+    }
+
     /// A forgotten member accuses nobody: its index may soon be another's.
     pub(super) fn forget_accuser(&mut self, member: MemberIdx) {
         for suspicion in self.suspects.values_mut() {
@@ -62,24 +81,24 @@ const DEAF_AMONG: usize = 3;
 
 impl<P: Profile> Engine<P> {
     /// How long an unconfirmed suspicion lasts here and now.
-    pub(super) fn suspicion_max(&self) -> std::time::Duration {
+    pub(super) fn suspicion_max(&self) -> Duration {
         let config = &self.config;
         tuning::suspicion_max(config.probe_timeout, config.suspicion_multiplier, self.table.n())
     }
 
     /// How long one lasts that has all its confirmations.
-    pub(super) fn suspicion_min(&self) -> std::time::Duration {
+    pub(super) fn suspicion_min(&self) -> Duration {
         self.suspicion_max() / self.config.suspicion_ratio
     }
 
     /// Makes an Alive member Suspect. `hearsay` are those of the accusers who said so without
-    /// naming the origin.
+    /// naming the origin; `told` is false while it is this node's own affair.
     pub(super) fn raise<O: Output<P>>(
         &mut self,
         now: Time,
         member: MemberIdx,
-        accusers: Accusers,
-        hearsay: Accusers,
+        (accusers, hearsay): (Accusers, Accusers),
+        told: bool,
         cause: Cause,
         out: &mut O,
     ) {
@@ -89,159 +108,108 @@ impl<P: Profile> Engine<P> {
         self.end_vouch(member);
         self.stats.suspicions += 1;
         let timer = self.arm(Timer::Suspicion(member), now, self.suspicion_max(), out);
-        let verify = self.arm_verify(now, member, &accusers, out);
-        let heard = self.heard;
-        let suspicion =
-            Suspicion { started: now, accusers, hearsay, bare: None, heard, timer, verify };
+        let others_accuse = told && !accusers.contains(self.table.me);
+        let look = if others_accuse { self.arm_look(now, member, out) } else { None };
+        let behind = if others_accuse { self.time_before_telling() } else { Duration::ZERO };
+        let suspicion = Suspicion {
+            started: now,
+            accusers,
+            hearsay,
+            bare: None,
+            witnesses: 0,
+            told,
+            grace: Duration::ZERO,
+            looked: None,
+            heard: self.hearing.messages(),
+            hearing: self.evidence_time(now).saturating_sub(behind),
+            timer,
+            look,
+        };
         self.suspicions.suspects.insert(member, suspicion);
         self.record(member, MemberState::Suspect, incarnation, cause, out);
         self.shorten(now, member, out);
-        self.tell_subject(member, out);
     }
 
-    /// News of the refutation misses some nodes by chance: those look for themselves, before the
-    /// suspicion can end, at about half its least time.
-    fn arm_verify<O: Output<P>>(
-        &mut self,
-        now: Time,
-        member: MemberIdx,
-        accusers: &Accusers,
-        out: &mut O,
-    ) -> Option<TimerKey> {
-        if !self.config.mechanisms.verify || accusers.contains(self.table.me) {
-            return None;
-        }
-        let delay = self.suspicion_min().mul_f64(0.25 + self.rng.unit() / 2.0);
-        Some(self.arm(Timer::Verify(member), now, delay, out))
+    /// How long a suspicion lasts with the accusers it has.
+    fn lasts(&self, suspicion: &Suspicion) -> Duration {
+        let (max, min) = (self.suspicion_max(), self.suspicion_min());
+        let possible = tuning::confirmations_possible(self.table.n(), self.config.confirmations);
+        let confirmed = match self.config.mechanisms.confirmations {
+            true => suspicion.accusers.len().saturating_sub(1) as u32 + suspicion.witnesses,
+            false => 0,
+        };
+        tuning::suspicion_timeout(max, min, confirmed, possible) + suspicion.grace
     }
 
-    /// Probes a suspect that nobody has refuted so far.
-    pub(super) fn verify<O: Output<P>>(&mut self, now: Time, member: MemberIdx, out: &mut O) {
-        let Some(suspicion) = self.suspicions.suspects.get_mut(&member) else { return };
-        if let Some(timer) = suspicion.verify.take() {
-            self.deadlines.cancel(timer);
-            self.probe(now, member, out);
-        }
-    }
-
-    /// Adds accusers to a suspicion; news of them is passed on and shortens it.
-    pub(super) fn confirm<O: Output<P>>(
-        &mut self,
-        now: Time,
-        member: MemberIdx,
-        accusers: &Accusers,
-        out: &mut O,
-    ) -> bool {
-        if !self.config.mechanisms.confirmations {
-            return false;
-        }
-        let Some(suspicion) = self.suspicions.suspects.get_mut(&member) else { return false };
-        let mut news = false;
-        for (accuser, health) in accusers.iter() {
-            news |= suspicion.accusers.insert(accuser, health);
-        }
-        if news {
-            self.shorten(now, member, out);
-            self.enqueue(now, member, None, false, out);
-        }
-        news
-    }
-
-    /// This node could not reach a suspect itself.
-    pub(super) fn accuse<O: Output<P>>(&mut self, now: Time, member: MemberIdx, out: &mut O) {
-        let me = Accusers::one(self.table.me, self.health.score());
-        if self.confirm(now, member, &me, out) {
-            self.tell_subject(member, out);
-        }
-    }
-
-    /// A bare suspicion of a suspect: its sender counts, unless evidence says it passed it on.
-    pub(super) fn confirm_bare<O: Output<P>>(
-        &mut self,
-        now: Time,
-        member: MemberIdx,
-        sender: MemberIdx,
-        out: &mut O,
-    ) {
-        let waiting = self.waiting(member);
-        if self.confirm(now, member, &Accusers::one(sender, 0), out)
-            && let Some(suspicion) = self.suspicions.suspects.get_mut(&member)
-        {
-            suspicion.hearsay.insert(sender, 0);
-            suspicion.bare = Some((sender, waiting));
-        }
-    }
-
-    /// Evidence of a suspicion's origin, from `sender`.
-    pub(super) fn hear_evidence<O: Output<P>>(
-        &mut self,
-        now: Time,
-        sender: Option<MemberIdx>,
-        member: MemberIdx,
-        accusers: &Accusers,
-        out: &mut O,
-    ) {
-        let mut accusers = *accusers;
-        // Nobody accuses itself.
-        accusers.remove(member);
-        let Some(suspicion) = self.suspicions.suspects.get_mut(&member) else { return };
-        let mut bare = None;
-        if let Some(sender) = sender
-            && suspicion.hearsay.contains(sender)
-        {
-            suspicion.hearsay.remove(sender);
-            if !accusers.contains(sender) {
-                suspicion.accusers.remove(sender);
-                bare = suspicion.bare.take_if(|(by, _)| *by == sender);
-            }
-        }
-        if self.confirm(now, member, &accusers, out) {
-            return;
-        }
-        self.shorten(now, member, out);
-        if let Some((_, waiting)) = bare {
-            self.resume(member, waiting);
-        }
+    /// What is left of a suspicion's time; nothing when it is over.
+    pub(super) fn left(&self, now: Time, suspicion: &Suspicion) -> Duration {
+        self.lasts(suspicion).saturating_sub(self.passed(now, suspicion))
     }
 
     /// Arms a suspicion's end anew after its accusers changed.
-    fn shorten<O: Output<P>>(&mut self, now: Time, member: MemberIdx, out: &mut O) {
-        let (max, min) = (self.suspicion_max(), self.suspicion_min());
-        let possible = tuning::confirmations_possible(self.table.n(), self.config.confirmations);
-        let Some(suspicion) = self.suspicions.suspects.get_mut(&member) else { return };
-        let confirmed = match self.config.mechanisms.confirmations {
-            true => suspicion.accusers.len().saturating_sub(1) as u32,
-            false => 0,
-        };
-        let end = suspicion.started + tuning::suspicion_timeout(max, min, confirmed, possible);
-        if self.deadlines.at(suspicion.timer) == Some(end) {
+    pub(super) fn shorten<O: Output<P>>(&mut self, now: Time, member: MemberIdx, out: &mut O) {
+        let Some(suspicion) = self.suspicions.get(member) else { return };
+        let left = self.left(now, suspicion);
+        if self.deadlines.at(suspicion.timer) == Some(now + left) {
             return;
         }
         self.deadlines.cancel(suspicion.timer);
-        let timer = self.arm(Timer::Suspicion(member), now, end.since(now), out);
-        if let Some(suspicion) = self.suspicions.suspects.get_mut(&member) {
+        self.arm_suspicion(now, member, left, out);
+    }
+
+    fn arm_suspicion<O: Output<P>>(
+        &mut self,
+        now: Time,
+        member: MemberIdx,
+        delay: Duration,
+        out: &mut O,
+    ) {
+        let timer = self.arm(Timer::Suspicion(member), now, delay, out);
+        if let Some(suspicion) = self.suspicions.get_mut(member) {
             suspicion.timer = timer;
         }
     }
 
-    /// Tells a suspect that it is one, if this node is among its first accusers.
-    fn tell_subject<O: Output<P>>(&mut self, member: MemberIdx, out: &mut O) {
-        let mine = self.accusers_of(member).contains(self.table.me);
-        if mine && self.config.mechanisms.buddy {
-            self.tell(self.rumor(member, 0), Dest::Member(member), out);
+    /// How much of its time a suspicion has had: only what this node spent hearing others counts,
+    /// because a refutation may have come in the rest. Who keeps timers itself decides by itself
+    /// how much time has passed.
+    fn passed(&self, now: Time, suspicion: &Suspicion) -> Duration {
+        match self.judges_silence() {
+            true => self.evidence_time(now).saturating_sub(suspicion.hearing),
+            false => now.since(suspicion.started),
         }
+    }
+
+    /// Whether silence says something about this node itself, and it may draw conclusions.
+    pub(super) fn judges_silence(&self) -> bool {
+        self.config.timers == Timers::Owned && self.can_be_deaf()
+    }
+
+    fn can_be_deaf(&self) -> bool {
+        self.config.mechanisms.deaf_guard && self.table.others() >= DEAF_AMONG
     }
 
     /// A suspicion's time is over.
     pub(super) fn expire<O: Output<P>>(&mut self, now: Time, member: MemberIdx, out: &mut O) {
-        let Some(suspicion) = self.suspicions.suspects.get(&member) else { return };
+        let Some(suspicion) = self.suspicions.get(member) else { return };
         self.deadlines.cancel(suspicion.timer);
-        if self.is_deaf_since(suspicion.heard) {
+        if !suspicion.told && self.judges_silence() {
+            // Its subject has not heard of it: no time makes it dead, only another look.
+            let looks = suspicion.look.is_some();
+            self.arm_suspicion(now, member, self.suspicion_min(), out);
+            if !looks {
+                self.probe(now, member, out);
+            }
+            return;
+        }
+        if let Some(left) = self.left_unheard(now, suspicion) {
             self.stats.deaf += 1;
-            let timer = self.arm(Timer::Suspicion(member), now, self.suspicion_max(), out);
-            if let Some(suspicion) = self.suspicions.suspects.get_mut(&member) {
+            self.arm_suspicion(now, member, left, out);
+            if self.config.timers == Timers::Named
+                && let Some(suspicion) = self.suspicions.get_mut(member)
+            {
                 // The subject has all its time again: it was not heard so far.
-                (suspicion.started, suspicion.timer) = (now, timer);
+                suspicion.started = now;
             }
             return;
         }
@@ -257,18 +225,31 @@ impl<P: Profile> Engine<P> {
         }
     }
 
-    /// Whether this node heard nobody since then although others should be there to be heard.
-    fn is_deaf_since(&self, heard: u64) -> bool {
-        let others = self.table.others();
-        self.config.mechanisms.deaf_guard && others >= DEAF_AMONG && self.heard == heard
+    /// How much longer a suspicion whose timer has run must last, because this node could not have
+    /// heard a refutation of it.
+    fn left_unheard(&self, now: Time, suspicion: &Suspicion) -> Option<Duration> {
+        if !self.can_be_deaf() {
+            return None;
+        }
+        let left = match self.config.timers {
+            Timers::Owned => self.left(now, suspicion),
+            Timers::Named if self.hearing.messages() == suspicion.heard => self.lasts(suspicion),
+            Timers::Named => Duration::ZERO,
+        };
+        (!left.is_zero()).then_some(left)
+    }
+
+    /// Silence of a period is usual: each brings the ack of one's own probe.
+    pub(super) fn evidence_time(&self, now: Time) -> Duration {
+        self.hearing.passed_at(now, self.config.probe_interval)
     }
 
     /// Ends a suspicion, if there is one.
     pub(super) fn end_suspicion(&mut self, member: MemberIdx) {
         if let Some(suspicion) = self.suspicions.suspects.remove(&member) {
             self.deadlines.cancel(suspicion.timer);
-            if let Some(verify) = suspicion.verify {
-                self.deadlines.cancel(verify);
+            if let Some(look) = suspicion.look {
+                self.deadlines.cancel(look);
             }
         }
     }

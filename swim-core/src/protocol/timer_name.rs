@@ -6,6 +6,7 @@ use crate::engine::{MemberIdx, Timer};
 use crate::member::MemberId;
 
 const PROBE: &str = "probe_timeout_";
+const PING_AGAIN: &str = "ping_again_";
 const SUSPICION: &str = "suspicion_timeout_";
 const CLEANUP: &str = "cleanup_";
 const VOUCH: &str = "vouch_";
@@ -26,6 +27,7 @@ pub(super) fn name(timer: Timer, cards: &[Card]) -> Option<String> {
         Timer::Join => Some("join".into()),
         Timer::Leave => Some("leave".into()),
         Timer::Probe(member) => of(PROBE, member),
+        Timer::PingAgain(member) => of(PING_AGAIN, member),
         Timer::Suspicion(member) => of(SUSPICION, member),
         Timer::Cleanup(member) => of(CLEANUP, member),
         Timer::Vouch(member) => of(VOUCH, member),
@@ -47,6 +49,8 @@ pub(super) fn parse(name: &str, directory: &Directory, cards: &[Card]) -> Option
     }
     if let Some(id) = name.strip_prefix(PROBE) {
         of(id).map(Timer::Probe)
+    } else if let Some(id) = name.strip_prefix(PING_AGAIN) {
+        of(id).map(Timer::PingAgain)
     } else if let Some(id) = name.strip_prefix(SUSPICION) {
         of(id).map(Timer::Suspicion)
     } else if let Some(id) = name.strip_prefix(CLEANUP) {
