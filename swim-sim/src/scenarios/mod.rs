@@ -15,6 +15,7 @@ mod machines;
 mod partition;
 mod rapid;
 mod rolling;
+mod scoreboard;
 mod settings;
 mod speed;
 mod trial;
@@ -64,6 +65,7 @@ pub static ALL: &[&Scenario] = &[
     &load::LOAD,
     &convergence::CONVERGENCE,
     &speed::SPEED,
+    &scoreboard::SCOREBOARD,
 ];
 
 /// The scenario of this name.
