@@ -3,6 +3,7 @@
 
 mod anti_entropy;
 mod boot;
+mod churn;
 mod cluster;
 mod convergence;
 mod crash;
@@ -49,6 +50,7 @@ pub static ALL: &[&Scenario] = &[
     &loss::STEADY,
     &crash::CRASH,
     &crash::MASS_CRASH,
+    &churn::CHURN,
     &loss::LOSS,
     &loss::BURSTS,
     &held::HELD,
