@@ -62,6 +62,17 @@ impl Probe {
         let number = seq - self.seq;
         number < self.pings as u64 || (number == SEQS - 1 && self.stage == Stage::Indirect)
     }
+
+    /// The relays that answered, none of them with an ack.
+    fn witnesses(&self) -> Accusers {
+        let mut witnesses = Accusers::default();
+        for (i, &relay) in self.relays[..self.asked].iter().enumerate() {
+            if self.answered & 1 << i != 0 {
+                witnesses.insert(relay, 0);
+            }
+        }
+        witnesses
+    }
 }
 
 /// The open probes, oldest first; few, because each lasts less than two periods.
@@ -360,7 +371,7 @@ impl<P: Profile> Engine<P> {
             member: probe.member,
             seq: probe.seq,
             asked: probe.asked as u32,
-            witnesses: probe.answered.count_ones(),
+            witnesses: probe.witnesses(),
         };
         self.look_failed(now, look, out);
     }
