@@ -1,6 +1,7 @@
 //! A deterministic simulator of SWIM clusters.
 #![forbid(unsafe_code)]
 
+pub mod cli;
 pub mod experiments;
 pub mod lab;
 pub mod network;
@@ -10,6 +11,7 @@ pub mod oracle;
 mod queue;
 pub mod report;
 pub mod rng;
+pub mod scenarios;
 pub mod size;
 pub mod statistics;
 pub mod world;

@@ -94,6 +94,11 @@ pub trait Node {
     /// Leaves with a goodbye.
     fn leave(&mut self, now: Time, io: &mut Io<Self::Packet>);
 
+    /// Begins an exchange of views with a member, if it knows such a thing.
+    fn exchange(&mut self, now: Time, with: MemberIdx, io: &mut Io<Self::Packet>) {
+        let _ = (now, with, io);
+    }
+
     /// What it holds of a member.
     fn state(&self, member: MemberIdx) -> Option<MemberState>;
 

@@ -75,6 +75,15 @@ impl Experiment for Anomalies {
 }
 
 impl Anomalies {
+    /// How long the interval experiment goes on: to the end of the first anomaly that ends after
+    /// two minutes.
+    pub fn length(&self) -> Duration {
+        let (on, off) = (self.duration.as_secs_f64(), self.interval.unwrap_or_default());
+        let cycle = on + off.as_secs_f64();
+        let before = ((LENGTH.as_secs_f64() - on) / cycle).ceil().max(0.0);
+        Duration::from_secs_f64(before * cycle + on)
+    }
+
     fn once<N: Node>(&self, world: &mut World<N, Oracle>, slow: &[MemberIdx]) {
         let end = world.now() + LENGTH;
         self.anomaly(world, slow);

@@ -53,6 +53,20 @@ impl Report {
         to_stdout(&self.text())
     }
 
+    /// Prints one of the report's renderings to standard output.
+    ///
+    /// # Errors
+    ///
+    /// As [`print`](Self::print).
+    pub fn print_text(&self, text: &str) -> Result<(), ReportError> {
+        to_stdout(text)
+    }
+
+    /// The tables as CSV, an empty line between them.
+    pub fn csv(&self) -> String {
+        self.tables.iter().map(Table::csv).collect::<Vec<_>>().join("\n")
+    }
+
     /// The report for a document: its name as a heading, the tables, and the charts as images in
     /// the files that [`write_svg`](Self::write_svg) gives them, beside the document.
     pub fn markdown(&self) -> String {

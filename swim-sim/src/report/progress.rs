@@ -14,7 +14,7 @@ const PATIENCE: Duration = Duration::from_secs(1);
 /// Between two redraws of the elapsed time, should no seed be done in the meantime.
 const REDRAW: Duration = Duration::from_millis(250);
 
-const TEMPLATE: &str = "{prefix} {bar:32} {pos}/{len} seeds, {elapsed} elapsed, {eta} left";
+const TEMPLATE: &str = "{prefix} {bar:32} {pos}/{len} runs, {elapsed} elapsed, {eta} left";
 
 /// Runs `f` for each of the `seeds` on all cores, and returns the results in the order of the
 /// seeds, whichever was done first.

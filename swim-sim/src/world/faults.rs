@@ -9,7 +9,8 @@ use crate::node::Node;
 impl<N: Node, W: Watch<N>> World<N, W> {
     /// Adds `n` nodes that know each other, as after joins long ago. Their periods start at random.
     pub fn add_converged(&mut self, n: u32) {
-        let first = self.slots.len() as u32;
+        let started = self.truth.iter().filter(|(_, of)| of.boot > 0).count();
+        let first = started as u32;
         let members: Vec<(MemberIdx, u32)> =
             (first..first + n).map(|i| (MemberIdx(i), 1)).collect();
         for &(node, _) in &members {

@@ -236,29 +236,36 @@ impl<N: Node, W: Watch<N>> World<N, W> {
                 let now = self.now;
                 let slot = &mut self.slots[to.0 as usize];
                 let Some(cpu) = slot.cpu else { return self.deliver(flight) };
-                if slot.busy_until > now || !slot.inbox.is_empty() {
-                    slot.inbox.push_back(flight);
-                } else {
-                    slot.busy_until = now + cpu.cost(bytes);
+                if slot.inbox.is_empty() {
+                    slot.busy_until = slot.busy_until.max(now) + cpu.cost(bytes);
                     self.events.schedule(slot.busy_until, Event::Ready(to));
-                    slot.inbox.push_back(flight);
                 }
+                slot.inbox.push_back(flight);
             }
         }
     }
 
-    /// A busy node is done with the first packet that waits, and begins the next.
+    /// A busy node is done with the first packet that waits: it answers, and begins the next.
     fn work_off(&mut self, at: MemberIdx) {
-        if self.truth.of(at).condition != Condition::Up {
-            return;
+        let index = at.0 as usize;
+        let up = self.truth.of(at).condition == Condition::Up;
+        if !up || self.slots[index].busy_until != self.now {
+            return; // It is held up, or was started again meanwhile.
         }
-        if let Some(flight) = self.slots[at.0 as usize].inbox.pop_front() {
+        let before = self.traffic[index];
+        if let Some(flight) = self.slots[index].inbox.pop_front() {
             self.deliver(flight);
         }
-        let slot = &mut self.slots[at.0 as usize];
+        let answered = (self.traffic[index] - before).payload();
+        let slot = &mut self.slots[index];
+        let Some(cpu) = slot.cpu else {
+            let waiting = std::mem::take(&mut slot.inbox);
+            return waiting.into_iter().for_each(|flight| self.deliver(flight));
+        };
+        slot.busy_until = self.now + cpu.cost_of_bytes(answered);
         let next = slot.inbox.front().and_then(|&next| self.flights[next as usize].as_ref());
-        if let (Some(next), Some(cpu)) = (next, slot.cpu) {
-            slot.busy_until = self.now + cpu.cost(next.bytes);
+        if let Some(next) = next {
+            slot.busy_until += cpu.cost(next.bytes);
             self.events.schedule(slot.busy_until, Event::Ready(at));
         }
     }

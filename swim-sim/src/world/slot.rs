@@ -41,13 +41,18 @@ impl Clock {
 pub struct Cpu {
     /// Of each packet.
     pub per_packet: Duration,
-    /// Of each kilobyte in it.
+    /// Of each kilobyte in it, and in what the node sends at once in answer.
     pub per_kilobyte: Duration,
 }
 
 impl Cpu {
+    /// What a packet costs before it is handled.
     pub(super) fn cost(&self, bytes: u32) -> Duration {
-        self.per_packet + self.per_kilobyte.mul_f64(f64::from(bytes) / 1_000.0)
+        self.per_packet + self.cost_of_bytes(bytes.into())
+    }
+
+    pub(super) fn cost_of_bytes(&self, bytes: u64) -> Duration {
+        self.per_kilobyte.mul_f64(bytes as f64 / 1_000.0)
     }
 }
 

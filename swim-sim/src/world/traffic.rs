@@ -29,6 +29,11 @@ impl Traffic {
         self.datagram_bytes + UDP_HEADERS * self.datagrams + self.stream_bytes + self.stream_headers
     }
 
+    /// What the nodes themselves have written, without headers.
+    pub fn payload(&self) -> u64 {
+        self.datagram_bytes + self.stream_bytes
+    }
+
     pub(super) fn count(&mut self, via: Via, bytes: u32) {
         if via == Via::Datagram {
             self.datagrams += 1;

@@ -261,6 +261,19 @@ impl Node for SwimNode {
         self.drive(None, io, |engine, out| engine.leave(now, out));
     }
 
+    fn exchange(&mut self, now: Time, with: MemberIdx, io: &mut Io<Letter>) {
+        if self.push_pull.is_some() {
+            return self.push_pull_with(now, with, io);
+        }
+        if !self.setup.options.mechanisms.anti_entropy {
+            return;
+        }
+        let first = io.sent.len();
+        self.drive(None, io, |engine, out| engine.start_sync(now, out));
+        // The engine picks somebody at random.
+        io.sent[first..].iter_mut().for_each(|sent| sent.to = with);
+    }
+
     fn state(&self, member: MemberIdx) -> Option<MemberState> {
         self.engine.state(member)
     }

@@ -58,7 +58,13 @@ impl SwimNode {
             let live = |state: MemberState| state.is_live();
             member != self.me && self.engine.state(member).is_some_and(live)
         });
-        let Some(member) = pick else { return };
+        if let Some(member) = pick {
+            self.push_pull_with(now, member, io);
+        }
+    }
+
+    /// Sends a member all that this node holds, and asks for the same.
+    pub(super) fn push_pull_with(&mut self, now: Time, member: MemberIdx, io: &mut Io<Letter>) {
         let first = io.sent.len();
         self.drive(None, io, |engine, out| {
             let source = Source { member: Some(member), address: member };
