@@ -73,7 +73,7 @@ fn update_bound(update: &MemberUpdate) -> usize {
 }
 
 fn accusation_bound(accusation: &Accusation) -> usize {
-    28 + text(accusation.subject.0.len()) + text(accusation.accuser.0.len())
+    28 + text(accusation.accuser.0.len())
 }
 
 fn gossip_bound(updates: &[MemberUpdate], accusations: &[Accusation]) -> usize {
