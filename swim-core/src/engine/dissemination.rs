@@ -347,7 +347,7 @@ impl<P: Profile> Engine<P> {
 
     /// Room for updates that ride on a message which takes `used` bytes.
     pub(super) fn room_beside(&self, used: usize, evidence: bool) -> Room {
-        let bytes = self.config.datagram_budget.saturating_sub(wire_size::ENVELOPE + used);
+        let bytes = self.config.datagram_budget.saturating_sub(self.config.envelope + used);
         Room { bytes, evidence }
     }
 
