@@ -87,9 +87,9 @@ fn addresses_len(count: usize) -> usize {
 /// The companion of a `Gossip`; none if no rumor has an age or an accuser to be passed on.
 fn evidence(me: MemberIdx, rumors: &[Rumor]) -> usize {
     let (mut aged, mut accusations) = (false, 0);
-    for rumor in rumors {
+    for (update, rumor) in rumors.iter().enumerate() {
         aged |= rumor.age.is_some_and(|age| age > 0);
-        accusations += accusations_of(me, rumor);
+        accusations += accusations_of(me, update, rumor);
     }
     // One age to be told, and the column has all of them.
     let body = if aged { column(rumors.len()) } else { 0 } + accusations;
@@ -97,14 +97,13 @@ fn evidence(me: MemberIdx, rumors: &[Rumor]) -> usize {
 }
 
 /// A receiver takes the sender of a bare suspicion for its accuser: one that is the sender's alone
-/// needs no accusations.
-fn accusations_of(me: MemberIdx, rumor: &Rumor) -> usize {
+/// needs no accusations. There are none of updates above those that their index can name.
+fn accusations_of(me: MemberIdx, update: usize, rumor: &Rumor) -> usize {
+    let Ok(update) = u8::try_from(update) else { return 0 };
     let (mut forwarded, mut accusations) = (false, 0);
     for (accuser, health) in rumor.accusers.iter() {
         forwarded |= accuser != me;
-        let incarnation = if rumor.incarnation == 0 { 0 } else { FIXED64 };
-        let body = name(rumor.member) + incarnation + name(accuser) + uint(u64::from(health));
-        accusations += delimited(body);
+        accusations += delimited(uint(update.into()) + name(accuser) + uint(health.into()));
     }
     if forwarded { accusations } else { 0 }
 }

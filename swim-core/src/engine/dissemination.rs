@@ -327,10 +327,9 @@ impl<P: Profile> Engine<P> {
     fn rumor_len(&self, rumor: &Rumor) -> usize {
         let name = |member| self.table.profile(member).wire_len(false);
         let subject = self.table.profile(rumor.member).wire_len(rumor.with_profile);
-        let accusation = wire_size::ACCUSATION + name(rumor.member);
-        let accusers: usize =
-            rumor.accusers.iter().map(|(accuser, _)| accusation + name(accuser)).sum();
-        wire_size::UPDATE + subject + accusers
+        let accusation = |(accuser, health)| wire_size::accusation(name(accuser), health);
+        let accusations: usize = rumor.accusers.iter().map(accusation).sum();
+        wire_size::record(rumor.incarnation) + subject + accusations
     }
 
     /// Sends what was filled in, at most `max_piggyback` to a message.
@@ -379,7 +378,7 @@ impl<P: Profile> Engine<P> {
 
     /// Room for updates that ride on a message which takes `used` bytes.
     pub(super) fn room_beside(&self, used: usize, evidence: bool) -> Room {
-        let bytes = self.config.datagram_budget.saturating_sub(wire_size::ENVELOPE + used);
+        let bytes = self.config.datagram_budget.saturating_sub(self.config.envelope + used);
         Room { bytes, evidence }
     }
 

@@ -54,8 +54,7 @@ impl Profile for Card {
         if !with_profile {
             return name;
         }
-        let metadata = wire_size::METADATA + wire_size::metadata_len(&member.metadata);
-        name + wire_size::address(&member.address) + metadata
+        name + wire_size::address(&member.address) + wire_size::metadata(&member.metadata)
     }
 
     fn outranks(&self, other: &Self) -> bool {

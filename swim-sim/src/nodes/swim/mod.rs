@@ -17,6 +17,7 @@ pub use letter::{Item, Letter};
 pub use setup::Setup;
 
 use crate::node::{Io, Node, Via};
+use crate::size;
 use blocked::Blocked;
 use push_pull::PushPull;
 use sink::Sink;
@@ -50,6 +51,7 @@ impl SwimNode {
         let mut options = setup.options.clone();
         options.boot_epoch = epoch(me, boot);
         options.timers = Timers::Owned;
+        options.envelope = size::ENVELOPE;
         let base = &options.gossip.base;
         let indirect = Duration::from_millis(base.probe_interval - base.probe_timeout);
         Self {
