@@ -40,6 +40,9 @@ impl<P: Profile> Engine<P> {
         // Relays owe a nack: if none came, it is this node that hears nobody.
         let silence = look.asked > 0 && look.witnesses.is_empty();
         let deaf = silence && mechanisms.nack && self.judges_silence();
+        if deaf {
+            self.paths_unheard(now);
+        }
         let quiet = deaf || (mechanisms.quiet && self.judges_silence());
         let mut accusers = Accusers::default();
         if !deaf {

@@ -25,6 +25,15 @@ pub trait Profile: Default + PartialEq {
     /// Most bytes that a rumor takes on the wire for its name and, if asked, the profile, headers
     /// included; see [`wire_size`].
     fn wire_len(&self, with_profile: bool) -> usize;
+    /// Whether the member says of itself that its paths are bad.
+    fn is_degraded(&self) -> bool {
+        false
+    }
+    /// The same with or without that mark; `None` where a profile has no room for one.
+    fn marked(&self, degraded: bool) -> Option<Self> {
+        let _ = degraded;
+        None
+    }
     /// Whether this one stays when two differ at one incarnation: any total order will do.
     fn outranks(&self, other: &Self) -> bool;
 }

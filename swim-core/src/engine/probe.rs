@@ -330,7 +330,12 @@ impl<P: Profile> Engine<P> {
         let alive = |engine: &Self, candidate| {
             candidate != member && engine.table.state(candidate) == Some(MemberState::Alive)
         };
-        self.sample(self.config.indirect_probes, &mut relays, alive);
+        let good =
+            |engine: &Self, candidate| alive(engine, candidate) && !engine.is_degraded(candidate);
+        self.sample(self.config.indirect_probes, &mut relays, good);
+        if relays.is_empty() {
+            self.sample(self.config.indirect_probes, &mut relays, alive);
+        }
         for &relay in &relays {
             self.transmit(Dest::Member(relay), Message::PingReq { seq, target: Some(member) }, out);
         }
@@ -342,6 +347,8 @@ impl<P: Profile> Engine<P> {
         }
         let probe = &mut self.probes.open[open];
         probe.stage = Stage::Indirect;
+        self.paths_needed_relays(now);
+        let probe = &mut self.probes.open[open];
         probe.asked = relays.len();
         probe.relays[..relays.len()].copy_from_slice(&relays);
         self.targets = relays;
@@ -399,6 +406,10 @@ impl<P: Profile> Engine<P> {
         if self.config.mechanisms.local_health {
             self.health.improve();
         }
+        if probe.stage == Stage::Direct {
+            self.paths_answered();
+        }
+        self.judge_paths(now, out);
         let ping = (seq - probe.seq) as usize;
         if ping < probe.pings && (ping > 0 || probe.measurable) {
             self.measure(source, member, now.since(probe.sent[ping]));

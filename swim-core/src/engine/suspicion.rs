@@ -135,7 +135,11 @@ impl<P: Profile> Engine<P> {
         let (max, min) = (self.suspicion_max(), self.suspicion_min());
         let possible = tuning::confirmations_possible(self.table.n(), self.config.confirmations);
         let confirmed = match self.config.mechanisms.confirmations {
-            true => suspicion.accusers.len().saturating_sub(1) as u32,
+            true => {
+                // Who says of itself that it hears badly confirms nothing.
+                let sound = |&(accuser, _): &(MemberIdx, u8)| !self.is_degraded(accuser);
+                (suspicion.accusers.iter().filter(sound).count() as u32).saturating_sub(1)
+            }
             false => 0,
         };
         tuning::suspicion_timeout(max, min, confirmed, possible) + suspicion.grace

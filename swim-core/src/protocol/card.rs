@@ -57,6 +57,20 @@ impl Profile for Card {
         name + wire_size::address(&member.address) + wire_size::metadata(&member.metadata)
     }
 
+    fn is_degraded(&self) -> bool {
+        self.member().is_some_and(|member| member.metadata.contains_key(Member::DEGRADED))
+    }
+
+    fn marked(&self, degraded: bool) -> Option<Self> {
+        let mut member = self.0.clone()?;
+        if degraded {
+            member.metadata.insert(Member::DEGRADED.into(), "1".into());
+        } else {
+            member.metadata.remove(Member::DEGRADED);
+        }
+        Some(Self(Some(member)))
+    }
+
     fn outranks(&self, other: &Self) -> bool {
         let (Some(a), Some(b)) = (&self.0, &other.0) else { return self.0.is_some() };
         let metadata = || sorted(&a.metadata).cmp(&sorted(&b.metadata));

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use swim_core::{MemberIdx, MemberState, Message, Source, Time, Update};
 
-use super::{Letter, SwimNode};
+use super::{Letter, Mark, SwimNode};
 use crate::node::{Io, Via};
 use crate::rng::SimRng;
 
@@ -39,7 +39,7 @@ impl PushPull {
 }
 
 /// A death that is read in somebody's view is only a suspicion.
-pub(super) fn doubt_the_dead(updates: &mut [Update<()>]) {
+pub(super) fn doubt_the_dead(updates: &mut [Update<Mark>]) {
     for update in updates {
         if update.rumor.state == MemberState::Dead {
             update.rumor.state = MemberState::Suspect;
