@@ -26,15 +26,21 @@
 //! They keep something for every pair of nodes: meant for clusters of up to about a thousand.
 
 mod completeness;
+mod convergence;
+mod fanout;
 mod first_probe;
 mod incarnation;
 mod indirect_probe;
 mod ledger;
 mod letters;
 mod limits;
+mod piggyback;
 mod probes;
+mod queue;
+mod refutation;
 mod refuted_suspicion;
 mod resurrection;
+mod retransmission;
 mod straight_to_dead;
 mod violation;
 
@@ -43,12 +49,18 @@ use std::fmt;
 use swim_core::{Accusers, Incarnation, MemberIdx, Time};
 
 pub use completeness::Completeness;
+pub use convergence::Convergence;
+pub use fanout::Fanout;
 pub use first_probe::FirstProbe;
 pub use incarnation::OwnIncarnation;
 pub use indirect_probe::IndirectProbe;
 pub use limits::{Limits, Within};
+pub use piggyback::Piggyback;
+pub use queue::Queue;
+pub use refutation::Refutation;
 pub use refuted_suspicion::RefutedSuspicion;
 pub use resurrection::Resurrection;
+pub use retransmission::Retransmission;
 pub use straight_to_dead::StraightToDead;
 pub use violation::{Violation, Violations};
 
@@ -128,6 +140,12 @@ impl<N: Observed> Guard<N> {
                 Box::new(RefutedSuspicion::new(limits.least_suspicion)),
                 Box::new(IndirectProbe::new(limits.indirect_wait)),
                 Box::new(StraightToDead::default()),
+                Box::new(Fanout::new(limits.fanout)),
+                Box::new(Piggyback::new(limits.max_piggyback, limits.datagram_budget)),
+                Box::new(Retransmission::new(limits.retransmit_mult, limits.fanout)),
+                Box::new(Queue::new(limits.queue)),
+                Box::new(Refutation::default()),
+                Box::new(Convergence::new(within.converged)),
             ],
         }
     }
