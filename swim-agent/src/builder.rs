@@ -5,6 +5,7 @@ use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::Arc;
 use std::time::{SystemTime, UNIX_EPOCH};
 
+use bytes::BytesMut;
 use swim_core::{Clock, GossipProtocol, MemberId, Options, Timers};
 use swim_transport::{BindError, NetStats, NetTransport, Transport};
 use swim_wire::{Codec, CodecError, ProtobufCodec};
@@ -128,8 +129,8 @@ impl<T: Transport, C: Codec> AgentBuilder<T, C> {
         self
     }
 
-    /// The protocol's options. Of these, `timers` and `events` are the agent's own affair, and a
-    /// `boot_epoch` of 0 stands for the Unix time in seconds.
+    /// The protocol's options. Of these, `timers`, `events` and `envelope` are the agent's own
+    /// affair, and a `boot_epoch` of 0 stands for the Unix time in seconds.
     pub fn options(mut self, options: Options) -> Self {
         self.options = options;
         self
@@ -163,7 +164,7 @@ impl<T: Transport, C: Codec> AgentBuilder<T, C> {
             None => host_name().ok_or(SpawnError::HostName)?,
         };
         let codec = (self.codec)(&self.cluster)?;
-        let options = completed(self.options);
+        let options = completed(self.options, &codec);
         // Checked before anything is bound, with an address that is not known yet.
         protocol(&name, self.bind, &self.metadata, options.clone())?;
         let Bound { transport, net } = (self.transport)(self.bind)?;
@@ -190,9 +191,12 @@ fn host_name() -> Option<String> {
 }
 
 /// The options that a driver with its own sleep needs.
-fn completed(mut options: Options) -> Options {
+fn completed(mut options: Options, codec: &impl Codec) -> Options {
     options.timers = Timers::Owned;
     options.events = true;
+    let mut packet = BytesMut::new();
+    codec.start(&mut packet);
+    options.envelope = packet.len();
     if options.boot_epoch == 0 {
         let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
         options.boot_epoch = u32::try_from(since.as_secs()).unwrap_or(u32::MAX);

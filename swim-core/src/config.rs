@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use crate::error::ConfigError;
 use crate::mechanisms::Mechanisms;
+use crate::wire_size;
 
 /// The prototype's base configuration. The default is the LAN profile.
 #[derive(Debug, Clone)]
@@ -128,6 +129,9 @@ pub struct Options {
     pub confirmations: u32,
     /// Bytes of one datagram, envelope included, default 1,400, from 1,024 to 65,000.
     pub datagram_budget: usize,
+    /// Of these, bytes of the envelope around the messages, default 70, at most 128: enough for
+    /// the longest name of a cluster. A driver that knows the name knows how many are needed.
+    pub envelope: usize,
     /// Bytes that a member's metadata may take on the wire ([`metadata_len`](crate::metadata_len)),
     /// default 512, at most half of `datagram_budget`.
     pub metadata_limit: usize,
@@ -159,6 +163,7 @@ impl Default for Options {
             suspicion_ratio: 2,
             confirmations: 3,
             datagram_budget: 1_400,
+            envelope: wire_size::ENVELOPE,
             metadata_limit: 512,
             boot_epoch: 0,
             healing_interval: 5_000,
@@ -218,6 +223,7 @@ impl Options {
         self.suspicion_ratio = self.suspicion_ratio.clamp(1, 100);
         self.confirmations = self.confirmations.min(MAX_CONFIRMATIONS);
         self.datagram_budget = self.datagram_budget.clamp(MIN_DATAGRAM, MAX_DATAGRAM);
+        self.envelope = self.envelope.min(MAX_ENVELOPE);
         self.metadata_limit = self.metadata_limit.min(self.datagram_budget / 2);
         self.healing_interval = self.healing_interval.clamp(1, MAX_MILLIS);
         self.dead_retention = self.dead_retention.clamp(1, MAX_MILLIS);
@@ -254,7 +260,7 @@ impl Options {
     }
 
     /// Every value that has a range of its own.
-    fn ranged_values(&self) -> [(&'static str, u64, &'static str); 16] {
+    fn ranged_values(&self) -> [(&'static str, u64, &'static str); 17] {
         let gossip = &self.gossip;
         let base = &gossip.base;
         [
@@ -271,6 +277,7 @@ impl Options {
             ("suspicion_ratio", self.suspicion_ratio.into(), "1 to 100"),
             ("confirmations", self.confirmations.into(), "0 to 3"),
             ("datagram_budget", self.datagram_budget as u64, "1024 to 65000 bytes"),
+            ("envelope", self.envelope as u64, "0 to 128 bytes"),
             ("healing_interval", self.healing_interval, "1 ms to 7 days"),
             ("dead_retention", self.dead_retention, "1 ms to 7 days"),
             ("boot_epoch", self.boot_epoch.into(), "0 to 4294967293"),
@@ -288,6 +295,8 @@ const MAX_PIGGYBACK: usize = 255;
 const MAX_QUEUE: usize = 65_534;
 const MIN_DATAGRAM: usize = 1_024;
 const MAX_DATAGRAM: usize = 65_000;
+/// The least datagram still has room for the longest name with the most metadata.
+const MAX_ENVELOPE: usize = 128;
 /// The incarnations of the two above it are refused by all members.
 const MAX_EPOCH: u32 = u32::MAX - 2;
 const MAX_MILLIS: u64 = 7 * 24 * 3_600 * 1_000;
@@ -309,6 +318,7 @@ pub struct Config {
     pub(crate) suspicion_ratio: u32,
     pub(crate) confirmations: u32,
     pub(crate) datagram_budget: usize,
+    pub(crate) envelope: usize,
     pub(crate) boot_epoch: u32,
     pub(crate) healing_interval: Duration,
     pub(crate) dead_retention: Duration,
@@ -337,6 +347,7 @@ impl From<Options> for Config {
             suspicion_ratio: options.suspicion_ratio,
             confirmations: options.confirmations,
             datagram_budget: options.datagram_budget,
+            envelope: options.envelope,
             boot_epoch: options.boot_epoch,
             healing_interval: Duration::from_millis(options.healing_interval),
             dead_retention: Duration::from_millis(options.dead_retention),
@@ -348,7 +359,10 @@ impl From<Options> for Config {
 
 #[cfg(test)]
 mod tests {
+    use std::net::SocketAddr;
+
     use super::*;
+    use crate::member::MemberId;
 
     #[test]
     fn every_preset_is_valid() {
@@ -398,7 +412,16 @@ mod tests {
             fanout: 0,
             max_piggyback: 0,
         };
-        options.metadata_limit = usize::MAX;
+        (options.metadata_limit, options.envelope) = (usize::MAX, usize::MAX);
         options.clamped().validate().unwrap();
+    }
+
+    #[test]
+    fn the_least_datagram_has_room_for_the_largest_update() {
+        let name = wire_size::text(MemberId::MAX_LEN);
+        let address = wire_size::address(&SocketAddr::from(([0; 16], 0)));
+        let metadata = wire_size::text(MIN_DATAGRAM / 2);
+        let update = wire_size::record(u64::MAX) + name + address + metadata;
+        assert!(MAX_ENVELOPE + wire_size::GOSSIP + update <= MIN_DATAGRAM);
     }
 }

@@ -76,7 +76,7 @@ mod rng;
 mod stats;
 mod time;
 mod tuning;
-mod wire_size;
+pub mod wire_size;
 
 pub use config::{AdvancedGossipConfig, Config, GossipConfig, Options, Timers};
 pub use engine::{

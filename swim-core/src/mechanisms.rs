@@ -43,6 +43,8 @@ pub struct Mechanisms {
     pub verify: bool,
     /// Tell a suspicion only after a second look failed.
     pub quiet: bool,
+    /// Say of oneself that one's paths are bad.
+    pub degraded: bool,
     /// An answer by the suspect itself ends the suspicion in this node's view.
     pub first_hand: bool,
 }
@@ -68,6 +70,7 @@ impl Mechanisms {
             deaf_guard: true,
             verify: true,
             quiet: true,
+            degraded: true,
             first_hand: true,
         }
     }
@@ -92,6 +95,7 @@ impl Mechanisms {
             deaf_guard: false,
             verify: false,
             quiet: false,
+            degraded: false,
             first_hand: false,
         }
     }

@@ -91,6 +91,17 @@ impl fmt::Display for MemberState {
 /// outbids its former life at once (see [`Options::boot_epoch`](crate::Options::boot_epoch)).
 pub type Incarnation = u64;
 
+impl Member {
+    /// The key in the metadata of a member that finds its own paths bad: most of what it sends, or
+    /// should hear, is lost. The protocol sets and removes it; it is an attribute, not a state.
+    pub const DEGRADED: &str = "swim.degraded";
+
+    /// Whether the member says of itself that its paths are bad.
+    pub fn is_degraded(&self) -> bool {
+        self.metadata.contains_key(Self::DEGRADED)
+    }
+}
+
 /// One member of the cluster as this node sees it.
 #[derive(Debug, Clone)]
 pub struct Member {

@@ -56,7 +56,7 @@ pub enum GossipMessage {
         from: MemberId,
     },
     /// Companion of the `Gossip` just before it from the same sender: what a [`MemberUpdate`]
-    /// cannot say.
+    /// cannot say. It names updates by their index there, and without that `Gossip` says nothing.
     Evidence {
         /// Rounds that update `i` of that `Gossip` has been under way; may be shorter.
         ages: Vec<u8>,
@@ -94,13 +94,13 @@ pub struct MemberUpdate {
 
 /// Who accuses whom: keeps the origin of a suspicion when it is passed on, so that only distinct
 /// accusers count as confirmations (Lifeguard, section 4.2).
+///
+/// Accusations of one update stand together.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Accusation {
-    /// The suspect.
-    pub subject: MemberId,
-    /// The suspect's incarnation.
-    pub incarnation: Incarnation,
-    /// Who could not reach it.
+    /// Index of the update in the `Gossip` just before that tells of the suspicion.
+    pub update: u8,
+    /// Who could not reach the suspect.
     pub accuser: MemberId,
     /// The accuser's local health when it accused: 0 is healthy.
     pub health: u8,

@@ -42,6 +42,8 @@ pub struct Stats {
     pub healing_attempts: u64,
     /// Corrections of senders who hold a wrong view of themselves.
     pub corrections: u64,
+    /// Times that this node found its own paths bad and said so.
+    pub degradations: u64,
     /// Two nodes under one name, or two claims at one incarnation.
     pub conflicts: u64,
     /// Fresh updates whose age was known.

@@ -1,37 +1,63 @@
 //! Upper bounds of what messages take on the wire.
 //!
-//! The byte budget of a datagram needs them, a codec does not: `swim-wire` proves by property
-//! test that its encoding stays below these bounds.
+//! The byte budget of a datagram needs them and has no codec to ask. They are the arithmetic of
+//! `proto/swim/v1/swim.proto`, exact but for what depends on neighbours (a port or an epoch like
+//! the one before) and for headers, whose length depends on all that is to come. `swim-wire` proves
+//! by property test that its encoding stays below; so must that of any other codec, or datagrams
+//! come out larger than planned.
 
 use std::collections::HashMap;
 use std::net::SocketAddr;
 
-/// Most bytes that a datagram's envelope, its cluster name of up to 64 bytes included, and the
-/// frame around its messages take.
-pub const ENVELOPE: usize = 88;
-/// Most bytes of a `Ping`, `Ack` or `Nack` beside its names.
-pub(crate) const PROBE: usize = 20;
-/// Most bytes of a `Gossip` and its `Evidence` beside the updates: the column headers.
-pub(crate) const GOSSIP: usize = 32;
-/// Most bytes of one update beside name, address and metadata: state, age, incarnation.
-pub(crate) const UPDATE: usize = 16;
-/// Most bytes of the frame around one member's metadata.
-pub(crate) const METADATA: usize = 5;
-/// Most bytes of one accusation beside its two names.
-pub(crate) const ACCUSATION: usize = 28;
+use crate::member::Incarnation;
 
-/// Most bytes that a text of `len` bytes takes with its header.
-pub(crate) const fn text(len: usize) -> usize {
-    len + match len {
-        0..128 => 2,
-        128..16_384 => 3,
-        _ => 5,
-    }
+/// Most bytes of a datagram's envelope: version, and a cluster name of 64 bytes.
+pub const ENVELOPE: usize = uint(1) + uint(1) + text(64);
+/// Most bytes of a `Ping`, `Ack` or `Nack` beside its name: its header, and the longest `seq`.
+pub const PROBE: usize = 2 * HEADER + uint(u64::MAX);
+/// Most bytes of a `Gossip` and its `Evidence` in a datagram beside updates and accusations: their
+/// headers, those of three columns and that of the ages, for at most 255 updates.
+pub const GOSSIP: usize = 2 * 2 * LONG_HEADER + 4 * HEADER;
+
+/// Key and length of what is below 16 KiB, as every column of 255 entries is.
+const HEADER: usize = KEY + 2;
+/// Key and length of what is below 2 MiB, as every datagram is.
+const LONG_HEADER: usize = KEY + 3;
+/// All field numbers are below 16.
+const KEY: usize = 1;
+/// Of an octet in a column.
+const AGE: usize = 1;
+/// Of the difference of two epochs of 32 bits, which has a sign.
+const EPOCH: usize = varint(1 << 32);
+/// Flags below the counter in a status.
+const FLAGS: u64 = 6;
+
+/// Most bytes of one update in a `Gossip` beside name, address and metadata: state, incarnation,
+/// and the age in the companion.
+pub fn record(incarnation: Incarnation) -> usize {
+    let counter = u64::from(incarnation as u32);
+    // Flags lengthen nothing: without a counter they take one byte too.
+    varint(counter << FLAGS) + EPOCH + AGE
 }
 
-/// Bytes of an address: the IP and the port.
-pub(crate) fn address(address: &SocketAddr) -> usize {
+/// Most bytes of an address: the IP and the port.
+pub fn address(address: &SocketAddr) -> usize {
     if address.is_ipv4() { 6 } else { 18 }
+}
+
+/// Bytes of a member's metadata with its header; most bytes where keys or values are empty.
+pub fn metadata(metadata: &HashMap<String, String>) -> usize {
+    text(metadata_len(metadata))
+}
+
+/// Most bytes of one accusation by a member whose name takes `name` bytes with its header.
+pub fn accusation(name: usize, health: u8) -> usize {
+    text(uint(u8::MAX as u64) + name + uint(health.into()))
+}
+
+/// Bytes of a text of `len` bytes, such as a name, with its header.
+pub const fn text(len: usize) -> usize {
+    KEY + varint(len as u64) + len
 }
 
 /// Most bytes that `metadata` takes on the wire: what `metadata_limit` is compared with.
@@ -43,4 +69,15 @@ pub(crate) fn address(address: &SocketAddr) -> usize {
 /// ```
 pub fn metadata_len(metadata: &HashMap<String, String>) -> usize {
     metadata.iter().map(|(key, value)| text(text(key.len()) + text(value.len()))).sum()
+}
+
+/// A number with its key; zero is left out.
+const fn uint(value: u64) -> usize {
+    if value == 0 { 0 } else { KEY + varint(value) }
+}
+
+/// A byte for every seven bits, and one for zero.
+const fn varint(value: u64) -> usize {
+    let bits = u64::BITS - (value | 1).leading_zeros();
+    bits.div_ceil(7) as usize
 }

@@ -18,6 +18,8 @@ const NODES: usize = 6;
 #[derive(Debug, Clone)]
 enum Operation {
     Hear(usize, GossipMessage),
+    /// A `Gossip` and its companion.
+    HearBoth(usize, GossipMessage, GossipMessage),
     Tick,
     Timer(String),
     Timeout,
@@ -86,16 +88,20 @@ fn digest() -> impl Strategy<Value = Digest> {
     ]
 }
 
+fn gossip() -> impl Strategy<Value = GossipMessage> {
+    updates().prop_map(|updates| GossipMessage::Gossip { updates })
+}
+
+fn evidence() -> impl Strategy<Value = GossipMessage> {
+    let update = prop_oneof![4 => 0..6u8, 1 => any::<u8>()];
+    let accusation = (update, name(), any::<u8>())
+        .prop_map(|(update, accuser, health)| Accusation { update, accuser, health });
+    (prop::collection::vec(any::<u8>(), 0..8), prop::collection::vec(accusation, 0..6))
+        .prop_map(|(ages, accusations)| GossipMessage::Evidence { ages, accusations })
+}
+
 fn message() -> impl Strategy<Value = GossipMessage> {
     let seq = || prop_oneof![0..8u64, any::<u64>()];
-    let accusation = (name(), incarnation(), name(), any::<u8>()).prop_map(
-        |(subject, incarnation, accuser, health)| Accusation {
-            subject,
-            incarnation,
-            accuser,
-            health,
-        },
-    );
     prop_oneof![
         (seq(), name()).prop_map(|(seq, from)| GossipMessage::Ping { seq, from }),
         (seq(), name()).prop_map(|(seq, from)| GossipMessage::Ack { seq, from }),
@@ -105,11 +111,10 @@ fn message() -> impl Strategy<Value = GossipMessage> {
             from,
             target
         }),
-        updates().prop_map(|updates| GossipMessage::Gossip { updates }),
+        gossip(),
         updates().prop_map(|updates| GossipMessage::Sync { members: members(updates) }),
         name().prop_map(|from| GossipMessage::SyncRequest { from }),
-        (prop::collection::vec(any::<u8>(), 0..8), prop::collection::vec(accusation, 0..6))
-            .prop_map(|(ages, accusations)| GossipMessage::Evidence { ages, accusations }),
+        evidence(),
         digest().prop_map(|digest| GossipMessage::Digest { digest }),
         (updates(), prop::collection::vec(any::<u32>(), 0..6))
             .prop_map(|(updates, wanted)| GossipMessage::Delta { updates, wanted }),
@@ -145,6 +150,8 @@ fn operation() -> impl Strategy<Value = Operation> {
         .prop_map(|(prefix, of)| format!("{prefix}{of}"));
     prop_oneof![
         8 => (0..NODES, message()).prop_map(|(from, message)| Operation::Hear(from, message)),
+        3 => (0..NODES, gossip(), evidence())
+            .prop_map(|(from, gossip, evidence)| Operation::HearBoth(from, gossip, evidence)),
         3 => Just(Operation::Tick),
         3 => timer.prop_map(Operation::Timer),
         1 => prop_oneof!["gossip", "anti_entropy", "healing", "join", "leave"]
@@ -162,6 +169,11 @@ fn operation() -> impl Strategy<Value = Operation> {
 fn perform(protocol: &mut GossipProtocol, clock: &ManualClock, operation: Operation) -> usize {
     let actions = match operation {
         Operation::Hear(from, message) => protocol.handle_message(addr(from), message),
+        Operation::HearBoth(from, gossip, evidence) => {
+            let mut actions = protocol.handle_message(addr(from), gossip);
+            actions.extend(protocol.handle_message(addr(from), evidence));
+            actions
+        }
         Operation::Tick => protocol.tick(),
         Operation::Timer(name) => protocol.handle_timer(&name),
         Operation::Timeout => {

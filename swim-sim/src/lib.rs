@@ -3,6 +3,7 @@
 
 pub mod cli;
 pub mod experiments;
+pub mod invariants;
 pub mod lab;
 pub mod network;
 pub mod node;

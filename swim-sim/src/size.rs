@@ -6,9 +6,10 @@
 //! the codec.
 //!
 //! On the wire, member `i` is called `node-{i:06}`, lives at an IPv4 address with the same port
-//! as everybody (7946), and has empty metadata; the cluster is "swim".
+//! as everybody (7946), and has empty metadata but for the mark of a degraded
+//! member; the cluster is "swim".
 
-use swim_core::{DigestRef, MemberIdx, Message, Outgoing, Rumor};
+use swim_core::{DigestRef, Member, MemberIdx, Message, Outgoing, Rumor};
 
 /// Bytes of a packet without messages: the major version and the name of the cluster. The minor
 /// version is 0, which is not written.
@@ -18,23 +19,33 @@ pub const ENVELOPE: usize = uint(1) + delimited("swim".len());
 const KEY: usize = 1;
 const FIXED64: usize = KEY + size_of::<u64>();
 
-/// Bytes that `message` of member `me` adds to a packet.
+/// Metadata that holds nothing but the mark of a degraded member: one entry of a map.
+const MARK: usize = delimited(delimited(delimited(Member::DEGRADED.len()) + delimited("1".len())));
+
+/// Bytes that `message` of member `me` adds to a packet; `marked` says who is marked as degraded.
 ///
 /// A `Gossip` includes the `Evidence` that goes with it. An `Ack` or a `PingReq` about nobody is
 /// never sent by the face, and is 0 here.
-pub fn message(me: MemberIdx, message: &Outgoing<'_>) -> usize {
+pub fn message(me: MemberIdx, marked: impl Fn(MemberIdx) -> bool, message: &Outgoing<'_>) -> usize {
+    // A profile goes along with each record of a `Sync`.
+    let marks = |rumors: &[Rumor], all: bool| {
+        rumors.iter().filter(|rumor| (all || rumor.with_profile) && marked(rumor.member)).count()
+    };
     match message {
         Message::Ping { seq } | Message::Nack { seq, .. } => framed(probe(*seq, me)),
         Message::Ack { seq, member } => member.map_or(0, |member| framed(probe(*seq, member))),
         Message::PingReq { seq, target } => {
             target.map_or(0, |target| framed(probe(*seq, me) + name(target)))
         }
-        Message::Gossip(rumors) => framed(updates(rumors)) + evidence(me, rumors),
-        Message::Sync(rumors) => framed(members(rumors)),
+        Message::Gossip(rumors) => {
+            framed(updates(rumors, marks(rumors, false))) + evidence(me, rumors)
+        }
+        Message::Sync(rumors) => framed(members(rumors, marks(rumors, true))),
         Message::SyncRequest => framed(name(me)),
         Message::Digest(digest) => framed(summary(*digest)),
         Message::Delta { updates: rumors, wanted } => {
-            framed(column(updates(rumors)) + column(size_of_val(*wanted)))
+            let updates = updates(rumors, marks(rumors, false));
+            framed(column(updates) + column(size_of_val(*wanted)))
         }
     }
 }
@@ -49,15 +60,15 @@ fn probe(seq: u64, from: MemberIdx) -> usize {
 }
 
 /// The records of a `Gossip` or a `Delta`: where a profile goes along, so does its metadata,
-/// which is known to be empty.
-fn updates(rumors: &[Rumor]) -> usize {
+/// which is empty but for the mark.
+fn updates(rumors: &[Rumor], marks: usize) -> usize {
     let profiles = rumors.iter().filter(|rumor| rumor.with_profile).count();
-    records(rumors, profiles) + profiles * delimited(0)
+    records(rumors, profiles) + (profiles - marks) * delimited(0) + marks * MARK
 }
 
 /// The records of a `Sync`: each has an address, and to leave empty metadata out says it all.
-fn members(rumors: &[Rumor]) -> usize {
-    records(rumors, rumors.len())
+fn members(rumors: &[Rumor], marks: usize) -> usize {
+    records(rumors, rumors.len()) + marks * MARK
 }
 
 /// The columns that all records have, and the addresses of `addresses` of them.
@@ -87,9 +98,9 @@ fn addresses_len(count: usize) -> usize {
 /// The companion of a `Gossip`; none if no rumor has an age or an accuser to be passed on.
 fn evidence(me: MemberIdx, rumors: &[Rumor]) -> usize {
     let (mut aged, mut accusations) = (false, 0);
-    for rumor in rumors {
+    for (update, rumor) in rumors.iter().enumerate() {
         aged |= rumor.age.is_some_and(|age| age > 0);
-        accusations += accusations_of(me, rumor);
+        accusations += accusations_of(me, update, rumor);
     }
     // One age to be told, and the column has all of them.
     let body = if aged { column(rumors.len()) } else { 0 } + accusations;
@@ -97,14 +108,13 @@ fn evidence(me: MemberIdx, rumors: &[Rumor]) -> usize {
 }
 
 /// A receiver takes the sender of a bare suspicion for its accuser: one that is the sender's alone
-/// needs no accusations.
-fn accusations_of(me: MemberIdx, rumor: &Rumor) -> usize {
+/// needs no accusations. There are none of updates above those that their index can name.
+fn accusations_of(me: MemberIdx, update: usize, rumor: &Rumor) -> usize {
+    let Ok(update) = u8::try_from(update) else { return 0 };
     let (mut forwarded, mut accusations) = (false, 0);
     for (accuser, health) in rumor.accusers.iter() {
         forwarded |= accuser != me;
-        let incarnation = if rumor.incarnation == 0 { 0 } else { FIXED64 };
-        let body = name(rumor.member) + incarnation + name(accuser) + uint(u64::from(health));
-        accusations += delimited(body);
+        accusations += delimited(uint(update.into()) + name(accuser) + uint(health.into()));
     }
     if forwarded { accusations } else { 0 }
 }

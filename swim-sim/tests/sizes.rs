@@ -59,13 +59,9 @@ fn held(rumor: &Rumor) -> Member {
     }
 }
 
-fn accusations(rumor: &Rumor) -> impl Iterator<Item = Accusation> {
-    rumor.accusers.iter().map(|(accuser, health)| Accusation {
-        subject: name(rumor.member),
-        incarnation: rumor.incarnation,
-        accuser: name(accuser),
-        health,
-    })
+fn accusations((update, rumor): (u8, &Rumor)) -> impl Iterator<Item = Accusation> {
+    let accusation = move |(accuser, health)| Accusation { update, accuser: name(accuser), health };
+    rumor.accusers.iter().map(accusation)
 }
 
 fn evidence(me: MemberIdx, rumors: &[Rumor]) -> Option<GossipMessage> {
@@ -73,8 +69,9 @@ fn evidence(me: MemberIdx, rumors: &[Rumor]) -> Option<GossipMessage> {
     if rumors.iter().any(|rumor| rumor.age.is_some_and(|age| age > 0)) {
         ages.extend(rumors.iter().map(|rumor| rumor.age.unwrap_or(0)));
     }
-    let forwarded = |rumor: &&Rumor| rumor.accusers.iter().any(|(accuser, _)| accuser != me);
-    let accusations: Vec<_> = rumors.iter().filter(forwarded).flat_map(accusations).collect();
+    let forwarded = |(_, rumor): &(u8, &Rumor)| rumor.accusers.iter().any(|(by, _)| by != me);
+    let accusations: Vec<_> =
+        (0..=u8::MAX).zip(rumors).filter(forwarded).flat_map(accusations).collect();
     let silent = ages.is_empty() && accusations.is_empty();
     (!silent).then_some(GossipMessage::Evidence { ages, accusations })
 }
@@ -125,7 +122,7 @@ fn check(me: MemberIdx, message: &Outgoing<'_>) {
         told += codec.encoded_len(&message);
         codec.append(&message, &mut packet);
     }
-    let counted = size::ENVELOPE + size::message(me, message);
+    let counted = size::ENVELOPE + size::message(me, |_| false, message);
     assert_eq!(counted, packet.len(), "encoded, {me:?} says {message:?}");
     assert_eq!(counted, told, "by encoded_len, {me:?} says {message:?}");
 }

@@ -7,13 +7,10 @@ use crate::error::DecodeError;
 use crate::field::{accusation, evidence as field};
 use crate::limits::Tally;
 use crate::reader::{Fields, narrow};
-use crate::writer::{
-    delimited_len, fixed64_len, nonempty_len, put_bytes, put_fixed64, put_header, put_varint,
-    varint_len,
-};
+use crate::writer::{delimited_len, nonempty_len, put_bytes, put_header, put_varint, varint_len};
 
-/// Bytes of the least accusation: three headers and two letters. No room is made for lesser ones.
-const LEAST_ACCUSATION: usize = 8;
+/// Bytes of the least accusation: two headers and a letter. No room is made for lesser ones.
+const LEAST_ACCUSATION: usize = 5;
 
 pub(crate) fn len(ages: &[u8], accusations: &[Accusation]) -> usize {
     let one = |accusation| delimited_len(field::ACCUSATIONS, accusation_len(accusation));
@@ -29,18 +26,13 @@ pub(crate) fn put(ages: &[u8], accusations: &[Accusation], packet: &mut BytesMut
 }
 
 fn accusation_len(it: &Accusation) -> usize {
-    let incarnation = if it.incarnation == 0 { 0 } else { fixed64_len(accusation::INCARNATION) };
-    nonempty_len(accusation::SUBJECT, it.subject.0.len())
-        + incarnation
+    varint_len(accusation::UPDATE, u64::from(it.update))
         + nonempty_len(accusation::ACCUSER, it.accuser.0.len())
         + varint_len(accusation::HEALTH, u64::from(it.health))
 }
 
 fn put_accusation(it: &Accusation, packet: &mut BytesMut) {
-    put_bytes(accusation::SUBJECT, it.subject.0.as_bytes(), packet);
-    if it.incarnation != 0 {
-        put_fixed64(accusation::INCARNATION, it.incarnation, packet);
-    }
+    put_varint(accusation::UPDATE, u64::from(it.update), packet);
     put_bytes(accusation::ACCUSER, it.accuser.0.as_bytes(), packet);
     put_varint(accusation::HEALTH, u64::from(it.health), packet);
 }
@@ -65,22 +57,15 @@ pub(crate) fn decode(body: &[u8], tally: &mut Tally<'_>) -> Result<GossipMessage
 }
 
 fn decode_accusation(body: &[u8], tally: &mut Tally<'_>) -> Result<Accusation, DecodeError> {
-    let (mut subject, mut accuser): (&[u8], &[u8]) = (&[], &[]);
-    let (mut incarnation, mut health) = (0, 0);
+    let (mut update, mut accuser, mut health): (_, &[u8], _) = (0, &[], 0);
     for field in Fields::of("accusation", body) {
         let field = field?;
         match field.number {
-            accusation::SUBJECT => subject = field.bytes("subject")?,
-            accusation::INCARNATION => incarnation = field.fixed64("incarnation")?,
+            accusation::UPDATE => update = narrow("update", field.uint64("update")?)?,
             accusation::ACCUSER => accuser = field.bytes("accuser")?,
             accusation::HEALTH => health = narrow("health", field.uint64("health")?)?,
             _ => tally.decoded.skipped_fields += 1,
         }
     }
-    Ok(Accusation {
-        subject: tally.name("subject", subject)?,
-        incarnation,
-        accuser: tally.name("accuser", accuser)?,
-        health,
-    })
+    Ok(Accusation { update, accuser: tally.name("accuser", accuser)?, health })
 }

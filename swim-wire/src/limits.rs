@@ -29,8 +29,8 @@ pub struct Limits {
     /// Encoded bytes of one member's metadata, [`metadata_len`](swim_core::metadata_len) or a bit
     /// less; default and at most 64 KiB.
     pub metadata_bytes: usize,
-    /// Accusations in a packet, all messages together; default 4,096, each about 70 bytes of
-    /// memory.
+    /// Accusations in a packet, all messages together; default 4,096, each about 32 bytes of
+    /// memory beside its text.
     pub accusations: usize,
     /// Bucket hashes, bucket numbers and version hashes in a packet, all messages together;
     /// default 262,144, each 4 or 8 bytes of memory.

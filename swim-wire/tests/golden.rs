@@ -63,13 +63,14 @@ fn probes() -> Vec<Golden> {
 
 fn records() -> Vec<Golden> {
     let members = updates()[..3].iter().map(member).collect();
-    let accusation = |health, accuser: &str| Accusation {
-        subject: "node-2".into(),
-        incarnation: EPOCH,
-        accuser: accuser.into(),
-        health,
-    };
-    let accusations = vec![accusation(0, "node-1"), accusation(255, "node-5")];
+    let accusation =
+        |update, accuser: &str, health| Accusation { update, accuser: accuser.into(), health };
+    let accusations = vec![
+        accusation(0, "node-2", 0),
+        accusation(0, "node-5", 8),
+        accusation(1, "node-5", 255),
+        accusation(255, "node-1", 0),
+    ];
     vec![
         (
             "gossip",
@@ -80,7 +81,8 @@ fn records() -> Vec<Golden> {
         ("sync", "Sync of the first three of gossip", vec![GossipMessage::Sync { members }]),
         (
             "evidence",
-            "Evidence: ages 0 and 7; node-1 (health 0) and node-5 (health 255) accuse node-2",
+            "Evidence: ages 0 and 7; node-2 (health 0) and node-5 (health 8) accuse update 0, \
+             node-5 (health 255) update 1, node-1 (health 0) update 255",
             vec![GossipMessage::Evidence { ages: vec![0, 7], accusations }],
         ),
         (

@@ -121,12 +121,18 @@ fn digests_that_make_no_sense_are_refused() {
 }
 
 #[test]
-fn an_accusation_of_impossible_health_is_refused() {
-    let accusation =
-        v1::Accusation { subject: "a".into(), accuser: "b".into(), health: 256, incarnation: 0 };
-    let evidence = v1::Evidence { ages: vec![], accusations: vec![accusation] };
-    let expected = DecodeError::NumberTooLarge { field: "health", found: 256, max: 255 };
-    assert_eq!(refusal(Kind::Evidence(evidence)), expected);
+fn accusations_that_make_no_sense_are_refused() {
+    let accusation = |update, accuser: &str, health| {
+        let accusations = vec![v1::Accusation { update, accuser: accuser.to_owned(), health }];
+        refusal(Kind::Evidence(v1::Evidence { ages: vec![], accusations }))
+    };
+    let large = |field, found| DecodeError::NumberTooLarge { field, found, max: 255 };
+    assert_eq!(accusation(256, "a", 0), large("update", 256));
+    assert_eq!(accusation(u32::MAX, "a", 0), large("update", u32::MAX.into()));
+    assert_eq!(accusation(0, "a", 256), large("health", 256));
+    assert_eq!(accusation(0, "", 0), DecodeError::EmptyName { field: "accuser" });
+    let long = DecodeError::NameTooLong { field: "accuser", len: 256, max: 255 };
+    assert_eq!(accusation(0, &"a".repeat(256), 0), long);
 }
 
 /// Why a packet of these bytes behind a valid envelope is refused.
@@ -151,6 +157,9 @@ fn fields_of_another_wire_type_are_refused() {
     assert_eq!(refusal_of_raw(&[0x08, 1, 0x1d, 1, 2, 3, 4]), wire_type("cluster"));
     assert_eq!(refusal_of_raw(&[0x20, 1]), wire_type("messages"));
     assert_eq!(refusal_of_raw(&[0x22, 2, 0x08, 1]), wire_type("kind"));
+    // The update of an accusation as a text.
+    let accusation = [0x22, 7, 0x42, 5, 0x12, 3, 0x0a, 1, b'a'];
+    assert_eq!(refusal_of_raw(&accusation), wire_type("update"));
     // A status column that is not packed.
     assert_eq!(refusal_of_raw(&[0x22, 4, 0x22, 2, 0x10, 0]), wire_type("status"));
 }
@@ -184,8 +193,7 @@ fn each_limit_is_kept() {
         ..alive("a", "10.0.0.1:7946", 1)
     };
     let gossip = || GossipMessage::Gossip { updates: vec![update()] };
-    let accusation =
-        || Accusation { subject: "a".into(), incarnation: 1, accuser: "b".into(), health: 0 };
+    let accusation = || Accusation { update: 0, accuser: "b".into(), health: 0 };
     let evidence =
         || GossipMessage::Evidence { ages: vec![], accusations: vec![accusation(), accusation()] };
     let digest = || GossipMessage::Digest { digest: Digest::Buckets { hashes: vec![1, 2] } };
@@ -229,7 +237,7 @@ fn memory(message: &GossipMessage) -> usize {
             members.capacity() * size_of::<Member>() + members.iter().map(one).sum::<usize>()
         }
         GossipMessage::Evidence { ages, accusations } => {
-            let one = |it: &Accusation| id(&it.subject) + id(&it.accuser);
+            let one = |it: &Accusation| id(&it.accuser);
             let them = accusations.capacity() * size_of::<Accusation>();
             ages.capacity() + them + accusations.iter().map(one).sum::<usize>()
         }
@@ -260,8 +268,7 @@ fn the_densest_packets_take_memory_in_proportion() {
         (0..50_000).map(|_| common::member(&alive("a", "10.0.0.1:1", 0))).collect();
     let key = |i: u32| (char::from_u32(i + 33).unwrap_or('!').to_string(), String::new());
     let crammed = MemberUpdate { metadata: Some((0..8_000).map(key).collect()), ..nobody(0) };
-    let accused =
-        || Accusation { subject: "a".into(), incarnation: 0, accuser: "b".into(), health: 0 };
+    let accused = || Accusation { update: 0, accuser: "a".into(), health: 0 };
     let dense = [
         ("updates", GossipMessage::Gossip { updates: crowd() }),
         ("delta", GossipMessage::Delta { updates: crowd(), wanted: vec![0; 9] }),

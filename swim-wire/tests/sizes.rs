@@ -2,20 +2,26 @@
 
 mod common;
 
+use std::collections::HashMap;
+
 use common::{accusation, alive, codec, metadata, name, packet, update};
 use proptest::collection::vec;
 use proptest::prelude::*;
-use swim_core::{Accusation, Digest, ENVELOPE, GossipMessage, MemberUpdate, metadata_len};
-use swim_wire::{Codec, FRAME_HEADER_LEN, Limits, ProtobufCodec};
+use swim_core::wire_size::{self, text};
+use swim_core::{
+    Accusation, Digest, ENVELOPE, GossipAction, GossipMessage, GossipProtocol, MemberId,
+    MemberUpdate, Options, Timers, metadata_len,
+};
+use swim_wire::{Codec, Limits, ProtobufCodec};
 
-/// Eight members that booted at some time of one year, with counters below `counters`.
-fn eight_alive(counters: u64) -> Vec<MemberUpdate> {
+/// Members that booted at some time of one year, with counters below `counters`.
+fn usual(members: u64, counters: u64) -> Vec<MemberUpdate> {
     let update = |i: u64| {
         let booted = 1_700_000_000 + (i * 11_456_789) % 31_536_000;
         let address = format!("10.{i}.{}.{}:7946", i * 29 % 256, i * 83 % 256);
         alive(&format!("node-{i:06}"), &address, booted << 32 | (i * 7 % counters))
     };
-    (0..8).map(update).collect()
+    (0..members).map(update).collect()
 }
 
 fn ping() -> GossipMessage {
@@ -25,7 +31,7 @@ fn ping() -> GossipMessage {
 #[test]
 fn ping_with_eight_updates_fits_in_240_bytes() {
     for (what, counters) in [("up to 1", 2), ("up to 511", 512)] {
-        let packet = packet(&[ping(), GossipMessage::Gossip { updates: eight_alive(counters) }]);
+        let packet = packet(&[ping(), GossipMessage::Gossip { updates: usual(8, counters) }]);
         println!("ping and 8 updates, counters {what}: {} bytes", packet.len());
         assert!(packet.len() <= 240, "{} bytes", packet.len());
     }
@@ -33,7 +39,7 @@ fn ping_with_eight_updates_fits_in_240_bytes() {
 
 #[test]
 fn ping_with_eight_updates_of_different_ports_fits_in_256_bytes() {
-    let mut updates = eight_alive(512);
+    let mut updates = usual(8, 512);
     for (i, update) in updates.iter_mut().enumerate() {
         update.address.as_mut().expect("an address").set_port(40_000 + i as u16);
     }
@@ -49,35 +55,51 @@ fn in_sync_digest_fits_in_64_bytes() {
     assert!(packet.len() <= 64, "{} bytes", packet.len());
 }
 
-#[test]
-fn envelope_and_frame_stay_below_their_bound() {
-    let mut packet = bytes::BytesMut::new();
-    ProtobufCodec::new("c".repeat(64)).unwrap().start(&mut packet);
-    assert!(packet.len() + FRAME_HEADER_LEN <= ENVELOPE, "{} bytes", packet.len());
+/// Bytes of so many suspicions with evidence, the last of them raised by so many accusers.
+fn suspicion_len(updates: u8, accusers: u8) -> usize {
+    let suspect =
+        MemberUpdate { address: None, ..alive("node-000001", "[::]:0", 1_700_000_000 << 32) };
+    let update = updates - 1;
+    let accusation =
+        |i| Accusation { update, accuser: MemberId(format!("node-{i:06}")), health: 0 };
+    gossip_len(vec![suspect; updates.into()], (0..accusers).map(accusation).collect())
 }
 
-// The formulas of the core's budget, again.
-
-fn text(len: usize) -> usize {
-    len + match len {
-        0..128 => 2,
-        128..16_384 => 3,
-        _ => 5,
+#[test]
+fn an_accuser_takes_its_name_and_at_most_four_bytes() {
+    for accusers in [1, 4] {
+        println!("suspicion by {accusers}: {} bytes with evidence", suspicion_len(1, accusers));
+    }
+    for accusers in 1..4 {
+        let more =
+            |updates| suspicion_len(updates, accusers + 1) - suspicion_len(updates, accusers);
+        assert_eq!(more(1), text(11) + 2);
+        assert_eq!(more(2), text(11) + 4);
     }
 }
 
+#[test]
+fn the_longest_envelope_stays_below_its_bound() {
+    let mut packet = bytes::BytesMut::new();
+    ProtobufCodec::new("c".repeat(64)).unwrap().start(&mut packet);
+    assert!(packet.len() <= ENVELOPE, "{} bytes", packet.len());
+}
+
+// The sums of the core's budget, over names in place of indices.
+
 fn update_bound(update: &MemberUpdate) -> usize {
-    let address = update.address.map_or(0, |address| if address.is_ipv4() { 6 } else { 18 });
-    let metadata = update.metadata.as_ref().map_or(0, |metadata| 4 + metadata_len(metadata));
-    16 + text(update.id.0.len()) + address + metadata
+    let address = update.address.as_ref().map_or(0, wire_size::address);
+    let metadata = update.metadata.as_ref().map_or(0, wire_size::metadata);
+    wire_size::record(update.incarnation) + text(update.id.0.len()) + address + metadata
 }
 
 fn accusation_bound(accusation: &Accusation) -> usize {
-    28 + text(accusation.subject.0.len()) + text(accusation.accuser.0.len())
+    wire_size::accusation(text(accusation.accuser.0.len()), accusation.health)
 }
 
 fn gossip_bound(updates: &[MemberUpdate], accusations: &[Accusation]) -> usize {
-    32 + updates.iter().map(update_bound).sum::<usize>()
+    wire_size::GOSSIP
+        + updates.iter().map(update_bound).sum::<usize>()
         + accusations.iter().map(accusation_bound).sum::<usize>()
 }
 
@@ -108,7 +130,7 @@ proptest! {
 
     #[test]
     fn probes_stay_below_their_bound(seq: u64, from in name()) {
-        let bound = 20 + text(from.0.len());
+        let bound = wire_size::PROBE + text(from.0.len());
         let kinds = [
             GossipMessage::Ping { seq, from: from.clone() },
             GossipMessage::Ack { seq, from: from.clone() },
@@ -125,7 +147,7 @@ proptest! {
         let rest = Limits::MAX_METADATA_BYTES - metadata_len(&metadata);
         metadata.insert("filler".to_owned(), "x".repeat(rest.saturating_sub(18)));
         prop_assume!(metadata_len(&metadata) <= Limits::MAX_METADATA_BYTES);
-        let update = MemberUpdate { metadata: Some(metadata), ..eight_alive(1).remove(0) };
+        let update = MemberUpdate { metadata: Some(metadata), ..usual(1, 1).remove(0) };
         let sent = packet(&[GossipMessage::Gossip { updates: vec![update] }]);
         prop_assert!(common::decode(&sent).is_ok());
     }
@@ -134,16 +156,65 @@ proptest! {
 #[test]
 fn bounds_hold_at_every_length_of_header() {
     // Lengths around which headers grow by a byte, with the largest numbers beside them.
-    for len in [1, 127, 128, 16_383, 16_384, 60_000] {
-        let mut update = alive(&"n".repeat(len.min(255)), "[::1]:7946", u64::MAX);
+    for len in [0, 1, 108, 109, 127, 128, 16_383, 16_384, 60_000] {
+        let name = "n".repeat(len.clamp(1, 255));
+        let mut update = alive(&name, "[::1]:7946", u64::MAX);
         update.metadata = Some([("k".to_owned(), "v".repeat(len))].into());
-        for count in [1, 2, 127, 128, 300] {
+        for count in [1, 2, 9, 127, 128, 255].into_iter().filter(|count| count * len < 1 << 20) {
             // Alternating between the ends of the range makes every difference of epochs long.
             let mut updates = vec![update.clone(); count];
             updates.iter_mut().step_by(2).for_each(|update| update.incarnation = u32::MAX.into());
+            let accusation =
+                |update| Accusation { update, accuser: name.as_str().into(), health: 255 };
+            let accusations: Vec<_> = (0..=254).take(count).map(accusation).collect();
+            let bound = gossip_bound(&updates, &accusations);
+            let actual = gossip_len(updates, accusations);
+            assert!(actual <= bound, "{count} of {len}: {actual} > {bound}");
+        }
+    }
+}
+
+#[test]
+fn usual_updates_take_nearly_their_bound() {
+    for count in [8, 40] {
+        for counters in [2, 512] {
+            let mut updates = usual(count, counters);
+            updates.iter_mut().for_each(|update| update.metadata = Some(HashMap::new()));
             let bound = gossip_bound(&updates, &[]);
             let actual = gossip_len(updates, vec![]);
-            assert!(actual <= bound, "{count} of {len}: {actual} > {bound}");
+            println!("{count} updates, counters below {counters}: {actual} of {bound} bytes");
+            assert!(bound * 100 <= actual * 115, "{actual} of {bound}");
+        }
+    }
+}
+
+/// Bytes of each datagram of one gossip round of a node that has heard of `members` at once.
+fn gossip_round(members: u64, counters: u64) -> Vec<usize> {
+    let envelope = packet(&[]).len();
+    let options = Options { timers: Timers::Named, envelope, ..Options::default() };
+    let (id, address) = ("node-999999".into(), "10.99.0.1:7946".parse().expect("an address"));
+    let mut protocol = GossipProtocol::builder(id, address).options(options).build().unwrap();
+    protocol.handle_message(address, GossipMessage::Gossip { updates: usual(members, counters) });
+    // In the second round each has an age.
+    protocol.handle_timer("gossip");
+    let mut datagrams = HashMap::new();
+    for action in protocol.handle_timer("gossip") {
+        if let GossipAction::Send { to, message } = action {
+            *datagrams.entry(to).or_insert(envelope) += codec().encoded_len(&message);
+        }
+    }
+    datagrams.into_values().collect()
+}
+
+#[test]
+fn gossip_rounds_fill_their_datagrams_and_no_more() {
+    let budget = Options::default().datagram_budget;
+    for counters in [2, 512] {
+        let datagrams = gossip_round(200, counters);
+        println!("a gossip round, counters below {counters}: {datagrams:?} of {budget} bytes");
+        assert_eq!(datagrams.len(), 3);
+        for len in datagrams {
+            assert!(len <= budget && len * 100 >= budget * 85, "{len} of {budget}");
         }
     }
 }

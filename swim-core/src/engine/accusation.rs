@@ -35,10 +35,15 @@ impl<P: Profile> Engine<P> {
         news
     }
 
-    /// This node could not reach a suspect itself.
-    pub(super) fn accuse<O: Output<P>>(&mut self, now: Time, member: MemberIdx, out: &mut O) {
-        let me = Accusers::one(self.table.me, self.health.score());
-        if self.confirm(now, member, &me, out) {
+    /// This node could not reach a suspect itself, and some relays could not either.
+    pub(super) fn accuse<O: Output<P>>(
+        &mut self,
+        now: Time,
+        member: MemberIdx,
+        accusers: &Accusers,
+        out: &mut O,
+    ) {
+        if self.confirm(now, member, accusers, out) {
             self.tell_subject(member, out);
         }
     }

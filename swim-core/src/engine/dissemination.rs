@@ -18,6 +18,7 @@ use crate::{tuning, wire_size};
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) struct Priority {
     calm: bool,
+    /// In parts of a sending: [`SENT`] each.
     sent: u32,
     newest: Reverse<u64>,
 }
@@ -57,6 +58,11 @@ impl BroadcastQueue {
         self.heap.len()
     }
 }
+
+/// What a sending counts.
+const SENT: u32 = 2;
+/// What it counts that somebody else told this node the same.
+const HEARD: u32 = 1;
 
 /// Room in one datagram.
 #[derive(Debug, Clone, Copy)]
@@ -109,7 +115,8 @@ impl<P: Profile> Engine<P> {
             self.drop_most_sent();
         }
         self.queue.queued += 1;
-        let priority = Priority { calm: !urgent, sent, newest: Reverse(self.queue.queued) };
+        let priority =
+            Priority { calm: !urgent, sent: SENT * sent, newest: Reverse(self.queue.queued) };
         self.requeue(priority, Entry { member, age, since: self.queue.round });
         if self.queue.len() <= FEW {
             self.hurry_gossip(now, out);
@@ -139,7 +146,7 @@ impl<P: Profile> Engine<P> {
         let Some((mut priority, entry)) = self.waiting(rumor.member).filter(|_| same) else {
             return;
         };
-        priority.sent += 1;
+        priority.sent += HEARD;
         self.dequeue(rumor.member);
         if priority.sent < self.limit_of(rumor.member) {
             self.requeue(priority, entry);
@@ -149,19 +156,19 @@ impl<P: Profile> Engine<P> {
     /// More is known of a suspicion: what waits is told with it; if nothing does, a few are told.
     pub(super) fn tell_more<O: Output<P>>(&mut self, now: Time, member: MemberIdx, out: &mut O) {
         let limit = self.limit_of(member);
-        let few = limit.saturating_sub(TOLD_MORE);
-        let sent = self.waiting(member).map_or(few, |(priority, _)| priority.sent.min(few));
+        let few = (limit / SENT).saturating_sub(TOLD_MORE);
+        let sent = self.waiting(member).map_or(few, |(priority, _)| few.min(priority.sent / SENT));
         self.enqueue_told(now, member, None, false, sent, out);
     }
 
-    /// How often news of a member is sent. Suspicions only have to reach some that can confirm
+    /// How often news of a member is sent, in parts of a sending. Suspicions only have to reach some that can confirm
     /// them, and their subject, which is told anyway; their end is told to all.
     fn limit_of(&self, member: MemberIdx) -> u32 {
         let limit = tuning::retransmit_limit(self.config.retransmit_mult, self.table.n());
         let suspect = self.table.state(member) == Some(MemberState::Suspect);
         match suspect && self.config.mechanisms.verify {
-            true => limit.div_ceil(3),
-            false => limit,
+            true => SENT * limit.div_ceil(3),
+            false => SENT * limit,
         }
     }
 
@@ -241,7 +248,7 @@ impl<P: Profile> Engine<P> {
             let rumor = self.rumor(entry.member, self.age_now(&entry));
             let told = first.is_some_and(|first| first.member == entry.member);
             if !told && self.put(rumor, &mut room) {
-                priority.sent += 1;
+                priority.sent += SENT;
             } else if told || self.fits_alone(&rumor) {
                 misfits += 1;
             } else {
@@ -320,10 +327,9 @@ impl<P: Profile> Engine<P> {
     fn rumor_len(&self, rumor: &Rumor) -> usize {
         let name = |member| self.table.profile(member).wire_len(false);
         let subject = self.table.profile(rumor.member).wire_len(rumor.with_profile);
-        let accusation = wire_size::ACCUSATION + name(rumor.member);
-        let accusers: usize =
-            rumor.accusers.iter().map(|(accuser, _)| accusation + name(accuser)).sum();
-        wire_size::UPDATE + subject + accusers
+        let accusation = |(accuser, health)| wire_size::accusation(name(accuser), health);
+        let accusations: usize = rumor.accusers.iter().map(accusation).sum();
+        wire_size::record(rumor.incarnation) + subject + accusations
     }
 
     /// Sends what was filled in, at most `max_piggyback` to a message.
@@ -372,7 +378,7 @@ impl<P: Profile> Engine<P> {
 
     /// Room for updates that ride on a message which takes `used` bytes.
     pub(super) fn room_beside(&self, used: usize, evidence: bool) -> Room {
-        let bytes = self.config.datagram_budget.saturating_sub(wire_size::ENVELOPE + used);
+        let bytes = self.config.datagram_budget.saturating_sub(self.config.envelope + used);
         Room { bytes, evidence }
     }
 

@@ -115,6 +115,7 @@ impl<P: Profile> Engine<P> {
         let spread = !answer || self.table.others() > 0;
         let heard = Heard { source: *source, reason: Reason::AntiEntropy, spread };
         let mut known: Vec<MemberIdx> = Vec::with_capacity(updates.len());
+        self.table.reserve(updates.len());
         for update in updates {
             if self.merge_record(now, &heard, update, out) != Verdict::Stale {
                 known.push(update.rumor.member);

@@ -22,8 +22,8 @@ pub(super) struct Look {
     pub(super) seq: u64,
     /// Relays that were asked.
     pub(super) asked: u32,
-    /// Relays that said in time that they have no answer either.
-    pub(super) witnesses: u32,
+    /// Relays that said in time that they have no answer either: they accuse it too.
+    pub(super) witnesses: Accusers,
 }
 
 /// The last nodes look for themselves after this part of the least time that is left.
@@ -38,21 +38,30 @@ impl<P: Profile> Engine<P> {
     pub(super) fn look_failed<O: Output<P>>(&mut self, now: Time, look: Look, out: &mut O) {
         let mechanisms = self.config.mechanisms;
         // Relays owe a nack: if none came, it is this node that hears nobody.
-        let silence = look.asked > 0 && look.witnesses == 0;
+        let silence = look.asked > 0 && look.witnesses.is_empty();
         let deaf = silence && mechanisms.nack && self.judges_silence();
-        let quiet = deaf || (mechanisms.quiet && self.judges_silence());
-        match self.table.state(look.member) {
-            Some(MemberState::Alive) => self.suspect(now, look.member, (deaf, quiet), out),
-            Some(MemberState::Suspect) if self.suspicions.is_untold(look.member) => {
-                self.second_look_failed(now, look.member, deaf, out);
-            }
-            Some(MemberState::Suspect) if !deaf => self.accuse(now, look.member, out),
-            _ => return,
+        if deaf {
+            self.paths_unheard(now);
         }
-        if let Some(suspicion) = self.suspicions.get_mut(look.member).filter(|_| quiet) {
-            suspicion.looked = Some(look.seq);
-            suspicion.witnesses = suspicion.witnesses.max(look.witnesses);
-            self.shorten(now, look.member, out);
+        let quiet = deaf || (mechanisms.quiet && self.judges_silence());
+        let mut accusers = Accusers::default();
+        if !deaf {
+            accusers.insert(self.table.me, self.health.score());
+        }
+        if quiet {
+            look.witnesses.iter().for_each(|(relay, _)| _ = accusers.insert(relay, 0));
+        }
+        match self.table.state(look.member) {
+            Some(MemberState::Alive) => self.suspect(now, look.member, accusers, quiet, out),
+            Some(MemberState::Suspect) if self.suspicions.is_untold(look.member) => {
+                self.second_look_failed(now, look.member, &accusers, out);
+            }
+            Some(MemberState::Suspect) if !deaf => self.accuse(now, look.member, &accusers, out),
+            _ => {}
+        }
+        if let Some(suspicion) = self.suspicions.get_mut(look.member) {
+            suspicion.looked = quiet.then_some(look.seq);
+            suspicion.seen |= !deaf;
         }
     }
 
@@ -61,18 +70,14 @@ impl<P: Profile> Engine<P> {
         &mut self,
         now: Time,
         member: MemberIdx,
-        (deaf, quiet): (bool, bool),
+        accusers: Accusers,
+        quiet: bool,
         out: &mut O,
     ) {
-        let me = self.table.me;
-        let mut accusers = Accusers::default();
-        if !deaf {
-            accusers.insert(me, self.health.score());
-        }
-        let cause = Cause { by: Some(me), reason: Reason::ProbeFailed };
+        let cause = Cause { by: Some(self.table.me), reason: Reason::ProbeFailed };
         self.raise(now, member, (accusers, Accusers::default()), !quiet, cause, out);
         if quiet {
-            self.look_again(now, member, deaf, out);
+            self.look_again(now, member, accusers.is_empty(), out);
         } else {
             self.tell_subject(member, out);
             self.enqueue(now, member, Some(0), false, out);
@@ -83,17 +88,20 @@ impl<P: Profile> Engine<P> {
         &mut self,
         now: Time,
         member: MemberIdx,
-        deaf: bool,
+        accusers: &Accusers,
         out: &mut O,
     ) {
-        let me = Accusers::one(self.table.me, self.health.score());
+        let deaf = accusers.is_empty();
         let evidence_time = self.evidence_time(now);
         let Some(suspicion) = self.suspicions.get_mut(member) else { return };
+        let first = suspicion.accusers.is_empty();
+        for (accuser, health) in accusers.iter() {
+            suspicion.accusers.insert(accuser, health);
+        }
         if deaf {
             self.look_again(now, member, deaf, out);
-        } else if suspicion.accusers.is_empty() {
+        } else if first {
             // The first look that tells something.
-            suspicion.accusers = me;
             (suspicion.started, suspicion.hearing) = (now, evidence_time);
             self.look_again(now, member, deaf, out);
         } else {
@@ -165,7 +173,8 @@ impl<P: Profile> Engine<P> {
     pub(super) fn look<O: Output<P>>(&mut self, now: Time, member: MemberIdx, out: &mut O) {
         let Some(suspicion) = self.suspicions.get_mut(member) else { return };
         let Some(timer) = suspicion.look.take() else { return };
-        let confirmed = suspicion.accusers.len() > self.config.confirmations as usize;
+        let confirmed =
+            suspicion.told && suspicion.accusers.len() > self.config.confirmations as usize;
         self.deadlines.cancel(timer);
         if !confirmed {
             self.probe(now, member, out);

@@ -5,6 +5,7 @@
 
 mod accusation;
 mod deadlines;
+mod degraded;
 mod departure;
 mod dissemination;
 mod healing;
@@ -39,6 +40,7 @@ pub use output::{Cause, Change, Output, Profile, Reason};
 pub(crate) use view_hash::mix;
 
 use deadlines::{Deadlines, TimerKey};
+use degraded::Paths;
 use departure::Departure;
 use dissemination::BroadcastQueue;
 use healing::Healing;
@@ -107,6 +109,7 @@ pub struct Engine<P: Profile> {
     conflict: Option<(MemberIdx, Incarnation)>,
     corrections: u32,
     hearing: Hearing,
+    paths: Paths,
     started: bool,
     /// How long the next digest exchange waits, at most the configured interval.
     sync_wait: Duration,
@@ -140,6 +143,7 @@ impl<P: Profile> Engine<P> {
             conflict: None,
             corrections: CORRECTIONS_PER_PERIOD,
             hearing: Hearing::default(),
+            paths: Paths::default(),
             started: false,
             sync_wait: Duration::MAX,
             stats: Stats::default(),

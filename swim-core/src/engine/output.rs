@@ -22,8 +22,18 @@ pub trait Profile: Default + PartialEq {
     fn identity(&self, of: MemberIdx) -> u64;
     /// A hash of what the member says of itself.
     fn content(&self) -> u64;
-    /// Most bytes that a rumor takes on the wire for its name and, if asked, the profile.
+    /// Most bytes that a rumor takes on the wire for its name and, if asked, the profile, headers
+    /// included; see [`wire_size`].
     fn wire_len(&self, with_profile: bool) -> usize;
+    /// Whether the member says of itself that its paths are bad.
+    fn is_degraded(&self) -> bool {
+        false
+    }
+    /// The same with or without that mark; `None` where a profile has no room for one.
+    fn marked(&self, degraded: bool) -> Option<Self> {
+        let _ = degraded;
+        None
+    }
     /// Whether this one stays when two differ at one incarnation: any total order will do.
     fn outranks(&self, other: &Self) -> bool;
 }
@@ -46,7 +56,7 @@ impl Profile for () {
     }
 
     fn wire_len(&self, with_profile: bool) -> usize {
-        wire_size::text(11) + if with_profile { 6 + wire_size::METADATA } else { 0 }
+        wire_size::text(11) + if with_profile { 6 + wire_size::text(0) } else { 0 }
     }
 
     fn outranks(&self, _other: &Self) -> bool {

@@ -62,6 +62,17 @@ impl Probe {
         let number = seq - self.seq;
         number < self.pings as u64 || (number == SEQS - 1 && self.stage == Stage::Indirect)
     }
+
+    /// The relays that answered, none of them with an ack.
+    fn witnesses(&self) -> Accusers {
+        let mut witnesses = Accusers::default();
+        for (i, &relay) in self.relays[..self.asked].iter().enumerate() {
+            if self.answered & 1 << i != 0 {
+                witnesses.insert(relay, 0);
+            }
+        }
+        witnesses
+    }
 }
 
 /// The open probes, oldest first; few, because each lasts less than two periods.
@@ -319,7 +330,12 @@ impl<P: Profile> Engine<P> {
         let alive = |engine: &Self, candidate| {
             candidate != member && engine.table.state(candidate) == Some(MemberState::Alive)
         };
-        self.sample(self.config.indirect_probes, &mut relays, alive);
+        let good =
+            |engine: &Self, candidate| alive(engine, candidate) && !engine.is_degraded(candidate);
+        self.sample(self.config.indirect_probes, &mut relays, good);
+        if relays.is_empty() {
+            self.sample(self.config.indirect_probes, &mut relays, alive);
+        }
         for &relay in &relays {
             self.transmit(Dest::Member(relay), Message::PingReq { seq, target: Some(member) }, out);
         }
@@ -331,6 +347,8 @@ impl<P: Profile> Engine<P> {
         }
         let probe = &mut self.probes.open[open];
         probe.stage = Stage::Indirect;
+        self.paths_needed_relays(now);
+        let probe = &mut self.probes.open[open];
         probe.asked = relays.len();
         probe.relays[..relays.len()].copy_from_slice(&relays);
         self.targets = relays;
@@ -360,7 +378,7 @@ impl<P: Profile> Engine<P> {
             member: probe.member,
             seq: probe.seq,
             asked: probe.asked as u32,
-            witnesses: probe.answered.count_ones(),
+            witnesses: probe.witnesses(),
         };
         self.look_failed(now, look, out);
     }
@@ -388,6 +406,10 @@ impl<P: Profile> Engine<P> {
         if self.config.mechanisms.local_health {
             self.health.improve();
         }
+        if probe.stage == Stage::Direct {
+            self.paths_answered();
+        }
+        self.judge_paths(now, out);
         let ping = (seq - probe.seq) as usize;
         if ping < probe.pings && (ping > 0 || probe.measurable) {
             self.measure(source, member, now.since(probe.sent[ping]));

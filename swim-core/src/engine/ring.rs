@@ -28,6 +28,11 @@ impl Ring {
         &self.order
     }
 
+    /// Makes room for so many more.
+    pub(super) fn reserve(&mut self, more: usize) {
+        self.order.reserve(more);
+    }
+
     /// Adds a member among those still to be probed in this pass.
     pub(super) fn insert(&mut self, member: MemberIdx, moved: Moved<'_>) {
         moved(member, self.order.len() as u32);

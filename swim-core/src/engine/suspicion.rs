@@ -23,14 +23,14 @@ pub(super) struct Suspicion {
     pub(super) hearsay: Accusers,
     /// The sender of the last bare suspicion, and how far the telling had got before it.
     pub(super) bare: Option<(MemberIdx, Option<Waiting>)>,
-    /// Relays that could not reach it either when this node looked.
-    pub(super) witnesses: u32,
     /// Whether it was told, by this node or to it: only then has the subject heard of it.
     pub(super) told: bool,
     /// Time beyond what its accusers leave it, so that its subject has some after it was told.
     pub(super) grace: Duration,
     /// The first `seq` under which this node looked last.
     pub(super) looked: Option<u64>,
+    /// Whether this node saw for itself that it does not answer.
+    pub(super) seen: bool,
     /// Messages heard before it was raised, and evidence time then.
     pub(super) heard: u64,
     pub(super) hearing: Duration,
@@ -116,7 +116,7 @@ impl<P: Profile> Engine<P> {
             accusers,
             hearsay,
             bare: None,
-            witnesses: 0,
+            seen: false,
             told,
             grace: Duration::ZERO,
             looked: None,
@@ -135,7 +135,11 @@ impl<P: Profile> Engine<P> {
         let (max, min) = (self.suspicion_max(), self.suspicion_min());
         let possible = tuning::confirmations_possible(self.table.n(), self.config.confirmations);
         let confirmed = match self.config.mechanisms.confirmations {
-            true => suspicion.accusers.len().saturating_sub(1) as u32 + suspicion.witnesses,
+            true => {
+                // Who says of itself that it hears badly confirms nothing.
+                let sound = |&(accuser, _): &(MemberIdx, u8)| !self.is_degraded(accuser);
+                (suspicion.accusers.iter().filter(sound).count() as u32).saturating_sub(1)
+            }
             false => 0,
         };
         tuning::suspicion_timeout(max, min, confirmed, possible) + suspicion.grace
@@ -193,10 +197,9 @@ impl<P: Profile> Engine<P> {
     pub(super) fn expire<O: Output<P>>(&mut self, now: Time, member: MemberIdx, out: &mut O) {
         let Some(suspicion) = self.suspicions.get(member) else { return };
         self.deadlines.cancel(suspicion.timer);
-        if !suspicion.told && self.judges_silence() {
-            // Its subject has not heard of it: no time makes it dead, only another look.
+        if let Some(delay) = self.must_look_first(suspicion) {
             let looks = suspicion.look.is_some();
-            self.arm_suspicion(now, member, self.suspicion_min(), out);
+            self.arm_suspicion(now, member, delay, out);
             if !looks {
                 self.probe(now, member, out);
             }
@@ -223,6 +226,18 @@ impl<P: Profile> Engine<P> {
         if accusers.contains(self.table.me) && self.config.mechanisms.buddy {
             self.tell(self.rumor(member, 0), Dest::Member(member), out);
         }
+    }
+
+    /// Nobody condemns a member without having looked itself, nor before its subject was told; how
+    /// long that may take.
+    fn must_look_first(&self, suspicion: &Suspicion) -> Option<Duration> {
+        if !self.config.mechanisms.quiet || !self.judges_silence() {
+            return None;
+        }
+        if !suspicion.told {
+            return Some(self.suspicion_min());
+        }
+        (!suspicion.seen).then(|| self.config.probe_timeout * (1 + u32::from(self.health.score())))
     }
 
     /// How much longer a suspicion whose timer has run must last, because this node could not have

@@ -69,6 +69,15 @@ impl<P: Profile> Table<P> {
         table
     }
 
+    /// Makes room for so many members at once.
+    pub(super) fn reserve(&mut self, members: usize) {
+        let more = members.saturating_sub(self.records.len());
+        self.records.reserve(more);
+        self.rtts.reserve(more);
+        self.profiles.reserve(more);
+        self.ring.reserve(more);
+    }
+
     /// The record of a known member.
     pub(super) fn get(&self, member: MemberIdx) -> Option<&Record> {
         self.records.get(member.0 as usize).filter(|record| record.state.is_some())

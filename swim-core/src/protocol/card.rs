@@ -54,8 +54,21 @@ impl Profile for Card {
         if !with_profile {
             return name;
         }
-        let metadata = wire_size::METADATA + wire_size::metadata_len(&member.metadata);
-        name + wire_size::address(&member.address) + metadata
+        name + wire_size::address(&member.address) + wire_size::metadata(&member.metadata)
+    }
+
+    fn is_degraded(&self) -> bool {
+        self.member().is_some_and(|member| member.metadata.contains_key(Member::DEGRADED))
+    }
+
+    fn marked(&self, degraded: bool) -> Option<Self> {
+        let mut member = self.0.clone()?;
+        if degraded {
+            member.metadata.insert(Member::DEGRADED.into(), "1".into());
+        } else {
+            member.metadata.remove(Member::DEGRADED);
+        }
+        Some(Self(Some(member)))
     }
 
     fn outranks(&self, other: &Self) -> bool {

@@ -6,7 +6,7 @@ use std::time::Instant;
 use super::card::Card;
 use super::directory::Directory;
 use crate::engine::{Accusers, DigestRef, MemberIdx, Rumor, Update};
-use crate::member::{Incarnation, Member, MemberId, MemberState};
+use crate::member::{Incarnation, Member, MemberState};
 use crate::message::{Accusation, Digest, MemberUpdate};
 
 /// The updates of one message, with an index for every name in it.
@@ -68,34 +68,6 @@ fn rumor(member: MemberIdx, state: MemberState, incarnation: Incarnation) -> Rum
     Rumor { member, state, incarnation, age: None, with_profile: true, accusers }
 }
 
-/// Accusations by subject and incarnation; those that name an unknown member say nothing here.
-pub(super) fn accusations(
-    directory: &Directory,
-    cards: &[Card],
-    accusations: &[Accusation],
-) -> Vec<(MemberIdx, Incarnation, Accusers)> {
-    let find = |name: &MemberId| directory.find(cards, name);
-    let mut found: Vec<(MemberIdx, Incarnation, Accusers)> = Vec::new();
-    for accusation in accusations {
-        let (Some(subject), Some(accuser)) = (find(&accusation.subject), find(&accusation.accuser))
-        else {
-            continue;
-        };
-        let same = |(held, incarnation, _): &&mut (MemberIdx, Incarnation, Accusers)| {
-            *held == subject && *incarnation == accusation.incarnation
-        };
-        // Accusations of one subject stand together.
-        match found.last_mut().filter(same) {
-            Some((_, _, accusers)) => drop(accusers.insert(accuser, accusation.health)),
-            None => {
-                let accusers = Accusers::one(accuser, accusation.health);
-                found.push((subject, accusation.incarnation, accusers));
-            }
-        }
-    }
-    found
-}
-
 pub(super) fn digest(digest: &Digest) -> DigestRef<'_> {
     match digest {
         Digest::View { hash } => DigestRef::View(*hash),
@@ -110,24 +82,59 @@ pub(super) fn digest(digest: &Digest) -> DigestRef<'_> {
 #[derive(Debug, Default)]
 pub(super) struct LastGossip {
     from: Option<SocketAddr>,
-    members: Vec<MemberIdx>,
+    /// Whom its updates are about, and at which incarnation.
+    updates: Vec<(MemberIdx, Incarnation)>,
 }
 
 impl LastGossip {
     pub(super) fn note(&mut self, from: SocketAddr, updates: &[Update<Card>]) {
         self.from = Some(from);
-        self.members.clear();
-        self.members.extend(updates.iter().map(|update| update.rumor.member));
+        self.updates.clear();
+        let told = |update: &Update<Card>| (update.rumor.member, update.rumor.incarnation);
+        self.updates.extend(updates.iter().map(told));
     }
 
-    /// The ages of its updates, if the companion is from the same sender.
-    pub(super) fn ages<'a>(
-        &'a mut self,
-        from: SocketAddr,
-        ages: &'a [u8],
-    ) -> impl Iterator<Item = (MemberIdx, u8)> + 'a {
-        let fits = self.from.take() == Some(from) && ages.len() <= self.members.len();
-        let ages = if fits { ages } else { &[] };
-        self.members.iter().copied().zip(ages.iter().copied())
+    /// Its companion will not be understood any more: what has come since may have given the
+    /// indices of members that were not taken in to others.
+    pub(super) fn forget(&mut self) {
+        self.from = None;
     }
+
+    /// Whether a companion from there is its own; that is so once.
+    pub(super) fn take(&mut self, from: SocketAddr) -> bool {
+        self.from.take_if(|sender| *sender == from).is_some()
+    }
+
+    /// The ages of its updates; none if there are more, which then are not about it.
+    pub(super) fn ages(&self, ages: &[u8]) -> impl Iterator<Item = (MemberIdx, u8)> {
+        let ages = if ages.len() <= self.updates.len() { ages } else { &[] };
+        self.updates.iter().map(|(member, _)| *member).zip(ages.iter().copied())
+    }
+
+    /// Who accuses the subjects of its updates. Accusations of no update and by nobody known say
+    /// nothing here.
+    pub(super) fn accused(
+        &self,
+        directory: &Directory,
+        cards: &[Card],
+        accusations: &[Accusation],
+    ) -> Vec<(MemberIdx, Incarnation, Accusers)> {
+        let of_one = accusations.chunk_by(|one, next| one.update == next.update);
+        let accused = |of_one: &[Accusation]| {
+            let (member, incarnation) = *self.updates.get(usize::from(of_one[0].update))?;
+            let accusers = accusers(directory, cards, of_one);
+            (!accusers.is_empty()).then_some((member, incarnation, accusers))
+        };
+        of_one.filter_map(accused).collect()
+    }
+}
+
+fn accusers(directory: &Directory, cards: &[Card], accusations: &[Accusation]) -> Accusers {
+    let mut accusers = Accusers::default();
+    for accusation in accusations {
+        if let Some(accuser) = directory.find(cards, &accusation.accuser) {
+            accusers.insert(accuser, accusation.health);
+        }
+    }
+    accusers
 }

@@ -189,10 +189,12 @@ impl GossipProtocol {
             }
             GossipMessage::Sync { members } => {
                 let mut updates = inbox::members(&mut self.directory, cards, members);
+                self.last_gossip.forget();
                 self.hear_from(from, Message::Sync(&mut updates))
             }
             GossipMessage::Delta { updates, wanted } => {
                 let mut updates = inbox::updates(&mut self.directory, cards, instant, updates);
+                self.last_gossip.forget();
                 self.hear_from(from, Message::Delta { updates: &mut updates, wanted: &wanted })
             }
             GossipMessage::Digest { digest } => {
@@ -312,14 +314,15 @@ impl GossipProtocol {
         ages: &[u8],
         accusations: &[Accusation],
     ) -> Vec<GossipAction> {
+        if !self.last_gossip.take(from) {
+            return Vec::new();
+        }
         let cards = self.engine.profiles();
-        let member = self.directory.at(cards, &from);
-        let source = Source { member, address: from };
-        let accusations = inbox::accusations(&self.directory, cards, accusations).into_iter();
-        let mut last = std::mem::take(&mut self.last_gossip);
-        let ages = last.ages(from, ages);
+        let source = Source { member: self.directory.at(cards, &from), address: from };
+        let last = std::mem::take(&mut self.last_gossip);
+        let accused = last.accused(&self.directory, cards, accusations).into_iter();
         let actions = self.drive(|engine, now, out| {
-            engine.handle_evidence(now, source, ages, accusations, out);
+            engine.handle_evidence(now, source, last.ages(ages), accused, out);
         });
         self.last_gossip = last;
         actions

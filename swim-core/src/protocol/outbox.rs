@@ -56,13 +56,17 @@ impl Outbox<'_> {
 
     fn evidence(&self, cards: &[Card], rumors: &[Rumor]) -> Option<GossipMessage> {
         let mut ages: Vec<u8> = Vec::new();
-        if rumors.iter().any(|rumor| rumor.age.is_some_and(|age| age > 0)) {
-            ages.extend(rumors.iter().map(|rumor| rumor.age.unwrap_or(0)));
+        if told(cards, rumors).any(|(rumor, _)| rumor.age.is_some_and(|age| age > 0)) {
+            ages.extend(told(cards, rumors).map(|(rumor, _)| rumor.age.unwrap_or(0)));
         }
         let forwarded =
-            |rumor: &&Rumor| rumor.accusers.iter().any(|(accuser, _)| accuser != self.me);
-        let accusations: Vec<Accusation> =
-            rumors.iter().filter(forwarded).flat_map(|rumor| accusations(cards, rumor)).collect();
+            |rumor: &Rumor| rumor.accusers.iter().any(|(accuser, _)| accuser != self.me);
+        // `max_piggyback` is at most 255.
+        let accusations: Vec<Accusation> = (0..=u8::MAX)
+            .zip(told(cards, rumors))
+            .filter(|(_, (rumor, _))| forwarded(rumor))
+            .flat_map(|(update, (rumor, _))| accusations(cards, update, rumor))
+            .collect();
         let silent = ages.is_empty() && accusations.is_empty();
         (!silent).then_some(GossipMessage::Evidence { ages, accusations })
     }
@@ -159,37 +163,42 @@ impl Output<Card> for Outbox<'_> {
     }
 }
 
-fn updates(cards: &[Card], rumors: &[Rumor]) -> Vec<MemberUpdate> {
-    rumors.iter().filter_map(|rumor| update(cards, rumor)).collect()
+/// The rumors that can be told, since there is a card of whom they are about; an update's index is
+/// its place among them.
+fn told<'a>(
+    cards: &'a [Card],
+    rumors: &'a [Rumor],
+) -> impl Iterator<Item = (&'a Rumor, &'a Member)> {
+    let with_member =
+        |rumor: &'a Rumor| Some((rumor, cards.get(rumor.member.0 as usize)?.member()?));
+    rumors.iter().filter_map(with_member)
 }
 
-fn update(cards: &[Card], rumor: &Rumor) -> Option<MemberUpdate> {
-    let member = cards.get(rumor.member.0 as usize)?.member()?;
-    Some(MemberUpdate {
+fn updates(cards: &[Card], rumors: &[Rumor]) -> Vec<MemberUpdate> {
+    told(cards, rumors).map(update).collect()
+}
+
+fn update((rumor, member): (&Rumor, &Member)) -> MemberUpdate {
+    MemberUpdate {
         id: member.id.clone(),
         state: rumor.state,
         incarnation: rumor.incarnation,
         address: rumor.with_profile.then_some(member.address),
         metadata: rumor.with_profile.then(|| member.metadata.clone()),
-    })
+    }
 }
 
 fn members(cards: &[Card], rumors: &[Rumor]) -> Vec<Member> {
-    let member = |rumor: &Rumor| cards.get(rumor.member.0 as usize)?.member().cloned();
-    rumors.iter().filter_map(member).collect()
+    told(cards, rumors).map(|(_, member)| member.clone()).collect()
 }
 
 fn accusations<'a>(
     cards: &'a [Card],
+    update: u8,
     rumor: &'a Rumor,
 ) -> impl Iterator<Item = Accusation> + use<'a> {
-    rumor.accusers.iter().filter_map(|(accuser, health)| {
-        Some(Accusation {
-            subject: name(cards, rumor.member)?,
-            incarnation: rumor.incarnation,
-            accuser: name(cards, accuser)?,
-            health,
-        })
+    rumor.accusers.iter().filter_map(move |(accuser, health)| {
+        Some(Accusation { update, accuser: name(cards, accuser)?, health })
     })
 }
 

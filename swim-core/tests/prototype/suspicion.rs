@@ -144,13 +144,10 @@ fn a_suspicion_at_a_higher_incarnation_counts_in_spite_of_first_hand_evidence() 
 #[test]
 fn a_suspicion_forwarded_again_is_not_gossiped_again() {
     let mut protocol = knowing(9);
-    let accusation = Accusation { subject: name(1), incarnation: 0, accuser: name(2), health: 0 };
     let mut sent: Vec<usize> = Vec::new();
     for forwarder in [3, 4, 3, 5, 4] {
         hear(&mut protocol, forwarder, vec![claim(1, MemberState::Suspect, 0)]);
-        let accusations = vec![accusation.clone()];
-        let companion = GossipMessage::Evidence { ages: vec![], accusations };
-        protocol.handle_message(addr(forwarder), companion);
+        hear_accusers(&mut protocol, forwarder, &[(0, 2)]);
         sent.push((0..20).map(|_| told(&protocol.handle_timer("gossip"), 1).len()).sum());
     }
     assert!((1..=8).contains(&sent[0]), "at most retransmit_mult * ceil(log10(n + 1)): {sent:?}");
@@ -160,10 +157,86 @@ fn a_suspicion_forwarded_again_is_not_gossiped_again() {
 #[test]
 fn a_suspect_is_not_its_own_accuser() {
     let mut protocol = knowing(9);
-    hear(&mut protocol, 2, vec![claim(1, MemberState::Suspect, 0)]);
-    let accusation = Accusation { subject: name(1), incarnation: 0, accuser: name(1), health: 0 };
-    let accusations = vec![accusation];
-    let companion = GossipMessage::Evidence { ages: vec![], accusations };
-    let actions = protocol.handle_message(addr(5), companion);
-    assert!(timers(&actions).is_empty(), "{actions:?}");
+    let first = hear(&mut protocol, 2, vec![claim(1, MemberState::Suspect, 0)]);
+    let alone = timers(&first)["suspicion_timeout_n1"];
+    hear(&mut protocol, 5, vec![claim(1, MemberState::Suspect, 0)]);
+    let actions = hear_accusers(&mut protocol, 5, &[(0, 1)]);
+    // Neither the subject nor node 5, which only passed it on.
+    let left = timers(&actions)["suspicion_timeout_n1"];
+    assert!(alone - left < Duration::from_millis(100), "{left:?} of {alone:?}");
+}
+
+/// Tells that of the gossip that `from` sent last, each update `.0` was raised by node `.1`.
+fn hear_accusers(
+    protocol: &mut GossipProtocol,
+    from: u8,
+    accusers: &[(u8, u8)],
+) -> Vec<GossipAction> {
+    let accusation = |&(update, accuser)| Accusation { update, accuser: name(accuser), health: 0 };
+    let accusations = accusers.iter().map(accusation).collect();
+    protocol.handle_message(addr(from), GossipMessage::Evidence { ages: vec![], accusations })
+}
+
+/// Who is said to accuse whom, by the place of the update in the gossip just before.
+fn accusations_told(actions: &[GossipAction]) -> BTreeSet<(String, String)> {
+    let messages: Vec<_> = sends(actions).into_iter().map(|(_, message)| message).collect();
+    let mut told = BTreeSet::new();
+    for pair in messages.windows(2) {
+        if let [GossipMessage::Gossip { updates }, GossipMessage::Evidence { accusations, .. }] =
+            pair
+        {
+            let suspect = |it: &Accusation| updates[usize::from(it.update)].id.0.clone();
+            told.extend(accusations.iter().map(|it| (suspect(it), it.accuser.0.clone())));
+        }
+    }
+    told
+}
+
+#[test]
+fn accusers_are_told_by_the_place_of_the_update_that_they_belong_to() {
+    let mut protocol = knowing(9);
+    let suspect = |node| claim(node, MemberState::Suspect, 0);
+    hear(&mut protocol, 3, vec![alive(30, 0), suspect(1), suspect(2)]);
+    hear_accusers(&mut protocol, 3, &[(1, 4), (1, 5), (2, 6)]);
+    let expected = [("n1", "n4"), ("n1", "n5"), ("n2", "n6")];
+    let expected = expected.map(|(suspect, by)| (suspect.to_owned(), by.to_owned()));
+    let actions = protocol.handle_timer("gossip");
+    assert_eq!(told(&actions, 30).len(), 3, "the update that nobody is accused in");
+    assert_eq!(accusations_told(&actions), expected.into());
+}
+
+#[test]
+fn an_accusation_without_its_gossip_says_nothing() {
+    let mut protocol = knowing(9);
+    let suspicion = || vec![claim(1, MemberState::Suspect, 0)];
+    hear(&mut protocol, 2, suspicion());
+    let silent = |actions: Vec<GossipAction>| assert!(actions.is_empty(), "{actions:?}");
+    silent(hear_accusers(&mut protocol, 3, &[(0, 4)]));
+    // There is no such update; then the gossip has had its companion.
+    silent(hear_accusers(&mut protocol, 2, &[(1, 4), (255, 4)]));
+    silent(hear_accusers(&mut protocol, 2, &[(0, 4)]));
+    // Another one's companion does not take it away.
+    hear(&mut protocol, 2, suspicion());
+    silent(hear_accusers(&mut protocol, 3, &[(0, 4)]));
+    assert!(!hear_accusers(&mut protocol, 2, &[(0, 2), (0, 4)]).is_empty());
+}
+
+#[test]
+fn an_accusation_does_not_hit_who_was_given_the_index_of_its_subject() {
+    let mut protocol = knowing(9);
+    // The dead stranger is not taken in, and the newcomer takes its place.
+    hear(&mut protocol, 2, vec![claim(77, MemberState::Dead, 0)]);
+    let last_update = protocol.local_member().last_update;
+    let newcomer = Member {
+        id: name(78),
+        address: addr(78),
+        state: MemberState::Suspect,
+        incarnation: 0,
+        metadata: HashMap::new(),
+        last_update,
+    };
+    protocol.handle_message(addr(3), GossipMessage::Sync { members: vec![newcomer] });
+    assert_eq!(state(&protocol, 78), Some(MemberState::Suspect));
+    let actions = hear_accusers(&mut protocol, 2, &[(0, 4)]);
+    assert!(actions.is_empty(), "{actions:?}");
 }

@@ -50,7 +50,7 @@ fn record_bytes() -> f64 {
     };
     let members = 1_000;
     let view: Vec<Rumor> = (0..members).map(rumor).collect();
-    size::message(MemberIdx(0), &Message::Sync(&view)) as f64 / f64::from(members)
+    size::message(MemberIdx(0), |_| false, &Message::Sync(&view)) as f64 / f64::from(members)
 }
 
 fn boot(settings: &Settings) -> Report {

@@ -14,7 +14,7 @@ use swim_core::{MemberIdx, Time};
 pub use slot::Cpu;
 pub use traffic::Traffic;
 pub use truth::{Condition, Truth, TruthOf};
-pub use watch::{Moment, Watch};
+pub use watch::{Arrival, Moment, Watch};
 
 use crate::network::Network;
 use crate::node::{Io, Node, Sent, Via};
@@ -275,6 +275,9 @@ impl<N: Node, W: Watch<N>> World<N, W> {
         let Some(mut held) = self.flights[flight as usize].take() else { return };
         self.landed.push(flight);
         self.note(u64::from(held.to.0) << 34 | u64::from(held.from.0) << 2 | 1);
+        let moment = Moment { now: self.now, truth: &self.truth };
+        let Flight { from, to, via, ref packet, .. } = held;
+        self.watch.arrived(moment, Arrival { at: to, from, via, packet });
         self.call(held.to, |node, now, io| {
             node.handle_packet(now, held.from, held.via, &mut held.packet, io);
         });

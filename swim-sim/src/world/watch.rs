@@ -3,7 +3,7 @@
 use swim_core::{MemberIdx, Time};
 
 use super::truth::Truth;
-use crate::node::{Io, Node};
+use crate::node::{Io, Node, Via};
 
 /// When something happened, and how things really were.
 #[derive(Debug, Clone, Copy)]
@@ -14,8 +14,35 @@ pub struct Moment<'a> {
     pub truth: &'a Truth,
 }
 
+/// A packet that is about to be handed to a node.
+#[derive(Debug)]
+pub struct Arrival<'a, P> {
+    /// Who gets it.
+    pub at: MemberIdx,
+    /// Who sent it.
+    pub from: MemberIdx,
+    /// How it came.
+    pub via: Via,
+    /// What it holds.
+    pub packet: &'a P,
+}
+
+impl<P> Clone for Arrival<'_, P> {
+    fn clone(&self) -> Self {
+        *self
+    }
+}
+
+impl<P> Copy for Arrival<'_, P> {}
+
 /// Looks on.
 pub trait Watch<N: Node> {
+    /// A packet arrives. The next call of any node is this node's, and what comes of it; a call
+    /// that nothing arrived before is one by a timer or by hand.
+    fn arrived(&mut self, moment: Moment<'_>, arrival: Arrival<'_, N::Packet>) {
+        let _ = (moment, arrival);
+    }
+
     /// A node was called; `io` holds what it sent and what changed in its view.
     fn called(&mut self, moment: Moment<'_>, at: MemberIdx, node: &N, io: &Io<N::Packet>);
 
@@ -30,6 +57,11 @@ impl<N: Node> Watch<N> for () {
 }
 
 impl<N: Node, A: Watch<N>, B: Watch<N>> Watch<N> for (A, B) {
+    fn arrived(&mut self, moment: Moment<'_>, arrival: Arrival<'_, N::Packet>) {
+        self.0.arrived(moment, arrival);
+        self.1.arrived(moment, arrival);
+    }
+
     fn called(&mut self, moment: Moment<'_>, at: MemberIdx, node: &N, io: &Io<N::Packet>) {
         self.0.called(moment, at, node, io);
         self.1.called(moment, at, node, io);
@@ -42,6 +74,12 @@ impl<N: Node, A: Watch<N>, B: Watch<N>> Watch<N> for (A, B) {
 }
 
 impl<N: Node> Watch<N> for Vec<Box<dyn Watch<N>>> {
+    fn arrived(&mut self, moment: Moment<'_>, arrival: Arrival<'_, N::Packet>) {
+        for watch in self {
+            watch.arrived(moment, arrival);
+        }
+    }
+
     fn called(&mut self, moment: Moment<'_>, at: MemberIdx, node: &N, io: &Io<N::Packet>) {
         for watch in self {
             watch.called(moment, at, node, io);

@@ -142,14 +142,13 @@ fn full_member() -> impl Strategy<Value = Member> {
 }
 
 pub(crate) fn accusation() -> impl Strategy<Value = Accusation> {
-    (name(), incarnation(), name(), any::<u8>()).prop_map(
-        |(subject, incarnation, accuser, health)| Accusation {
-            subject,
-            incarnation,
-            accuser,
-            health,
-        },
-    )
+    // Zeros are left out, so they are to occur.
+    let number = || prop_oneof![Just(0_u8), 0..9_u8, any::<u8>()];
+    (number(), name(), number()).prop_map(|(update, accuser, health)| Accusation {
+        update,
+        accuser,
+        health,
+    })
 }
 
 fn digest() -> impl Strategy<Value = Digest> {

@@ -58,8 +58,7 @@ fn probe(seq: u64, from: &str, target: &str) -> v1::Probe {
 
 fn accusation(it: &Accusation) -> v1::Accusation {
     v1::Accusation {
-        subject: it.subject.0.clone(),
-        incarnation: it.incarnation,
+        update: it.update.into(),
         accuser: it.accuser.0.clone(),
         health: it.health.into(),
     }

@@ -2,6 +2,7 @@
 
 use std::ops::Range;
 
+use super::mark::Mark;
 use swim_core::{DigestRef, MemberIdx, Message, Outgoing, Rumor};
 
 /// A message whose lists lie in the letter.
@@ -68,6 +69,8 @@ pub struct Letter {
     pub items: Vec<Item>,
     /// What the rumors of the messages are.
     pub rumors: Vec<Rumor>,
+    /// What travels with the member of each rumor.
+    pub marks: Vec<Mark>,
     /// Hashes of buckets.
     pub hashes: Vec<u64>,
     /// Buckets and versions.
@@ -79,12 +82,19 @@ impl Letter {
     pub(super) fn clear(&mut self) {
         self.items.clear();
         self.rumors.clear();
+        self.marks.clear();
         self.hashes.clear();
         self.words.clear();
     }
 
     /// Adds a message.
-    pub(super) fn add(&mut self, message: &Outgoing<'_>) {
+    pub(super) fn add(&mut self, marks: &[Mark], message: &Outgoing<'_>) {
+        let told = match message {
+            Message::Gossip(rumors) | Message::Sync(rumors) => *rumors,
+            Message::Delta { updates, .. } => *updates,
+            _ => &[],
+        };
+        self.marks.extend(told.iter().map(|rumor| marks[rumor.member.0 as usize]));
         let item = match *message {
             Message::Ping { seq } => Item::Ping { seq },
             Message::Ack { seq, member } => Item::Ack { seq, member },

@@ -2,6 +2,7 @@
 
 mod blocked;
 mod letter;
+mod mark;
 mod push_pull;
 mod setup;
 mod sink;
@@ -14,9 +15,11 @@ use swim_core::{
 };
 
 pub use letter::{Item, Letter};
+pub use mark::Mark;
 pub use setup::Setup;
 
 use crate::node::{Io, Node, Via};
+use crate::size;
 use blocked::Blocked;
 use push_pull::PushPull;
 use sink::Sink;
@@ -24,7 +27,7 @@ use sink::Sink;
 /// One node.
 #[derive(Debug)]
 pub struct SwimNode {
-    engine: Engine<()>,
+    engine: Engine<Mark>,
     me: MemberIdx,
     setup: Setup,
     /// What remains of a probe after its first stage.
@@ -32,7 +35,7 @@ pub struct SwimNode {
     blocked: Blocked,
     push_pull: Option<PushPull>,
     /// Scratch: the updates of one message.
-    updates: Vec<Update<()>>,
+    updates: Vec<Update<Mark>>,
 }
 
 /// Boot epochs as real nodes have them: seconds of a year in which they were started.
@@ -50,10 +53,11 @@ impl SwimNode {
         let mut options = setup.options.clone();
         options.boot_epoch = epoch(me, boot);
         options.timers = Timers::Owned;
+        options.envelope = size::ENVELOPE;
         let base = &options.gossip.base;
         let indirect = Duration::from_millis(base.probe_interval - base.probe_timeout);
         Self {
-            engine: Engine::new(Config::from(options), me, (), seed),
+            engine: Engine::new(Config::from(options), me, Mark(false), seed),
             me,
             indirect,
             blocked: Blocked::default(),
@@ -64,7 +68,7 @@ impl SwimNode {
     }
 
     /// The engine.
-    pub fn engine(&self) -> &Engine<()> {
+    pub fn engine(&self) -> &Engine<Mark> {
         &self.engine
     }
 
@@ -78,7 +82,7 @@ impl SwimNode {
         &mut self,
         answering: Option<MemberIdx>,
         io: &mut Io<Letter>,
-        call: impl FnOnce(&mut Engine<()>, &mut Sink<'_>),
+        call: impl FnOnce(&mut Engine<Mark>, &mut Sink<'_>),
     ) {
         let budget = self.setup.options.datagram_budget;
         let mut sink = Sink::new(self.me, budget, io, &mut self.blocked);
@@ -95,7 +99,7 @@ impl SwimNode {
         from: MemberIdx,
         letter: &Letter,
         out: &mut Sink<'_>,
-        updates: &mut Vec<Update<()>>,
+        updates: &mut Vec<Update<Mark>>,
     ) {
         for item in &letter.items {
             // Whoever is known by its address is who it is.
@@ -108,14 +112,14 @@ impl SwimNode {
                 Item::Nack { seq, relay } => Message::Nack { seq: *seq, relay: *relay },
                 Item::Gossip(at) => {
                     let rumors = &letter.rumors[at.clone()];
-                    bare(rumors, updates);
+                    bare(rumors, &letter.marks[at.clone()], updates);
                     let gossip = Message::Gossip(&mut updates[..]);
                     self.engine.handle_message(now, source, gossip, out);
                     self.hear_evidence(now, source, rumors, out);
                     continue;
                 }
                 Item::Sync(at) => {
-                    bare(&letter.rumors[at.clone()], updates);
+                    bare(&letter.rumors[at.clone()], &letter.marks[at.clone()], updates);
                     if self.setup.push_pull.is_some() {
                         let is_known = |member| self.engine.state(member).is_some();
                         push_pull::doubt_the_dead(updates, is_known);
@@ -133,7 +137,7 @@ impl SwimNode {
                     Message::Digest(DigestRef::Versions { of: *of, buckets, versions })
                 }
                 Item::Delta { updates: at, wanted } => {
-                    bare(&letter.rumors[at.clone()], updates);
+                    bare(&letter.rumors[at.clone()], &letter.marks[at.clone()], updates);
                     let wanted = &letter.words[wanted.clone()];
                     Message::Delta { updates: &mut updates[..], wanted }
                 }
@@ -178,11 +182,11 @@ impl SwimNode {
 }
 
 /// Updates as they arrive: ages and accusers come apart, or not at all.
-fn bare(rumors: &[Rumor], updates: &mut Vec<Update<()>>) {
+fn bare(rumors: &[Rumor], marks: &[Mark], updates: &mut Vec<Update<Mark>>) {
     updates.clear();
-    updates.extend(rumors.iter().map(|rumor| Update {
+    updates.extend(rumors.iter().zip(marks).map(|(rumor, mark)| Update {
         rumor: Rumor { age: None, accusers: Accusers::default(), ..*rumor },
-        profile: rumor.with_profile.then_some(()),
+        profile: rumor.with_profile.then_some(*mark),
     }));
 }
 
@@ -233,15 +237,14 @@ impl Node for SwimNode {
             let (state, incarnation) = (MemberState::Alive, incarnation(member, boot));
             let (age, accusers) = (None, Accusers::default());
             let rumor = Rumor { member, state, incarnation, age, with_profile: true, accusers };
-            Update { rumor, profile: Some(()) }
+            Update { rumor, profile: Some(Mark(false)) }
         };
         let me = self.me;
         let Some(other) = members.iter().map(|(member, _)| *member).find(|m| *m != me) else {
             return;
         };
-        self.updates.clear();
-        self.updates.extend(members.iter().filter(|(member, _)| *member != me).map(alive));
-        let mut updates = std::mem::take(&mut self.updates);
+        let others = members.iter().filter(|(member, _)| *member != me);
+        let mut updates: Vec<Update<Mark>> = others.map(alive).collect();
         let sent = io.sent.len();
         // As the answer to a join: nobody is told what all know.
         self.drive(None, io, |engine, out| {
@@ -251,7 +254,6 @@ impl Node for SwimNode {
         });
         io.sent.truncate(sent);
         io.changes.clear();
-        self.updates = updates;
     }
 
     fn join(&mut self, now: Time, seeds: &[MemberIdx], io: &mut Io<Letter>) {
@@ -289,6 +291,10 @@ impl Node for SwimNode {
 
     fn view_hash(&self) -> u64 {
         self.engine.view_hash()
+    }
+
+    fn is_degraded(&self, member: MemberIdx) -> bool {
+        self.engine.is_degraded(member)
     }
 
     fn block(&mut self) {

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use swim_core::{MemberIdx, MemberState, Message, Source, Time, Update};
 
-use super::{Letter, SwimNode};
+use super::{Letter, Mark, SwimNode};
 use crate::node::{Io, Via};
 use crate::rng::SimRng;
 
@@ -40,7 +40,10 @@ impl PushPull {
 
 /// A death that is read in somebody's view is only a suspicion, and of a member that this node has
 /// not heard of it is nothing (memberlist's `mergeState` and `suspectNode`).
-pub(super) fn doubt_the_dead(updates: &mut Vec<Update<()>>, is_known: impl Fn(MemberIdx) -> bool) {
+pub(super) fn doubt_the_dead(
+    updates: &mut Vec<Update<Mark>>,
+    is_known: impl Fn(MemberIdx) -> bool,
+) {
     updates.retain(|update| update.rumor.state.is_live() || is_known(update.rumor.member));
     for update in updates {
         if update.rumor.state == MemberState::Dead {

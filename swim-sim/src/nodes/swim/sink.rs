@@ -7,6 +7,7 @@ use swim_core::{Change, Dest, MemberIdx, Message, Outgoing, Output, Time, Timer}
 
 use super::blocked::Blocked;
 use super::letter::Letter;
+use super::mark::Mark;
 use crate::node::{Io, Sent, Via};
 use crate::size;
 
@@ -61,8 +62,8 @@ impl<'a> Sink<'a> {
         self.open.insert(Open { to, via, bytes: size::ENVELOPE, letter })
     }
 
-    fn pack(&mut self, to: MemberIdx, message: &Outgoing<'_>) {
-        let len = size::message(self.me, message);
+    fn pack(&mut self, marks: &[Mark], to: MemberIdx, message: &Outgoing<'_>) {
+        let len = size::message(self.me, |member| marks[member.0 as usize].0, message);
         if len == 0 {
             return; // It names a member that nobody knows, and is not sent.
         }
@@ -86,7 +87,7 @@ impl<'a> Sink<'a> {
             open
         };
         open.bytes += len;
-        open.letter.add(message);
+        open.letter.add(marks, message);
     }
 }
 
@@ -96,31 +97,31 @@ fn index(to: Dest<MemberIdx>) -> MemberIdx {
     }
 }
 
-impl Output<()> for Sink<'_> {
-    fn send(&mut self, _: &[()], to: Dest<MemberIdx>, message: Outgoing<'_>) {
+impl Output<Mark> for Sink<'_> {
+    fn send(&mut self, marks: &[Mark], to: Dest<MemberIdx>, message: Outgoing<'_>) {
         let to = index(to);
         if matches!(message, Message::Nack { .. }) && self.nack_delay > Duration::ZERO {
             self.start(to, Via::Datagram);
-            self.pack(to, &message);
+            self.pack(marks, to, &message);
             self.flush_after(self.nack_delay);
             return;
         }
-        self.pack(to, &message);
+        self.pack(marks, to, &message);
     }
 
-    fn send_by_stream(&mut self, _: &[()], to: Dest<MemberIdx>, message: Outgoing<'_>) {
-        let len = size::message(self.me, &message);
+    fn send_by_stream(&mut self, marks: &[Mark], to: Dest<MemberIdx>, message: Outgoing<'_>) {
+        let len = size::message(self.me, |member| marks[member.0 as usize].0, &message);
         let open = self.start(index(to), Via::Stream);
         open.bytes += len;
-        open.letter.add(&message);
+        open.letter.add(marks, &message);
         self.flush();
     }
 
-    fn changed(&mut self, _: &mut [()], change: Change, _: Option<()>) {
+    fn changed(&mut self, _: &mut [Mark], change: Change, _: Option<Mark>) {
         self.io.changes.push(change);
     }
 
-    fn timer_set(&mut self, _: &[()], timer: Timer, at: Time) {
+    fn timer_set(&mut self, _: &[Mark], timer: Timer, at: Time) {
         self.blocked.note(timer, at);
     }
 }
