@@ -43,7 +43,7 @@ fn convergence(settings: &Settings) -> Report {
     let lines = lines(settings, &trials, &outcomes);
     Report {
         tables: vec![figures, growth(&lines)],
-        plots: vec![plot(&lines)],
+        plots: ["join", "leave"].map(|event| plot(event, &lines)).into(),
         ..Report::new("convergence")
     }
 }
@@ -144,14 +144,12 @@ fn rounded(value: f64) -> f64 {
     (value * 1e9).round() / 1e9
 }
 
-fn plot(lines: &[Line]) -> Plot {
+fn plot(event: &str, lines: &[Line]) -> Plot {
+    let lines = || lines.iter().filter(|line| line.figure.starts_with(event));
     let name = |line: &Line| format!("{}: {}", line.who, line.figure);
-    let measured = lines.iter().map(|line| Series {
-        name: name(line),
-        points: line.points.clone(),
-        dashed: false,
-    });
-    let fitted = lines.iter().filter_map(|line| {
+    let measured =
+        lines().map(|line| Series { name: name(line), points: line.points.clone(), dashed: false });
+    let fitted = lines().filter_map(|line| {
         let fit = line.fit()?;
         let points = line.points.iter().map(|(n, _)| (*n, fit.at(*n))).collect();
         let per_tenfold = std::f64::consts::LN_10 * fit.slope;
@@ -162,7 +160,7 @@ fn plot(lines: &[Line]) -> Plot {
         })
     });
     Plot {
-        title: "Time until news has spread".to_owned(),
+        title: format!("Time until news of a {event} has spread"),
         x_label: "nodes".to_owned(),
         y_label: "seconds".to_owned(),
         log_x: true,

@@ -76,7 +76,7 @@ fn held(board: &mut Board<'_>) {
 fn crash(board: &mut Board<'_>, nodes: u32, known: [&'static str; 2], most: [f64; 2]) {
     let limit = Duration::from_secs(120);
     let experiment = Crash { nodes, network: board.network(), crashed: 1, limit };
-    let runs = board.run("scoreboard: crash", nodes, &experiment);
+    let runs = board.run_often("scoreboard: crash", nodes, &experiment);
     let what = format!("a crash, n = {nodes}");
     let only = |times: &[f64]| or_never(times.first().copied());
     let first = (&*what, "dead at first, s", known[0]);

@@ -24,7 +24,7 @@ pub(super) fn rows(board: &mut Board<'_>) {
 fn join(board: &mut Board<'_>) {
     let nodes = board.nodes(1_000);
     let experiment = Join { nodes, network: board.network(), limit: Duration::from_secs(120) };
-    let runs = board.run("scoreboard: join", nodes, &experiment);
+    let runs = board.run_often("scoreboard: join", nodes, &experiment);
     let what = format!("a join, n = {nodes}");
     let most = (&*what, "known to 99 %, s", "0.76 al8n");
     board.add(most, (Goal::AtMost(0.6), 2), &runs, |it| or_never(it.most));
