@@ -19,6 +19,8 @@ pub(super) struct Paths {
     score: u32,
     /// When the score was last above [`BAD`].
     bad: Option<Time>,
+    /// Whether the last probe brought no answer from anybody: there is nobody to tell.
+    deaf: bool,
 }
 
 /// A probe that was answered without relays speaks for the paths,
@@ -36,9 +38,12 @@ const WORST: u32 = 60;
 const HOLD: u32 = 120;
 
 impl<P: Profile> Engine<P> {
-    /// A probe was answered before relays were needed.
-    pub(super) fn paths_answered(&mut self) {
-        self.paths.score = self.paths.score.saturating_sub(ANSWERED);
+    /// A probe was answered, `directly` if relays were not needed.
+    pub(super) fn paths_answered(&mut self, directly: bool) {
+        self.paths.deaf = false;
+        if directly {
+            self.paths.score = self.paths.score.saturating_sub(ANSWERED);
+        }
     }
 
     /// A probe came to its second stage.
@@ -48,6 +53,7 @@ impl<P: Profile> Engine<P> {
 
     /// Not even relays answered.
     pub(super) fn paths_unheard(&mut self, now: Time) {
+        self.paths.deaf = true;
         self.paths_worsened(now, UNHEARD);
     }
 
@@ -58,9 +64,10 @@ impl<P: Profile> Engine<P> {
         }
     }
 
-    /// Marks or unmarks this node. Called when it was answered: the deaf have nobody to tell.
+    /// Marks or unmarks this node, once a period.
     pub(super) fn judge_paths<O: Output<P>>(&mut self, now: Time, out: &mut O) {
-        if !self.config.mechanisms.degraded || !self.judges_silence() || self.departure.is_some() {
+        let able = self.config.mechanisms.degraded && self.judges_silence() && !self.paths.deaf;
+        if !able || self.departure.is_some() {
             return;
         }
         let hold: Duration = self.config.probe_interval * HOLD;
@@ -71,7 +78,8 @@ impl<P: Profile> Engine<P> {
         }
         if let Some(profile) = own.marked(bad) {
             self.stats.degradations += u64::from(bad);
-            self.update_profile(now, profile, out);
+            self.change_profile(profile, out);
+            self.enqueue(now, self.table.me, Some(0), true, out);
         }
     }
 

@@ -182,6 +182,9 @@ impl<P: Profile> Engine<P> {
     pub(super) fn resume(&mut self, member: MemberIdx, waiting: Option<Waiting>) {
         self.dequeue(member);
         if let Some((priority, entry)) = waiting {
+            if self.queue.len() >= self.config.queue_size {
+                self.drop_most_sent();
+            }
             self.requeue(priority, entry);
         }
     }

@@ -120,9 +120,11 @@ impl<P: Profile> Engine<P> {
     pub fn start_period<O: Output<P>>(&mut self, now: Time, out: &mut O) {
         self.start(now, out);
         self.corrections = super::CORRECTIONS_PER_PERIOD;
+        self.hints = super::HINTS_PER_PERIOD;
         if self.config.dynamic_tuning {
             self.auto_tune();
         }
+        self.judge_paths(now, out);
         if self.departure.is_none()
             && let Some(member) = self.table.next_target(&mut self.rng)
         {
@@ -406,10 +408,7 @@ impl<P: Profile> Engine<P> {
         if self.config.mechanisms.local_health {
             self.health.improve();
         }
-        if probe.stage == Stage::Direct {
-            self.paths_answered();
-        }
-        self.judge_paths(now, out);
+        self.paths_answered(probe.stage == Stage::Direct);
         let ping = (seq - probe.seq) as usize;
         if ping < probe.pings && (ping > 0 || probe.measurable) {
             self.measure(source, member, now.since(probe.sent[ping]));

@@ -156,7 +156,7 @@ impl<P: Profile> Engine<P> {
         for update in updates {
             let rumor = update.rumor;
             if self.is_hint(&rumor) {
-                self.table.probe_soon(rumor.member);
+                self.follow_hint(now, rumor.member, out);
                 continue;
             }
             if self.apply(now, &heard, update, out) != Verdict::Stale {
@@ -179,6 +179,17 @@ impl<P: Profile> Engine<P> {
     fn is_hint(&self, rumor: &Rumor) -> bool {
         let accusation = matches!(rumor.state, MemberState::Suspect | MemberState::Dead);
         accusation && rumor.member != self.table.me && self.table.is_live(rumor.member)
+    }
+
+    /// Probes a member at once, or, after some of that in one period, next in the round robin: half
+    /// a cluster may come back at once.
+    fn follow_hint<O: Output<P>>(&mut self, now: Time, member: MemberIdx, out: &mut O) {
+        if self.hints > 0 {
+            self.hints -= 1;
+            self.probe(now, member, out);
+        } else {
+            self.table.probe_soon(member);
+        }
     }
 
     fn add_wanted(&self, wanted: &[u32], answer: &mut Vec<Rumor>) {

@@ -121,7 +121,9 @@ impl SwimNode {
                 Item::Sync(at) => {
                     bare(&letter.rumors[at.clone()], &letter.marks[at.clone()], updates);
                     if self.setup.push_pull.is_some() {
-                        push_pull::doubt_the_dead(updates);
+                        push_pull::doubt_the_dead(updates, |member| {
+                            self.engine.state(member).is_some()
+                        });
                     }
                     Message::Sync(&mut updates[..])
                 }

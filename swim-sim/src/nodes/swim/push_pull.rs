@@ -39,7 +39,12 @@ impl PushPull {
 }
 
 /// A death that is read in somebody's view is only a suspicion.
-pub(super) fn doubt_the_dead(updates: &mut [Update<Mark>]) {
+pub(super) fn doubt_the_dead(
+    updates: &mut Vec<Update<Mark>>,
+    is_known: impl Fn(MemberIdx) -> bool,
+) {
+    // Dead about nobody that is known says nothing.
+    updates.retain(|it| it.rumor.state != MemberState::Dead || is_known(it.rumor.member));
     for update in updates {
         if update.rumor.state == MemberState::Dead {
             update.rumor.state = MemberState::Suspect;
