@@ -110,6 +110,8 @@ pub struct Engine<P: Profile> {
     /// The conflict reported last.
     conflict: Option<(MemberIdx, Incarnation)>,
     corrections: u32,
+    /// Pings that still carry a hash of the view.
+    checks: u8,
     /// Hints of others that may still be followed at once in this period.
     hints: u32,
     hearing: Hearing,
@@ -147,6 +149,7 @@ impl<P: Profile> Engine<P> {
             conflict: None,
             corrections: CORRECTIONS_PER_PERIOD,
             hints: HINTS_PER_PERIOD,
+            checks: 0,
             hearing: Hearing::default(),
             paths: Paths::default(),
             started: false,

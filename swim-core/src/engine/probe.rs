@@ -129,6 +129,7 @@ impl<P: Profile> Engine<P> {
             && let Some(member) = self.table.next_target(&mut self.rng)
         {
             self.probe(now, member, out);
+            self.check_view(member, out);
         }
     }
 

@@ -34,6 +34,15 @@ impl<P: Profile> Engine<P> {
         self.transmit(to, Message::Digest(DigestRef::View(hash)), out);
     }
 
+    /// Compares views with a member that is pinged, for some time after news was told.
+    pub(super) fn check_view<O: Output<P>>(&mut self, member: MemberIdx, out: &mut O) {
+        let settled = self.checks > 0 && self.queue.len() == 0;
+        if settled && self.config.mechanisms.checks && self.config.fanout > 2 {
+            self.checks -= 1;
+            self.send_view_hash(Dest::Member(member), out);
+        }
+    }
+
     /// Arms the next exchange, at random around its time so that nodes stay apart. The first
     /// ones after a join come soon, each next one after twice the time, up to the interval.
     pub(super) fn arm_sync<O: Output<P>>(&mut self, now: Time, out: &mut O) {
