@@ -28,7 +28,7 @@ struct Args {
     #[arg(long, visible_alias = "repeats", value_name = "K", value_parser = clap::value_parser!(u64).range(1..=MOST_SEEDS))]
     seeds: Option<u64>,
     /// Seed of the first run; the others follow it.
-    #[arg(long, value_name = "S", default_value_t = 1)]
+    #[arg(long, value_name = "S", default_value_t = 1, value_parser = clap::value_parser!(u64).range(..=MOST_SEEDS * MOST_SEEDS))]
     first_seed: u64,
     /// Who is measured besides swim.
     #[arg(long, value_name = "NAME[,NAME..]", value_delimiter = ',')]

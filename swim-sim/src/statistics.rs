@@ -50,6 +50,9 @@ impl Sample {
         if self.len() < 2 {
             return f64::NAN;
         }
+        if self.sorted.first() == self.sorted.last() {
+            return 0.0; // Rounding of the mean would leave dust.
+        }
         let mean = self.mean();
         let squares: f64 = self.sorted.iter().map(|value| (value - mean).powi(2)).sum();
         (squares / (self.len() - 1) as f64).sqrt()
@@ -260,6 +263,11 @@ mod tests {
         close(low, 3.212512);
         close(high, 6.787488);
         assert_eq!((sample.min(), sample.median(), sample.max()), (2.0, 4.5, 9.0));
+    }
+
+    #[test]
+    fn equal_measurements_do_not_scatter() {
+        assert_eq!(sample(&[0.004; 10]).half_width(), 0.0);
     }
 
     #[test]

@@ -139,3 +139,42 @@ impl Cluster {
         (news.reached(100, others), growth.all)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use swim_core::{Cause, Change, Reason};
+
+    use super::*;
+    use crate::nodes::foca::FocaNode;
+    use crate::world::Truth;
+
+    /// Tells of one change at one node.
+    fn tell(accusations: &mut Accusations, at: u32, old: MemberState, new: MemberState) {
+        let mut io = Io::new();
+        let cause = Cause { by: None, reason: Reason::Rumor };
+        let (old, new) = (Some(old), Some(new));
+        io.changes.push(Change { member: MemberIdx(9), old, new, incarnation: 0, cause });
+        let moment = Moment { now: swim_core::Time::ZERO, truth: &Truth::default() };
+        let at = MemberIdx(at);
+        accusations.called(moment, at, &FocaNode::new(2, at, 1, 1), &io);
+    }
+
+    #[test]
+    fn an_accusation_counts_once_until_all_have_dropped_it() {
+        use MemberState::{Alive, Dead, Suspect};
+        let mut accusations = Accusations::default();
+        for at in [1, 2, 3] {
+            tell(&mut accusations, at, Alive, Suspect);
+        }
+        tell(&mut accusations, 1, Suspect, Alive);
+        tell(&mut accusations, 1, Alive, Suspect);
+        assert_eq!(accusations.begun, [1, 0]);
+        tell(&mut accusations, 1, Suspect, Dead);
+        tell(&mut accusations, 2, Suspect, Alive);
+        tell(&mut accusations, 3, Suspect, Alive);
+        tell(&mut accusations, 2, Alive, Suspect);
+        assert_eq!(accusations.begun, [2, 1]);
+        tell(&mut accusations, 9, Alive, Suspect);
+        assert_eq!(accusations.begun, [2, 1], "what it says of itself is no accusation");
+    }
+}

@@ -3,6 +3,7 @@
 mod anomalies;
 mod anti_entropy;
 mod boot;
+mod churn;
 mod cluster;
 mod crash;
 mod dissemination;
@@ -20,6 +21,7 @@ mod views;
 pub use anomalies::{Anomalies, AnomalyOutcome, DURATIONS, INTERVALS, SLOW};
 pub use anti_entropy::{AntiEntropy, AntiEntropyOutcome, Difference};
 pub use boot::{Boot, BootOutcome};
+pub use churn::{Churn, ChurnOutcome};
 pub use cluster::{Cluster, ClusterOutcome};
 pub use crash::{Crash, CrashOutcome};
 pub use dissemination::{Dissemination, DisseminationOutcome, Reach};

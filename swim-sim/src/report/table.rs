@@ -239,6 +239,8 @@ impl From<String> for Cell {
 fn interval(mean: f64, half_width: f64, decimals: usize) -> String {
     if mean.is_nan() {
         MISSING.to_owned()
+    } else if mean.is_infinite() {
+        fixed(mean, decimals) // In some run it never was, and no interval makes sense.
     } else if half_width.is_nan() {
         format!("{} ± ?", fixed(mean, decimals))
     } else {
@@ -294,8 +296,10 @@ Detection of a crash
     }
 
     #[test]
-    fn a_mean_of_nothing_is_missing() {
+    fn a_mean_of_nothing_is_missing_and_one_with_never_is_never() {
         assert_eq!(Cell::interval(&Sample::default(), 2).text(), MISSING);
+        let never = Sample::new(vec![1.0, f64::INFINITY]);
+        assert_eq!(Cell::interval(&never, 2).text(), "∞");
         assert_eq!(Cell::range(f64::NAN, f64::NAN, 2).text(), MISSING);
     }
 

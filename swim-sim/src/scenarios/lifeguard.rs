@@ -30,7 +30,8 @@ pub(super) static LIFEGUARD_TABLE: Scenario = Scenario {
     answer: |settings| report("lifeguard-table", settings),
 };
 
-const BASELINE: &str = "lifeguard-baseline";
+/// What the paper calls SWIM.
+pub(super) const BASELINE: &str = "lifeguard-baseline";
 
 const CONFIGURATIONS: [&str; 12] = [
     "lha-probe",
@@ -96,8 +97,8 @@ fn some<T: Copy>(settings: &Settings, values: &[T]) -> impl Iterator<Item = T> {
 }
 
 /// All runs of one contender.
-struct Runs {
-    name: String,
+pub(super) struct Runs {
+    pub(super) name: String,
     cells: Vec<(Anomalies, AnomalyOutcome)>,
 }
 
@@ -107,14 +108,14 @@ impl Runs {
     }
 
     /// A sum over the interval experiment, over one number of slow members or all.
-    fn sum(&self, slow: Option<usize>, figure: impl Fn(&AnomalyOutcome) -> u64) -> f64 {
+    pub(super) fn sum(&self, slow: Option<usize>, figure: impl Fn(&AnomalyOutcome) -> u64) -> f64 {
         let chosen =
             self.interval_cells().filter(|(cell, _)| slow.is_none_or(|slow| cell.slow == slow));
         chosen.map(|(_, outcome)| figure(outcome)).sum::<u64>() as f64
     }
 
     /// Latencies of the threshold experiment.
-    fn latencies(&self, figure: impl Fn(&AnomalyOutcome) -> &Vec<f64>) -> Sample {
+    pub(super) fn latencies(&self, figure: impl Fn(&AnomalyOutcome) -> &Vec<f64>) -> Sample {
         let once = self.cells.iter().filter(|(cell, _)| cell.interval.is_none());
         once.flat_map(|(_, outcome)| figure(outcome)).copied().collect()
     }
@@ -126,7 +127,7 @@ impl Runs {
 }
 
 /// Runs the grid, for plain SWIM first.
-fn run(label: &str, settings: &Settings, nodes: u32) -> Vec<Runs> {
+pub(super) fn run(label: &str, settings: &Settings, nodes: u32) -> Vec<Runs> {
     let others = settings.contenders_for(nodes).filter(|it| it.name != BASELINE);
     let contenders: Vec<_> = Contender::named(BASELINE, nodes).into_iter().chain(others).collect();
     let cells = cells(settings, nodes);
@@ -160,11 +161,11 @@ fn report(name: &str, settings: &Settings) -> Report {
     report
 }
 
-fn false_deaths(outcome: &AnomalyOutcome) -> u64 {
+pub(super) fn false_deaths(outcome: &AnomalyOutcome) -> u64 {
     outcome.false_deaths
 }
 
-fn by_healthy(outcome: &AnomalyOutcome) -> u64 {
+pub(super) fn by_healthy(outcome: &AnomalyOutcome) -> u64 {
     outcome.false_deaths_by_healthy
 }
 

@@ -79,7 +79,8 @@ fn load(settings: &Settings) -> Report {
     ));
     table.note(
         "The SWIM paper: 2.0 sent per period, deviation about 1; with free-running periods the \
-         first ping that fails comes after 1.0 period on average, and is known at its end.",
+         first ping that fails comes after 1.0 period on average, and is known at its end. ∞ also \
+         where members learn of the death without a suspicion.",
     );
     Report { tables: vec![table], ..Report::new("load") }
 }

@@ -3,6 +3,7 @@
 
 mod anti_entropy;
 mod boot;
+mod churn;
 mod cluster;
 mod convergence;
 mod crash;
@@ -15,6 +16,7 @@ mod machines;
 mod partition;
 mod rapid;
 mod rolling;
+mod scoreboard;
 mod settings;
 mod speed;
 mod trial;
@@ -48,6 +50,7 @@ pub static ALL: &[&Scenario] = &[
     &loss::STEADY,
     &crash::CRASH,
     &crash::MASS_CRASH,
+    &churn::CHURN,
     &loss::LOSS,
     &loss::BURSTS,
     &held::HELD,
@@ -64,6 +67,7 @@ pub static ALL: &[&Scenario] = &[
     &load::LOAD,
     &convergence::CONVERGENCE,
     &speed::SPEED,
+    &scoreboard::SCOREBOARD,
 ];
 
 /// The scenario of this name.

@@ -50,7 +50,7 @@ pub(super) fn run_all<E: Experiment>(
         let trial = &trials[(pair / per_trial) as usize];
         let seed = seeds[(pair % per_trial) as usize];
         let _pass = gate.enter(u64::from(trial.nodes) * u64::from(trial.nodes));
-        trial.who.run(&trial.what, seed + trial.salt * SALT)
+        trial.who.run(&trial.what, seed.wrapping_add(trial.salt.wrapping_mul(SALT)))
     });
     let mut outcomes = outcomes.into_iter();
     trials.iter().map(|_| outcomes.by_ref().take(seeds.len()).collect()).collect()

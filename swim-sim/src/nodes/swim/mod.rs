@@ -121,9 +121,8 @@ impl SwimNode {
                 Item::Sync(at) => {
                     bare(&letter.rumors[at.clone()], &letter.marks[at.clone()], updates);
                     if self.setup.push_pull.is_some() {
-                        push_pull::doubt_the_dead(updates, |member| {
-                            self.engine.state(member).is_some()
-                        });
+                        let is_known = |member| self.engine.state(member).is_some();
+                        push_pull::doubt_the_dead(updates, is_known);
                     }
                     Message::Sync(&mut updates[..])
                 }

@@ -38,13 +38,13 @@ impl PushPull {
     }
 }
 
-/// A death that is read in somebody's view is only a suspicion.
+/// A death that is read in somebody's view is only a suspicion, and of a member that this node has
+/// not heard of it is nothing (memberlist's `mergeState` and `suspectNode`).
 pub(super) fn doubt_the_dead(
     updates: &mut Vec<Update<Mark>>,
     is_known: impl Fn(MemberIdx) -> bool,
 ) {
-    // Dead about nobody that is known says nothing.
-    updates.retain(|it| it.rumor.state != MemberState::Dead || is_known(it.rumor.member));
+    updates.retain(|update| update.rumor.state.is_live() || is_known(update.rumor.member));
     for update in updates {
         if update.rumor.state == MemberState::Dead {
             update.rumor.state = MemberState::Suspect;
