@@ -25,10 +25,10 @@ pub(super) struct Paths {
 
 /// A probe that was answered without relays speaks for the paths,
 const ANSWERED: u32 = 2;
-/// one that needed them against,
+/// one that needed them against them,
 const NEEDED_RELAYS: u32 = 4;
-/// and one that even relays did not answer, so that it tells nothing of its target, far more.
-const UNHEARD: u32 = 11;
+/// and one that even relays did not answer, so that it tells nothing of its target, far more so.
+const UNHEARD: u32 = 15;
 /// The paths are bad from here on.
 const BAD: u32 = 30;
 /// The worst that is kept, so that good times are noticed.
@@ -38,17 +38,15 @@ const WORST: u32 = 60;
 const HOLD: u32 = 120;
 
 impl<P: Profile> Engine<P> {
-    /// A probe was answered, `directly` if relays were not needed.
-    pub(super) fn paths_answered(&mut self, directly: bool) {
+    /// A probe was answered, `directly` if relays were not needed. One that was never answered
+    /// says nothing: its target may be dead.
+    pub(super) fn paths_answered(&mut self, now: Time, directly: bool) {
         self.paths.deaf = false;
         if directly {
             self.paths.score = self.paths.score.saturating_sub(ANSWERED);
+        } else {
+            self.paths_worsened(now, NEEDED_RELAYS);
         }
-    }
-
-    /// A probe came to its second stage.
-    pub(super) fn paths_needed_relays(&mut self, now: Time) {
-        self.paths_worsened(now, NEEDED_RELAYS);
     }
 
     /// Not even relays answered.

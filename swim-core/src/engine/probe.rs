@@ -350,8 +350,6 @@ impl<P: Profile> Engine<P> {
         }
         let probe = &mut self.probes.open[open];
         probe.stage = Stage::Indirect;
-        self.paths_needed_relays(now);
-        let probe = &mut self.probes.open[open];
         probe.asked = relays.len();
         probe.relays[..relays.len()].copy_from_slice(&relays);
         self.targets = relays;
@@ -409,7 +407,7 @@ impl<P: Profile> Engine<P> {
         if self.config.mechanisms.local_health {
             self.health.improve();
         }
-        self.paths_answered(probe.stage == Stage::Direct);
+        self.paths_answered(now, probe.stage == Stage::Direct);
         let ping = (seq - probe.seq) as usize;
         if ping < probe.pings && (ping > 0 || probe.measurable) {
             self.measure(source, member, now.since(probe.sent[ping]));
