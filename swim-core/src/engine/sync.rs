@@ -37,7 +37,9 @@ impl<P: Profile> Engine<P> {
     /// Compares views with a member that is pinged, for some time after news was told.
     pub(super) fn check_view<O: Output<P>>(&mut self, member: MemberIdx, out: &mut O) {
         let settled = self.checks > 0 && self.queue.len() == 0;
-        if settled && self.config.mechanisms.checks && self.config.fanout > 2 {
+        // A suspect is told that it is one, which is as much as goes along with a ping.
+        let alone = self.belief_to_tell(member).is_none() && self.config.fanout > 1;
+        if settled && alone && self.config.mechanisms.checks {
             self.checks -= 1;
             self.send_view_hash(Dest::Member(member), out);
         }
