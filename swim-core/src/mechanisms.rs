@@ -33,6 +33,8 @@ pub struct Mechanisms {
     pub gossip_rounds: bool,
     /// Tell news less often that others tell already.
     pub feedback: bool,
+    /// Compare views on the next pings after news was told.
+    pub checks: bool,
     /// Periodic digest exchange.
     pub anti_entropy: bool,
     /// Try lost members and seeds at a low rate.
@@ -65,6 +67,7 @@ impl Mechanisms {
             stream_ping: true,
             gossip_rounds: true,
             feedback: true,
+            checks: true,
             anti_entropy: true,
             healing: true,
             deaf_guard: true,
@@ -90,6 +93,7 @@ impl Mechanisms {
             stream_ping: false,
             gossip_rounds: false,
             feedback: false,
+            checks: false,
             anti_entropy: false,
             healing: false,
             deaf_guard: false,

@@ -13,7 +13,7 @@ use swim_sim::world::World;
 /// doubts itself. In a thousand other storms nobody took longer than this.
 const COMPLETE: Duration = Duration::from_secs(180);
 /// A lost member is tried about once a minute.
-const CONVERGED: Duration = Duration::from_secs(120);
+const CONVERGED: Duration = Duration::from_secs(160);
 const RAGES: Duration = Duration::from_secs(180);
 
 fn weathers_storms(n: u32, seeds: impl Iterator<Item = u64>) {

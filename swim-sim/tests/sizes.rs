@@ -33,13 +33,23 @@ fn address(member: MemberIdx) -> SocketAddr {
     SocketAddr::from((Ipv4Addr::from_bits(member.0), 7946))
 }
 
+/// Some members are marked as degraded.
+fn is_marked(member: MemberIdx) -> bool {
+    member.0 % 3 == 1
+}
+
+fn metadata(member: MemberIdx) -> HashMap<String, String> {
+    let mark = is_marked(member).then(|| (Member::DEGRADED.to_owned(), "1".to_owned()));
+    mark.into_iter().collect()
+}
+
 fn update(rumor: &Rumor) -> MemberUpdate {
     MemberUpdate {
         id: name(rumor.member),
         state: rumor.state,
         incarnation: rumor.incarnation,
         address: rumor.with_profile.then(|| address(rumor.member)),
-        metadata: rumor.with_profile.then(HashMap::new),
+        metadata: rumor.with_profile.then(|| metadata(rumor.member)),
     }
 }
 
@@ -54,7 +64,7 @@ fn held(rumor: &Rumor) -> Member {
         address: address(rumor.member),
         state: rumor.state,
         incarnation: rumor.incarnation,
-        metadata: HashMap::new(),
+        metadata: metadata(rumor.member),
         last_update: Instant::now(),
     }
 }
@@ -122,7 +132,7 @@ fn check(me: MemberIdx, message: &Outgoing<'_>) {
         told += codec.encoded_len(&message);
         codec.append(&message, &mut packet);
     }
-    let counted = size::ENVELOPE + size::message(me, |_| false, message);
+    let counted = size::ENVELOPE + size::message(me, is_marked, message);
     assert_eq!(counted, packet.len(), "encoded, {me:?} says {message:?}");
     assert_eq!(counted, told, "by encoded_len, {me:?} says {message:?}");
 }

@@ -19,14 +19,16 @@ pub(super) struct Paths {
     score: u32,
     /// When the score was last above [`BAD`].
     bad: Option<Time>,
+    /// Whether the last probe brought no answer from anybody: there is nobody to tell.
+    deaf: bool,
 }
 
 /// A probe that was answered without relays speaks for the paths,
 const ANSWERED: u32 = 2;
-/// one that needed them against,
+/// one that needed them against them,
 const NEEDED_RELAYS: u32 = 4;
-/// and one that even relays did not answer, so that it tells nothing of its target, far more.
-const UNHEARD: u32 = 11;
+/// and one that even relays did not answer, so that it tells nothing of its target, far more so.
+const UNHEARD: u32 = 15;
 /// The paths are bad from here on.
 const BAD: u32 = 30;
 /// The worst that is kept, so that good times are noticed.
@@ -36,18 +38,20 @@ const WORST: u32 = 60;
 const HOLD: u32 = 120;
 
 impl<P: Profile> Engine<P> {
-    /// A probe was answered before relays were needed.
-    pub(super) fn paths_answered(&mut self) {
-        self.paths.score = self.paths.score.saturating_sub(ANSWERED);
-    }
-
-    /// A probe came to its second stage.
-    pub(super) fn paths_needed_relays(&mut self, now: Time) {
-        self.paths_worsened(now, NEEDED_RELAYS);
+    /// A probe was answered, `directly` if relays were not needed. One that was never answered
+    /// says nothing: its target may be dead.
+    pub(super) fn paths_answered(&mut self, now: Time, directly: bool) {
+        self.paths.deaf = false;
+        if directly {
+            self.paths.score = self.paths.score.saturating_sub(ANSWERED);
+        } else {
+            self.paths_worsened(now, NEEDED_RELAYS);
+        }
     }
 
     /// Not even relays answered.
     pub(super) fn paths_unheard(&mut self, now: Time) {
+        self.paths.deaf = true;
         self.paths_worsened(now, UNHEARD);
     }
 
@@ -58,9 +62,10 @@ impl<P: Profile> Engine<P> {
         }
     }
 
-    /// Marks or unmarks this node. Called when it was answered: the deaf have nobody to tell.
+    /// Marks or unmarks this node, once a period.
     pub(super) fn judge_paths<O: Output<P>>(&mut self, now: Time, out: &mut O) {
-        if !self.config.mechanisms.degraded || !self.judges_silence() || self.departure.is_some() {
+        let able = self.config.mechanisms.degraded && self.judges_silence() && !self.paths.deaf;
+        if !able || self.departure.is_some() {
             return;
         }
         let hold: Duration = self.config.probe_interval * HOLD;
@@ -71,7 +76,8 @@ impl<P: Profile> Engine<P> {
         }
         if let Some(profile) = own.marked(bad) {
             self.stats.degradations += u64::from(bad);
-            self.update_profile(now, profile, out);
+            self.change_profile(profile, out);
+            self.enqueue(now, self.table.me, Some(0), true, out);
         }
     }
 

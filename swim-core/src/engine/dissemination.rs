@@ -79,6 +79,12 @@ const GATHER: u32 = 10;
 /// With at most so much to tell, fresh news does not wait for the next round: there is nothing that
 /// it could share a datagram with.
 const FEW: usize = 4;
+/// Pings that carry a hash of the view after all news was told: gossip misses a few by chance.
+const CHECKS: u8 = 2;
+/// For each so many updates that wait, a gossip round sends its targets one more datagram,
+const LONG_QUEUE: usize = 64;
+/// up to so many.
+const MOST_DATAGRAMS: usize = 4;
 /// Members that are told when only more accusers of a known suspect are news.
 const TOLD_MORE: u32 = 2;
 /// Entries that do not fit are passed over this often before a message is full.
@@ -182,6 +188,9 @@ impl<P: Profile> Engine<P> {
     pub(super) fn resume(&mut self, member: MemberIdx, waiting: Option<Waiting>) {
         self.dequeue(member);
         if let Some((priority, entry)) = waiting {
+            if self.queue.len() >= self.config.queue_size {
+                self.drop_most_sent();
+            }
             self.requeue(priority, entry);
         }
     }
@@ -388,11 +397,18 @@ impl<P: Profile> Engine<P> {
         self.queue.last_round = now;
         let mut targets = std::mem::take(&mut self.targets);
         self.sample(self.config.fanout, &mut targets, |_, _| true);
+        // After a split has healed or a mass join, a datagram each would take too many rounds.
+        let each = (self.queue.len() / LONG_QUEUE).clamp(1, MOST_DATAGRAMS);
         for &target in &targets {
-            self.fill(None, usize::MAX, self.room_beside(0, true));
-            self.send_rumors(Dest::Member(target), out);
+            for _ in 0..each {
+                self.fill(None, usize::MAX, self.room_beside(0, true));
+                self.send_rumors(Dest::Member(target), out);
+            }
         }
         self.targets = targets;
+        if self.queue.heap.is_empty() {
+            self.checks = CHECKS;
+        }
         self.arm_gossip(now, out);
     }
 

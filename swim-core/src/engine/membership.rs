@@ -261,7 +261,9 @@ impl<P: Profile> Engine<P> {
             }
         }
         let mut hearsay = Accusers::default();
+        // No evidence follows an exchange of views: its sender only passes on what it holds.
         if rumor.accusers.is_empty()
+            && heard.reason == Reason::Rumor
             && let Some(sender) = heard.source.member.filter(|&sender| sender != rumor.member)
         {
             accusers.insert(sender, 0);

@@ -62,6 +62,8 @@ use crate::time::Time;
 
 /// Corrections of senders with a wrong view, and digests for the forgotten, in one period.
 const CORRECTIONS_PER_PERIOD: u32 = 64;
+/// Members probed at once in one period because others hold them dead.
+const HINTS_PER_PERIOD: u32 = 4;
 /// Probes are numbered from below this: three bytes on the wire for a month.
 const FIRST_SEQ: usize = 1 << 20;
 /// No delay is zero: what is due now is due a little later.
@@ -108,6 +110,10 @@ pub struct Engine<P: Profile> {
     /// The conflict reported last.
     conflict: Option<(MemberIdx, Incarnation)>,
     corrections: u32,
+    /// Pings that still carry a hash of the view.
+    checks: u8,
+    /// Hints of others that may still be followed at once in this period.
+    hints: u32,
     hearing: Hearing,
     paths: Paths,
     started: bool,
@@ -142,6 +148,8 @@ impl<P: Profile> Engine<P> {
             twin: None,
             conflict: None,
             corrections: CORRECTIONS_PER_PERIOD,
+            hints: HINTS_PER_PERIOD,
+            checks: 0,
             hearing: Hearing::default(),
             paths: Paths::default(),
             started: false,
@@ -376,9 +384,14 @@ impl<P: Profile> Engine<P> {
     /// members at once, all others by gossip.
     pub fn update_profile<O: Output<P>>(&mut self, now: Time, profile: P, out: &mut O) {
         self.start(now, out);
-        if self.departure.is_some() {
-            return;
+        if self.departure.is_none() {
+            self.change_profile(profile, out);
+            self.announce(now, out);
         }
+    }
+
+    /// Raises the incarnation for a new profile; nobody is told so far.
+    fn change_profile<O: Output<P>>(&mut self, profile: P, out: &mut O) {
         let me = self.table.me;
         let incarnation = self.incarnation().saturating_add(1);
         let replaced = Some(self.table.set_profile(me, profile, incarnation));
@@ -390,7 +403,6 @@ impl<P: Profile> Engine<P> {
             cause: Cause { by: Some(me), reason: Reason::OwnWord },
         };
         out.changed(&mut self.table.profiles, change, replaced);
-        self.announce(now, out);
     }
 
     /// This node's own incarnation.

@@ -120,13 +120,16 @@ impl<P: Profile> Engine<P> {
     pub fn start_period<O: Output<P>>(&mut self, now: Time, out: &mut O) {
         self.start(now, out);
         self.corrections = super::CORRECTIONS_PER_PERIOD;
+        self.hints = super::HINTS_PER_PERIOD;
         if self.config.dynamic_tuning {
             self.auto_tune();
         }
+        self.judge_paths(now, out);
         if self.departure.is_none()
             && let Some(member) = self.table.next_target(&mut self.rng)
         {
             self.probe(now, member, out);
+            self.check_view(member, out);
         }
     }
 
@@ -347,8 +350,6 @@ impl<P: Profile> Engine<P> {
         }
         let probe = &mut self.probes.open[open];
         probe.stage = Stage::Indirect;
-        self.paths_needed_relays(now);
-        let probe = &mut self.probes.open[open];
         probe.asked = relays.len();
         probe.relays[..relays.len()].copy_from_slice(&relays);
         self.targets = relays;
@@ -406,10 +407,7 @@ impl<P: Profile> Engine<P> {
         if self.config.mechanisms.local_health {
             self.health.improve();
         }
-        if probe.stage == Stage::Direct {
-            self.paths_answered();
-        }
-        self.judge_paths(now, out);
+        self.paths_answered(now, probe.stage == Stage::Direct);
         let ping = (seq - probe.seq) as usize;
         if ping < probe.pings && (ping > 0 || probe.measurable) {
             self.measure(source, member, now.since(probe.sent[ping]));

@@ -34,6 +34,17 @@ impl<P: Profile> Engine<P> {
         self.transmit(to, Message::Digest(DigestRef::View(hash)), out);
     }
 
+    /// Compares views with a member that is pinged, for some time after news was told.
+    pub(super) fn check_view<O: Output<P>>(&mut self, member: MemberIdx, out: &mut O) {
+        let settled = self.checks > 0 && self.queue.len() == 0;
+        // A suspect is told that it is one, which is as much as goes along with a ping.
+        let alone = self.belief_to_tell(member).is_none() && self.config.fanout > 1;
+        if settled && alone && self.config.mechanisms.checks {
+            self.checks -= 1;
+            self.send_view_hash(Dest::Member(member), out);
+        }
+    }
+
     /// Arms the next exchange, at random around its time so that nodes stay apart. The first
     /// ones after a join come soon, each next one after twice the time, up to the interval.
     pub(super) fn arm_sync<O: Output<P>>(&mut self, now: Time, out: &mut O) {
@@ -156,7 +167,7 @@ impl<P: Profile> Engine<P> {
         for update in updates {
             let rumor = update.rumor;
             if self.is_hint(&rumor) {
-                self.table.probe_soon(rumor.member);
+                self.follow_hint(now, rumor.member, out);
                 continue;
             }
             if self.apply(now, &heard, update, out) != Verdict::Stale {
@@ -179,6 +190,17 @@ impl<P: Profile> Engine<P> {
     fn is_hint(&self, rumor: &Rumor) -> bool {
         let accusation = matches!(rumor.state, MemberState::Suspect | MemberState::Dead);
         accusation && rumor.member != self.table.me && self.table.is_live(rumor.member)
+    }
+
+    /// Probes a member at once, or, after some of that in one period, next in the round robin: half
+    /// a cluster may come back at once.
+    fn follow_hint<O: Output<P>>(&mut self, now: Time, member: MemberIdx, out: &mut O) {
+        if self.hints > 0 {
+            self.hints -= 1;
+            self.probe(now, member, out);
+        } else {
+            self.table.probe_soon(member);
+        }
     }
 
     fn add_wanted(&self, wanted: &[u32], answer: &mut Vec<Rumor>) {
