@@ -68,14 +68,15 @@ pub struct Look {
     /// How many different views there were.
     pub views: usize,
     /// The share of pairs of a healthy and a faulty node in which the first holds the second
-    /// degraded, or not live at all.
+    /// degraded; of a crashed one, does not hold it live.
     pub out: f64,
 }
 
 /// What one run gave; all of it as healthy nodes see it, looked at once a second.
 #[derive(Debug, Clone, Default)]
 pub struct RapidOutcome {
-    /// Seconds until every faulty node was degraded or not live everywhere, for the first time.
+    /// Seconds until every faulty node was held degraded everywhere, a crashed one not live, for the
+    /// first time.
     pub all_out: Option<f64>,
     /// Seconds after that in which one was not, somewhere.
     pub back: u64,
@@ -206,7 +207,9 @@ fn look<N: Node>(world: &Cluster<N>, second: u64) -> Look {
         views.insert(node.view_hash());
         for &member in &world.watch.1.faulty {
             pairs += 1;
-            out += u64::from(node.is_degraded(member) || !is_live(node, member));
+            // Who is there is to be marked, who is gone to be removed.
+            let there = world.truth().is_running(member);
+            out += u64::from(if there { node.is_degraded(member) } else { !is_live(node, member) });
         }
     }
     look.views = views.len();

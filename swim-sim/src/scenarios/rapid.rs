@@ -64,7 +64,7 @@ fn rapid(settings: &Settings) -> Report {
     settings.note_conditions(&mut table);
     table.note(format!(
         "{} s from the beginning of the fault, looked at once a second, as the healthy members see \
-         it. Marked: held degraded, or not live at all.",
+         it. Marked: held degraded; a crashed one, not live.",
         settings.length.as_secs()
     ));
     let plots = Fault::ALL.into_iter().flat_map(|fault| plots(fault, &trials, &outcomes));
