@@ -49,6 +49,8 @@ pub(super) struct Protocol {
     gossip_interval: Option<u64>,
     datagram_budget: Option<usize>,
     metadata_limit: Option<usize>,
+    suspicion_ratio: Option<u32>,
+    confirmations: Option<u32>,
     healing_interval: Option<u64>,
     dead_retention: Option<u64>,
     mechanisms: Option<MechanismSet>,
@@ -114,6 +116,8 @@ impl Protocol {
         set(&mut options.gossip_interval, self.gossip_interval);
         set(&mut options.datagram_budget, self.datagram_budget);
         set(&mut options.metadata_limit, self.metadata_limit);
+        set(&mut options.suspicion_ratio, self.suspicion_ratio);
+        set(&mut options.confirmations, self.confirmations);
         set(&mut options.healing_interval, self.healing_interval);
         set(&mut options.dead_retention, self.dead_retention);
         set(&mut options.mechanisms, self.mechanisms.map(Mechanisms::from));
