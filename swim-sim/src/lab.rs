@@ -38,7 +38,8 @@ pub trait Experiment: Sync {
 }
 
 /// The contenders by name; besides, `lifeguard-a2b4` and its like are Lifeguard with other factors
-/// of the suspicion time-out.
+/// of the suspicion time-out, and `swim-without-quiet` and its like are what ships with one mechanism
+/// taken away.
 pub const NAMES: [&str; 9] = [
     "swim",
     "swim2002",
@@ -50,6 +51,9 @@ pub const NAMES: [&str; 9] = [
     "memberlist",
     "foca",
 ];
+
+/// What a name begins with that takes a mechanism away.
+pub(crate) const WITHOUT: &str = "swim-without-";
 
 /// Beyond so many nodes foca is not run: to know n members costs it O(n^2) steps per node.
 const MOST_FOCA: u32 = 3_000;
@@ -73,10 +77,13 @@ impl Contender {
             "lifeguard" => Setup::lifeguard(5, 6),
             "memberlist" => Setup::memberlist(),
             "foca" => return Some(Self { name: name.to_owned(), kind: Kind::Foca(n) }),
-            other => {
-                let (alpha, beta) = factors(other)?;
-                Setup::lifeguard(alpha, beta)
-            }
+            other => match other.strip_prefix(WITHOUT) {
+                Some(mechanism) => Setup::without(mechanism)?,
+                None => {
+                    let (alpha, beta) = factors(other)?;
+                    Setup::lifeguard(alpha, beta)
+                }
+            },
         };
         Some(Self::swim(name, setup))
     }

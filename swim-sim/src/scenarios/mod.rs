@@ -1,6 +1,7 @@
 //! Scenarios: named sets of experiments, one file per question, each with defaults of its own and a
 //! report as its answer.
 
+mod ablation;
 mod anti_entropy;
 mod boot;
 mod churn;
@@ -64,6 +65,7 @@ pub static ALL: &[&Scenario] = &[
     &partition::PARTITION,
     &anti_entropy::ANTI_ENTROPY,
     &rolling::ROLLING,
+    &ablation::ABLATION,
     &load::LOAD,
     &convergence::CONVERGENCE,
     &speed::SPEED,

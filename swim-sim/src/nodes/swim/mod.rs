@@ -16,6 +16,7 @@ use swim_core::{
 
 pub use letter::{Item, Letter};
 pub use mark::Mark;
+pub(crate) use setup::MECHANISMS;
 pub use setup::Setup;
 
 use crate::node::{Io, Node, Via};

@@ -15,6 +15,33 @@ pub struct Setup {
     pub nack_delay: Duration,
 }
 
+/// Finds the switch of a mechanism.
+type Switch = fn(&mut Mechanisms) -> &mut bool;
+
+/// The mechanisms by name.
+pub(crate) const MECHANISMS: [(&str, Switch); 20] = [
+    ("repeated_pings", |it| &mut it.repeated_pings),
+    ("learned_timeout", |it| &mut it.learned_timeout),
+    ("early_suspicion", |it| &mut it.early_suspicion),
+    ("nack", |it| &mut it.nack),
+    ("local_health", |it| &mut it.local_health),
+    ("scaled_timeout", |it| &mut it.scaled_timeout),
+    ("absolve", |it| &mut it.absolve),
+    ("stream_ping", |it| &mut it.stream_ping),
+    ("confirmations", |it| &mut it.confirmations),
+    ("buddy", |it| &mut it.buddy),
+    ("deaf_guard", |it| &mut it.deaf_guard),
+    ("quiet", |it| &mut it.quiet),
+    ("verify", |it| &mut it.verify),
+    ("first_hand", |it| &mut it.first_hand),
+    ("degraded", |it| &mut it.degraded),
+    ("gossip_rounds", |it| &mut it.gossip_rounds),
+    ("feedback", |it| &mut it.feedback),
+    ("checks", |it| &mut it.checks),
+    ("anti_entropy", |it| &mut it.anti_entropy),
+    ("healing", |it| &mut it.healing),
+];
+
 /// Memberlist's interval of push-pull in a data centre.
 const PUSH_PULL: Duration = Duration::from_secs(30);
 
@@ -27,6 +54,14 @@ impl Setup {
     /// Any options.
     pub fn of(options: Options) -> Self {
         Self { options, push_pull: None, nack_delay: Duration::ZERO }
+    }
+
+    /// What ships, with one mechanism taken away.
+    pub fn without(mechanism: &str) -> Option<Self> {
+        let (_, switch) = MECHANISMS.iter().find(|(name, _)| *name == mechanism)?;
+        let mut options = Options::lan();
+        *switch(&mut options.mechanisms) = false;
+        Some(Self::of(options))
     }
 
     /// SWIM as in the paper of 2002, with suspicion of `3 * ln(n + 1)` periods.
