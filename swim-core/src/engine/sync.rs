@@ -34,9 +34,10 @@ impl<P: Profile> Engine<P> {
         self.transmit(to, Message::Digest(DigestRef::View(hash)), out);
     }
 
-    /// Compares views with a member that is pinged, for some time after news was told.
+    /// Compares views with a member that is pinged, for some time after news was told. Not beside
+    /// news that the ping itself carried: a period sends `fanout` messages at most.
     pub(super) fn check_view<O: Output<P>>(&mut self, member: MemberIdx, out: &mut O) {
-        let settled = self.checks > 0 && self.queue.len() == 0;
+        let settled = self.checks > 0 && self.queue.len() == 0 && self.rumors.is_empty();
         if settled && self.config.mechanisms.checks && self.config.fanout > 2 {
             self.checks -= 1;
             self.send_view_hash(Dest::Member(member), out);
