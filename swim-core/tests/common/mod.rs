@@ -130,6 +130,8 @@ pub struct Cluster {
     pub trace: u64,
     epoch: u32,
     answering: Option<SocketAddr>,
+    /// When the message posted last arrives.
+    companion: Vec<u64>,
 }
 
 impl Cluster {
@@ -155,6 +157,7 @@ impl Cluster {
             trace: 0,
             epoch: 1,
             answering: None,
+            companion: Vec::new(),
         }
     }
 
@@ -343,25 +346,42 @@ impl Cluster {
 
     fn post(&mut self, from: SocketAddr, to: SocketAddr, message: GossipMessage, stream: bool) {
         self.datagrams += 1;
+        self.note_sent(from, to, &message);
         let bulky =
             matches!(message, GossipMessage::Sync { .. } | GossipMessage::SyncRequest { .. });
         // What answers a stream goes back on it.
         let by_stream = stream || bulky || self.answering == Some(to);
-        self.note_sent(from, to, &message);
-        if self.censor.as_ref().is_some_and(|lost| lost(from, to, &message)) {
-            return;
-        }
-        let lost = self.loss_between(from, to, by_stream);
-        if (lost > 0.0 || !by_stream) && self.rng.random_bool(lost) {
-            return;
-        }
-        let copies = 1 + usize::from(!by_stream && self.rng.random_bool(self.duplication));
-        for _ in 0..copies {
-            let delay = self.rng.random_range(self.latency.0..=self.latency.1);
-            let at = self.held_until(from).max(self.clock.micros()) + delay;
+        let arrivals = match message {
+            // In one datagram with the gossip that it belongs to.
+            GossipMessage::Evidence { .. } => std::mem::take(&mut self.companion),
+            _ => self.arrivals(from, to, &message, by_stream),
+        };
+        for &at in &arrivals {
             let message = message.clone();
             self.deliver_at(at, Packet { from, to, message, by_stream });
         }
+        self.companion = arrivals;
+    }
+
+    /// When the copies of a message arrive; none if it is lost.
+    fn arrivals(
+        &mut self,
+        from: SocketAddr,
+        to: SocketAddr,
+        message: &GossipMessage,
+        by_stream: bool,
+    ) -> Vec<u64> {
+        if self.censor.as_ref().is_some_and(|lost| lost(from, to, message)) {
+            return Vec::new();
+        }
+        let lost = self.loss_between(from, to, by_stream);
+        if (lost > 0.0 || !by_stream) && self.rng.random_bool(lost) {
+            return Vec::new();
+        }
+        let copies = 1 + usize::from(!by_stream && self.rng.random_bool(self.duplication));
+        let leaves = self.held_until(from).max(self.clock.micros());
+        let latency = self.latency.0..=self.latency.1;
+        (0..copies).map(|_| leaves + self.rng.random_range(latency.clone())).collect()
     }
 
     fn deliver_at(&mut self, at: u64, packet: Packet) {
