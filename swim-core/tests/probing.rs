@@ -7,8 +7,10 @@ use std::collections::BTreeSet;
 use std::time::Duration;
 
 use common::lone::{Lone, alive};
-use common::{Cluster, id};
-use swim_core::{EventKind, GossipMessage, Mechanisms, Options};
+use common::{Cluster, ManualClock, addr, id};
+use swim_core::{
+    EventKind, GossipAction, GossipMessage, GossipProtocol, Mechanisms, Options, Timers,
+};
 
 fn with(mechanisms: Mechanisms) -> Options {
     Options { mechanisms, ..Options::default() }
@@ -148,4 +150,41 @@ fn a_measured_path_is_given_up_on_after_a_few_round_trips() {
     lone.run(0.5);
     let asked = Duration::from_micros(lone.requests_for(3)[0].0 - first);
     assert!(asked < Duration::from_millis(150), "{asked:?}");
+}
+
+/// What a node with named timers says and arms for a member, node 1.
+fn pings_and_timers(actions: &[GossipAction]) -> (Vec<u64>, BTreeSet<&str>) {
+    let ping = |action: &GossipAction| match action {
+        GossipAction::Send { to, message: GossipMessage::Ping { seq, .. } } if *to == addr(1) => {
+            Some(*seq)
+        }
+        _ => None,
+    };
+    let timer = |action| match action {
+        &GossipAction::ScheduleTimer { ref name, .. } => name.strip_suffix("_node-000001"),
+        _ => None,
+    };
+    (actions.iter().filter_map(ping).collect(), actions.iter().filter_map(timer).collect())
+}
+
+#[test]
+fn who_keeps_timers_by_name_is_told_when_to_ping_again() {
+    let clock = ManualClock::new();
+    let options = Options { timers: Timers::Named, ..Options::default() };
+    let builder = GossipProtocol::builder(id(0), addr(0)).options(options);
+    let mut protocol = builder.clock(clock.clone()).build().unwrap();
+    protocol.handle_message(addr(1), GossipMessage::Gossip { updates: vec![alive(1)] });
+    let first = protocol.tick();
+    let (seqs, timers) = pings_and_timers(&first);
+    assert_eq!(timers, BTreeSet::from(["probe_timeout"]), "its path is not known");
+    clock.advance(Duration::from_millis(1));
+    protocol.handle_message(addr(1), GossipMessage::Ack { seq: seqs[0], from: id(1) });
+    let second = protocol.tick();
+    let (seqs, timers) = pings_and_timers(&second);
+    assert_eq!(timers, BTreeSet::from(["probe_timeout", "ping_again"]));
+    let again = protocol.handle_timer("ping_again_node-000001");
+    assert_eq!(pings_and_timers(&again).0, [seqs[0] + 1], "under the next seq");
+    protocol.handle_message(addr(1), GossipMessage::Ack { seq: seqs[0] + 1, from: id(1) });
+    assert!(protocol.handle_timer("ping_again_node-000001").is_empty());
+    assert!(protocol.handle_timer("probe_timeout_node-000001").is_empty());
 }
