@@ -139,8 +139,7 @@ fn suspecting(options: Options) -> (Lone, u64) {
     lone.nacks(1..=5);
     lone.silence(6);
     let (_, seq) = lone.run_to_ping_of(6);
-    lone.run(0.6);
-    assert_eq!(lone.state(6), Some(MemberState::Suspect));
+    lone.run_until(|lone| lone.state(6) == Some(MemberState::Suspect));
     (lone, seq)
 }
 
@@ -189,6 +188,39 @@ fn relays_that_said_so_accuse_too_and_silent_ones_do_not() {
     assert!(!lone.told_of(4, MemberState::Suspect).is_empty());
     let accusers = [0, 1, 2].map(|node| id(node).0);
     assert_eq!(accusers_told(&lone), BTreeSet::from(accusers), "3 said nothing");
+}
+
+#[test]
+fn who_is_suspected_is_told_before_all_others() {
+    let told_first = |mechanisms| {
+        let (mut lone, _) = suspecting(with(mechanisms));
+        lone.run_until(|lone| !lone.told_of(6, MemberState::Suspect).is_empty());
+        lone.told_of(6, MemberState::Suspect)[0].1
+    };
+    assert_eq!(told_first(Mechanisms::all()), 6);
+    assert_ne!(told_first(Mechanisms { buddy: false, ..Mechanisms::all() }), 6);
+}
+
+#[test]
+fn however_long_the_second_look_took_its_subject_has_time_after_it_was_told() {
+    // Each look takes more than half of the least time of a suspicion.
+    let slow = Mechanisms { learned_timeout: false, ..Mechanisms::all() };
+    let (mut lone, _) = suspecting(with(slow));
+    lone.run(20.0);
+    let told = lone.told_of(6, MemberState::Suspect)[0].0;
+    let died = lone.happened(6, EventKind::Died)[0];
+    assert!(died - told > 300_000, "{} us", died - told);
+}
+
+#[test]
+fn nobody_is_condemned_before_it_was_told() {
+    let (mut lone, _) = suspecting(Options::default());
+    // From now on no relay answers, so that no second look tells anything.
+    lone.nacks([]);
+    lone.chatter(1, 30);
+    lone.run(30.0);
+    assert!(lone.told_of(6, MemberState::Suspect).is_empty());
+    assert_eq!(lone.state(6), Some(MemberState::Suspect));
 }
 
 #[test]
@@ -242,9 +274,7 @@ fn suspicions_stand_still_while_nobody_is_heard() {
         let mut options = with(mechanisms);
         options.gossip.base.suspicion_multiplier = 20;
         let (mut lone, _) = suspecting(options);
-        while lone.told_of(6, MemberState::Suspect).is_empty() {
-            lone.run(0.1);
-        }
+        lone.run_until(|lone| !lone.told_of(6, MemberState::Suspect).is_empty());
         (1..=5).for_each(|member| lone.silence(member));
         lone.run(60.0);
         !lone.happened(6, EventKind::Died).is_empty()

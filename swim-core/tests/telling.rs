@@ -22,10 +22,13 @@ fn settled(seed: u64, n: usize, mechanisms: Mechanisms) -> Cluster {
     let mut cluster = Cluster::new(seed, with(mechanisms));
     (0..n).for_each(|node| cluster.start(node));
     (1..n).for_each(|node| cluster.join(node, 0));
-    while !cluster.agree(n) {
+    for _ in 0..20 {
         cluster.run(1.0);
-        (0..n).for_each(|node| cluster.act(node, |protocol| protocol.anti_entropy_sync()));
+        if !cluster.agree(n) {
+            (0..n).for_each(|node| cluster.act(node, |protocol| protocol.anti_entropy_sync()));
+        }
     }
+    assert!(cluster.agree(n));
     cluster.run(20.0);
     cluster
 }
@@ -176,9 +179,7 @@ fn wait_for_a_round(waiting: usize) -> u64 {
     let mut lone = Lone::settled(9, options);
     (1..=9).for_each(|node| lone.silence(node));
     lone.gossip(1, (20..20 + waiting).map(alive).collect());
-    while lone.told_of(20, MemberState::Alive).is_empty() {
-        lone.run(0.001);
-    }
+    lone.run_until(|lone| !lone.told_of(20, MemberState::Alive).is_empty());
     let start = lone.clock.micros();
     lone.gossip(1, vec![alive(50)]);
     let round = |lone: &Lone| {
@@ -186,12 +187,8 @@ fn wait_for_a_round(waiting: usize) -> u64 {
         let told = lone.told_of(50, MemberState::Alive);
         told.into_iter().find(|&(at, to)| !pinged(at, to))
     };
-    loop {
-        lone.run(0.01);
-        if let Some((at, _)) = round(&lone) {
-            return (at - start) / 1_000;
-        }
-    }
+    lone.run_until(|lone| round(lone).is_some());
+    (round(&lone).unwrap().0 - start) / 1_000
 }
 
 #[test]

@@ -88,9 +88,10 @@ impl Lone {
         self.nacks.remove(&member);
     }
 
-    /// From now on these members say in time that a ping for another brought no answer.
+    /// From now on these members, and no others, say in time that a ping for another brought no
+    /// answer.
     pub fn nacks(&mut self, members: impl IntoIterator<Item = usize>) {
-        self.nacks.extend(members);
+        self.nacks = members.into_iter().collect();
     }
 
     /// Forgets what was sent and reported.
@@ -161,6 +162,14 @@ impl Lone {
         while self.step(end) {}
     }
 
+    /// Runs until the condition holds, which it must within a minute.
+    pub fn run_until(&mut self, holds: impl Fn(&Self) -> bool) {
+        let end = self.clock.micros() + 60_000_000;
+        while !holds(self) {
+            assert!(self.step(end), "it does not happen");
+        }
+    }
+
     fn step(&mut self, end: u64) -> bool {
         let came = self.incoming.keys().next().map_or(u64::MAX, |&(at, _)| at);
         let origin = self.clock.now() - Duration::from_micros(self.clock.micros());
@@ -186,10 +195,7 @@ impl Lone {
     /// Runs until a member is pinged; when in microseconds, and under which `seq`.
     pub fn run_to_ping_of(&mut self, member: usize) -> (u64, u64) {
         let before = self.pings_of(member).len();
-        let end = self.clock.micros() + 60_000_000;
-        while self.pings_of(member).len() == before {
-            assert!(self.step(end), "{member} is never pinged");
-        }
+        self.run_until(|lone| lone.pings_of(member).len() > before);
         self.pings_of(member)[before]
     }
 
