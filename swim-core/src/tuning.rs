@@ -98,6 +98,40 @@ mod tests {
         assert_eq!(suspicion_timeout(MAX, MAX / 2, 0, 0), MAX);
     }
 
+    /// The shares of many nodes whose random numbers lie evenly between 0 and 1.
+    fn shares(n: usize) -> Vec<f64> {
+        const DRAWS: u32 = 60_000;
+        (0..=DRAWS).map(|i| feedback_share(f64::from(i) / f64::from(DRAWS), n)).collect()
+    }
+
+    #[test]
+    fn of_any_number_of_nodes_about_six_act_at_once() {
+        for n in [12, 100, 1_000, 10_000] {
+            let shares = shares(n);
+            let at_once = shares.iter().filter(|share| **share == 0.0).count();
+            let expected = at_once as f64 / shares.len() as f64 * n as f64;
+            assert!((5.5..=6.5).contains(&expected), "{expected} of {n}");
+        }
+    }
+
+    #[test]
+    fn the_others_act_later_and_later_in_exponentially_growing_numbers() {
+        let shares = shares(10_000);
+        assert!(shares.is_sorted() && shares.iter().all(|share| (0.0..=1.0).contains(share)));
+        let until = |end: f64| shares.iter().filter(|share| **share <= end).count() as f64;
+        for end in [0.25, 0.5, 0.75] {
+            let growth = until(end + 0.25) / until(end);
+            assert!((6.0..=6.8).contains(&growth), "{growth}: the fourth root of 10,000 / 6");
+        }
+    }
+
+    #[test]
+    fn in_a_small_cluster_all_act_soon() {
+        for n in [0, 1, 3, 6] {
+            assert!(shares(n).iter().all(|share| (0.0..=0.25).contains(share)), "n = {n}");
+        }
+    }
+
     #[test]
     fn retransmit_limit_counts_decimal_digits() {
         for (n, digits) in [(0, 1), (1, 1), (9, 1), (10, 2), (99, 2), (100, 3), (999, 3), (1000, 4)]

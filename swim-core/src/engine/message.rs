@@ -179,3 +179,20 @@ pub enum Dest<A> {
     /// To an address, whoever lives there.
     Address(A),
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn accusers_are_distinct_few_and_in_order() {
+        let mut accusers = Accusers::default();
+        let inserted = [1, 2, 1, 3, 4, 5].map(|member| accusers.insert(MemberIdx(member), 0));
+        assert_eq!(inserted, [true, true, false, true, true, false]);
+        accusers.remove(MemberIdx(2));
+        accusers.remove(MemberIdx(9));
+        assert!(accusers.insert(MemberIdx(6), 7));
+        let held: Vec<_> = accusers.iter().map(|(member, health)| (member.0, health)).collect();
+        assert_eq!(held, [(1, 0), (3, 0), (4, 0), (6, 7)]);
+    }
+}

@@ -463,3 +463,19 @@ impl<P: Profile> Engine<P> {
         self.close_relays_to(member);
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn probes_have_seqs_of_their_own() {
+        let mut probes = Probes::new(0);
+        let (first, relay, second) = (probes.next_seqs(), probes.next_seq(), probes.next_seqs());
+        assert!((0..SEQS).all(|number| is_of_probe(first + number, first)));
+        for other in [first - 1, first + SEQS, relay, second] {
+            assert!(!is_of_probe(other, first), "{other}");
+        }
+        assert!(is_of_probe(u64::MAX - 1, u64::MAX - 1), "at the end of all numbers too");
+    }
+}

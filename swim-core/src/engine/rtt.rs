@@ -56,6 +56,15 @@ mod tests {
     #[test]
     fn without_a_measurement_there_is_no_timeout() {
         assert_eq!(Rtt::default().timeout(CAP), None);
+        assert_eq!(Rtt::default().smoothed(), None);
+    }
+
+    #[test]
+    fn the_shortest_round_trip_is_one() {
+        let mut rtt = Rtt::default();
+        rtt.sample(Duration::ZERO);
+        assert!(rtt.smoothed() > Some(Duration::ZERO));
+        assert_eq!(rtt.timeout(CAP), Some(PING_TIMEOUT_FLOOR));
     }
 
     #[test]

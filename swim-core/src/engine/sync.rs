@@ -34,12 +34,11 @@ impl<P: Profile> Engine<P> {
         self.transmit(to, Message::Digest(DigestRef::View(hash)), out);
     }
 
-    /// Compares views with a member that is pinged, for some time after news was told.
+    /// Compares views with a member that is pinged, for some time after news was told. Not beside
+    /// news that the ping itself carried: a period sends `fanout` messages at most.
     pub(super) fn check_view<O: Output<P>>(&mut self, member: MemberIdx, out: &mut O) {
-        let settled = self.checks > 0 && self.queue.len() == 0;
-        // A suspect is told that it is one, which is as much as goes along with a ping.
-        let alone = self.belief_to_tell(member).is_none() && self.config.fanout > 1;
-        if settled && alone && self.config.mechanisms.checks {
+        let settled = self.checks > 0 && self.queue.len() == 0 && self.rumors.is_empty();
+        if settled && self.config.mechanisms.checks && self.config.fanout > 1 {
             self.checks -= 1;
             self.send_view_hash(Dest::Member(member), out);
         }

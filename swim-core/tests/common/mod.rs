@@ -47,6 +47,8 @@ impl Clock for ManualClock {
     }
 }
 
+pub mod lone;
+
 pub fn addr(node: usize) -> SocketAddr {
     SocketAddr::from(([10, 0, (node / 250) as u8, (node % 250) as u8 + 1], 7946))
 }
@@ -63,11 +65,44 @@ struct Packet {
     by_stream: bool,
 }
 
+/// A message as it left its sender.
+#[derive(Debug)]
+pub struct Sent {
+    /// Virtual time in microseconds.
+    pub at: u64,
+    pub from: SocketAddr,
+    pub to: SocketAddr,
+    pub message: GossipMessage,
+}
+
+impl Sent {
+    /// What it says of a member, if it is gossip about it.
+    pub fn about(&self, node: usize) -> Option<MemberState> {
+        let GossipMessage::Gossip { updates } = &self.message else { return None };
+        updates.iter().find(|update| update.id == id(node)).map(|update| update.state)
+    }
+
+    /// Whether it is gossip that holds somebody else for Suspect or Dead.
+    pub fn accuses(&self) -> bool {
+        let GossipMessage::Gossip { updates } = &self.message else { return false };
+        let accusation = |state| matches!(state, MemberState::Suspect | MemberState::Dead);
+        updates.iter().any(|update| accusation(update.state))
+    }
+}
+
+/// Says which messages are lost.
+type Censor = Box<dyn Fn(SocketAddr, SocketAddr, &GossipMessage) -> bool>;
+
 struct Node {
     protocol: GossipProtocol,
     address: SocketAddr,
     /// Neither receives nor wakes up until then.
     frozen_until: u64,
+    /// Until then what it sends and what it should hear waits.
+    held_until: u64,
+    /// Parts that are lost of what it sends and of what it should hear, streams included.
+    loss_out: f64,
+    loss_in: f64,
 }
 
 /// Nodes, the packets between them, and what they reported.
@@ -86,12 +121,17 @@ pub struct Cluster {
     /// Nodes in different groups do not reach each other.
     groups: BTreeMap<SocketAddr, u32>,
     cut: BTreeSet<(SocketAddr, SocketAddr)>,
+    censor: Option<Censor>,
+    /// What was sent, if that is recorded.
+    sent: Option<Vec<Sent>>,
     /// Events by the node that reported them, with their virtual time in microseconds.
     pub events: Vec<(u64, usize, MemberEvent)>,
     pub datagrams: u64,
     pub trace: u64,
     epoch: u32,
     answering: Option<SocketAddr>,
+    /// When the message posted last arrives.
+    companion: Vec<u64>,
 }
 
 impl Cluster {
@@ -110,11 +150,14 @@ impl Cluster {
             latency: (500, 1_500),
             groups: BTreeMap::new(),
             cut: BTreeSet::new(),
+            censor: None,
+            sent: None,
             events: Vec::new(),
             datagrams: 0,
             trace: 0,
             epoch: 1,
             answering: None,
+            companion: Vec::new(),
         }
     }
 
@@ -153,7 +196,9 @@ impl Cluster {
             .build()
             .unwrap();
         self.at.insert(address, node);
-        self.nodes.insert(node, Node { protocol, address, frozen_until: 0 });
+        let started =
+            Node { protocol, address, frozen_until: 0, held_until: 0, loss_out: 0.0, loss_in: 0.0 };
+        self.nodes.insert(node, started);
         let now = self.clock.now();
         self.act(node, |protocol| protocol.handle_timeout(now));
     }
@@ -175,6 +220,36 @@ impl Cluster {
         self.node_mut(node).frozen_until = until;
     }
 
+    /// Packets from and to a node wait so long, while its timers run.
+    pub fn hold(&mut self, node: usize, seconds: f64) {
+        let until = self.clock.micros() + (seconds * 1e6) as u64;
+        self.node_mut(node).held_until = until;
+    }
+
+    /// From now on so much is lost of what a node sends, and of what it should hear.
+    pub fn lose(&mut self, node: usize, loss_out: f64, loss_in: f64) {
+        let node = self.node_mut(node);
+        (node.loss_out, node.loss_in) = (loss_out, loss_in);
+    }
+
+    /// From now on messages of which `lost(from, to, message)` is true are lost.
+    pub fn censor(
+        &mut self,
+        lost: impl Fn(SocketAddr, SocketAddr, &GossipMessage) -> bool + 'static,
+    ) {
+        self.censor = Some(Box::new(lost));
+    }
+
+    /// From now on what is sent is recorded; forgets what was.
+    pub fn record(&mut self) {
+        self.sent = Some(Vec::new());
+    }
+
+    /// What was sent since [`record`](Self::record), lost or not.
+    pub fn sent(&self) -> &[Sent] {
+        self.sent.as_deref().unwrap_or_default()
+    }
+
     /// From now on nodes reach only those of their own group.
     pub fn split(&mut self, groups: &[&[usize]]) {
         self.groups.clear();
@@ -188,6 +263,7 @@ impl Cluster {
     pub fn heal(&mut self) {
         self.groups.clear();
         self.cut.clear();
+        self.censor = None;
     }
 
     /// Nothing gets from `from` to `to` any more.
@@ -270,21 +346,70 @@ impl Cluster {
 
     fn post(&mut self, from: SocketAddr, to: SocketAddr, message: GossipMessage, stream: bool) {
         self.datagrams += 1;
+        self.note_sent(from, to, &message);
         let bulky =
             matches!(message, GossipMessage::Sync { .. } | GossipMessage::SyncRequest { .. });
         // What answers a stream goes back on it.
         let by_stream = stream || bulky || self.answering == Some(to);
-        if !by_stream && self.rng.random_bool(self.loss) {
-            return;
+        let arrivals = match message {
+            // In one datagram with the gossip that it belongs to.
+            GossipMessage::Evidence { .. } => std::mem::take(&mut self.companion),
+            _ => self.arrivals(from, to, &message, by_stream),
+        };
+        for &at in &arrivals {
+            let message = message.clone();
+            self.deliver_at(at, Packet { from, to, message, by_stream });
+        }
+        self.companion = arrivals;
+    }
+
+    /// When the copies of a message arrive; none if it is lost.
+    fn arrivals(
+        &mut self,
+        from: SocketAddr,
+        to: SocketAddr,
+        message: &GossipMessage,
+        by_stream: bool,
+    ) -> Vec<u64> {
+        if self.censor.as_ref().is_some_and(|lost| lost(from, to, message)) {
+            return Vec::new();
+        }
+        let lost = self.loss_between(from, to, by_stream);
+        if (lost > 0.0 || !by_stream) && self.rng.random_bool(lost) {
+            return Vec::new();
         }
         let copies = 1 + usize::from(!by_stream && self.rng.random_bool(self.duplication));
-        for _ in 0..copies {
-            let delay = self.rng.random_range(self.latency.0..=self.latency.1);
-            self.sequence += 1;
-            self.due.push(Reverse((self.clock.micros() + delay, self.sequence)));
-            let message = message.clone();
-            self.packets.insert(self.sequence, Packet { from, to, message, by_stream });
+        let leaves = self.held_until(from).max(self.clock.micros());
+        let latency = self.latency.0..=self.latency.1;
+        (0..copies).map(|_| leaves + self.rng.random_range(latency.clone())).collect()
+    }
+
+    fn deliver_at(&mut self, at: u64, packet: Packet) {
+        self.sequence += 1;
+        self.due.push(Reverse((at, self.sequence)));
+        self.packets.insert(self.sequence, packet);
+    }
+
+    fn note_sent(&mut self, from: SocketAddr, to: SocketAddr, message: &GossipMessage) {
+        let at = self.clock.micros();
+        if let Some(sent) = &mut self.sent {
+            sent.push(Sent { at, from, to, message: message.clone() });
         }
+    }
+
+    fn node_at(&self, address: SocketAddr) -> Option<&Node> {
+        self.nodes.get(self.at.get(&address)?)
+    }
+
+    fn held_until(&self, address: SocketAddr) -> u64 {
+        self.node_at(address).map_or(0, |node| node.held_until)
+    }
+
+    fn loss_between(&self, from: SocketAddr, to: SocketAddr, by_stream: bool) -> f64 {
+        let everywhere = if by_stream { 0.0 } else { self.loss };
+        let loss_out = self.node_at(from).map_or(0.0, |node| node.loss_out);
+        let loss_in = self.node_at(to).map_or(0.0, |node| node.loss_in);
+        1.0 - (1.0 - everywhere) * (1.0 - loss_out) * (1.0 - loss_in)
     }
 
     fn reaches(&self, from: SocketAddr, to: SocketAddr) -> bool {
@@ -326,12 +451,10 @@ impl Cluster {
         if !self.reaches(packet.from, packet.to) {
             return;
         }
-        let frozen_until = self.nodes[&node].frozen_until;
-        if frozen_until > self.clock.micros() {
+        let deaf_until = self.nodes[&node].frozen_until.max(self.nodes[&node].held_until);
+        if deaf_until > self.clock.micros() {
             // It waits in the socket, and is read before any timer fires.
-            self.sequence += 1;
-            self.due.push(Reverse((frozen_until, self.sequence)));
-            self.packets.insert(self.sequence, packet);
+            self.deliver_at(deaf_until, packet);
             return;
         }
         self.answering = packet.by_stream.then_some(packet.from);

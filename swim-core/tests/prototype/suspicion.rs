@@ -50,6 +50,27 @@ fn distinct_accusers_shorten_it_and_repeats_do_not() {
 }
 
 #[test]
+fn an_exchange_of_views_does_not_make_its_sender_an_accuser() {
+    let suspect = |protocol: &GossipProtocol| {
+        let held = protocol.member(&name(1)).unwrap().clone();
+        GossipMessage::Sync { members: vec![Member { state: MemberState::Suspect, ..held }] }
+    };
+    let shortened = |actions: &[GossipAction]| timers(actions).contains_key("suspicion_timeout_n1");
+    let mut protocol = knowing(9);
+    let first = suspect(&protocol);
+    assert!(shortened(&protocol.handle_message(addr(3), first)), "it begins");
+    assert!(!shortened(&hear(&mut protocol, 2, vec![claim(1, MemberState::Suspect, 0)])));
+    for sender in 4..=9 {
+        let sync = suspect(&protocol);
+        assert!(!shortened(&protocol.handle_message(addr(sender), sync)));
+        let updates = vec![claim(1, MemberState::Suspect, 0)];
+        let delta = GossipMessage::Delta { updates, wanted: vec![] };
+        assert!(!shortened(&protocol.handle_message(addr(sender), delta)));
+    }
+    assert!(shortened(&hear(&mut protocol, 5, vec![claim(1, MemberState::Suspect, 0)])));
+}
+
+#[test]
 fn an_ack_by_the_suspect_clears_it_here_and_is_not_gossiped() {
     let mut protocol = knowing(5);
     hear(&mut protocol, 2, vec![claim(1, MemberState::Suspect, 0)]);
