@@ -1,4 +1,10 @@
 //! A deterministic simulator of SWIM clusters.
+//!
+//! A [`World`](world::World) runs nodes ([`node::Node`]: our engine in any configuration, or the crate
+//! foca) in a [`Network`](network::Network), in virtual time. An [experiment](experiments) does
+//! something to a world and measures what comes of it; it is a function of its seed. A
+//! [scenario](scenarios) runs experiments for many seeds and [contenders](lab), and turns what they
+//! gave into a [report], which the [command line](cli) prints: `swim-sim list` names them.
 #![forbid(unsafe_code)]
 
 pub mod cli;
