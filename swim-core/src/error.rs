@@ -41,6 +41,14 @@ pub enum ConfigError {
         /// Bytes that it may take.
         limit: usize,
     },
+    /// Keys that begin with `swim.` are the protocol's own.
+    #[error(
+        "the metadata key {key:?} is reserved: keys that begin with \"swim.\" are the protocol's own"
+    )]
+    ReservedKey {
+        /// The key.
+        key: String,
+    },
     /// A name must have between 1 and 255 bytes.
     #[error("a name of {len} bytes is not within 1 to {max} bytes")]
     NameLength {
@@ -62,6 +70,12 @@ pub enum MetadataError {
         len: usize,
         /// Bytes that it may take.
         limit: usize,
+    },
+    /// Keys that begin with `swim.` are the protocol's own.
+    #[error("the key {key:?} is reserved: keys that begin with \"swim.\" are the protocol's own")]
+    Reserved {
+        /// The key.
+        key: String,
     },
     /// A node that left has nothing to say any more.
     #[error("the node has left its cluster")]

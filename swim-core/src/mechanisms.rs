@@ -41,7 +41,8 @@ pub struct Mechanisms {
     pub healing: bool,
     /// A node that hears nobody declares nobody dead.
     pub deaf_guard: bool,
-    /// Halfway through a suspicion that nobody refuted, look for oneself.
+    /// Look for oneself at suspects that others accuse: some at once where confirmations are missing,
+    /// all before they condemn.
     pub verify: bool,
     /// Tell a suspicion only after a second look failed.
     pub quiet: bool,

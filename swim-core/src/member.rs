@@ -96,6 +96,14 @@ impl Member {
     /// should hear, is lost. The protocol sets and removes it; it is an attribute, not a state.
     pub const DEGRADED: &str = "swim.degraded";
 
+    /// What keys begin with that only the protocol sets.
+    pub const RESERVED: &str = "swim.";
+
+    /// Whether only the protocol may set this key.
+    pub(crate) fn is_reserved(key: &str) -> bool {
+        key.starts_with(Self::RESERVED)
+    }
+
     /// Whether the member says of itself that its paths are bad.
     pub fn is_degraded(&self) -> bool {
         self.metadata.contains_key(Self::DEGRADED)

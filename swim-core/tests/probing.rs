@@ -152,6 +152,14 @@ fn a_measured_path_is_given_up_on_after_a_few_round_trips() {
     assert!(asked < Duration::from_millis(150), "{asked:?}");
 }
 
+/// The kind of timer that an action arms for node 1.
+fn timer_of_one(action: &GossipAction) -> Option<&str> {
+    match action {
+        GossipAction::ScheduleTimer { name, .. } => name.strip_suffix("_node-000001"),
+        _ => None,
+    }
+}
+
 /// What a node with named timers says and arms for a member, node 1.
 fn pings_and_timers(actions: &[GossipAction]) -> (Vec<u64>, BTreeSet<&str>) {
     let ping = |action: &GossipAction| match action {
@@ -160,11 +168,7 @@ fn pings_and_timers(actions: &[GossipAction]) -> (Vec<u64>, BTreeSet<&str>) {
         }
         _ => None,
     };
-    let timer = |action| match action {
-        &GossipAction::ScheduleTimer { ref name, .. } => name.strip_suffix("_node-000001"),
-        _ => None,
-    };
-    (actions.iter().filter_map(ping).collect(), actions.iter().filter_map(timer).collect())
+    (actions.iter().filter_map(ping).collect(), actions.iter().filter_map(timer_of_one).collect())
 }
 
 #[test]

@@ -26,7 +26,7 @@ impl<P: Profile> Engine<P> {
         for (accuser, health) in accusers.iter() {
             news |= suspicion.accusers.insert(accuser, health);
         }
-        if !suspicion.told {
+        if !suspicion.told && !accusers.is_empty() {
             self.announce_suspicion(now, member, None, out);
         } else if news {
             self.shorten(now, member, out);
@@ -91,10 +91,15 @@ impl<P: Profile> Engine<P> {
         if self.confirm(now, member, &accusers, out) {
             return;
         }
-        self.shorten(now, member, out);
         if let Some((_, waiting)) = bare {
+            self.shorten(now, member, out);
             self.resume(member, waiting);
         }
+    }
+
+    /// Whether a member is suspect, and nobody is known to accuse it: somebody's whole view said so.
+    pub(super) fn is_unfounded(&self, member: MemberIdx) -> bool {
+        self.suspicions.get(member).is_some_and(|suspicion| suspicion.accusers.is_empty())
     }
 
     pub(super) fn accusers_of(&self, member: MemberIdx) -> Accusers {

@@ -64,12 +64,12 @@ impl<P: Profile> Engine<P> {
 
     /// Marks or unmarks this node, once a period.
     pub(super) fn judge_paths<O: Output<P>>(&mut self, now: Time, out: &mut O) {
-        let able = self.config.mechanisms.degraded && self.judges_silence() && !self.paths.deaf;
-        if !able || self.departure.is_some() {
+        if self.departure.is_some() || self.paths.deaf {
             return;
         }
+        let able = self.config.mechanisms.degraded && self.judges_silence();
         let hold: Duration = self.config.probe_interval * HOLD;
-        let bad = self.paths.bad.is_some_and(|bad| now.since(bad) < hold);
+        let bad = able && self.paths.bad.is_some_and(|bad| now.since(bad) < hold);
         let own = self.table.profile(self.table.me);
         if bad == own.is_degraded() {
             return;

@@ -30,6 +30,8 @@ pub(super) struct Entry {
     age: Option<u8>,
     /// The gossip round of this node in which it came.
     since: u32,
+    /// The message in which others told the same last.
+    heard: u64,
 }
 
 /// How far the telling of a member has got.
@@ -45,13 +47,22 @@ pub(super) struct BroadcastQueue {
     round: u32,
     /// When the last round was, or the last change while nothing waited.
     last_round: Time,
+    /// When a round was brought forward last.
+    hurried: Time,
     /// Entries taken out while a message is filled.
     taken: Vec<Waiting>,
 }
 
 impl BroadcastQueue {
     pub(super) fn new() -> Self {
-        Self { heap: Heap::new(), queued: 0, round: 0, last_round: Time::ZERO, taken: Vec::new() }
+        Self {
+            heap: Heap::new(),
+            queued: 0,
+            round: 0,
+            last_round: Time::ZERO,
+            hurried: Time::ZERO,
+            taken: Vec::new(),
+        }
     }
 
     pub(super) fn len(&self) -> usize {
@@ -123,7 +134,7 @@ impl<P: Profile> Engine<P> {
         self.queue.queued += 1;
         let priority =
             Priority { calm: !urgent, sent: SENT * sent, newest: Reverse(self.queue.queued) };
-        self.requeue(priority, Entry { member, age, since: self.queue.round });
+        self.requeue(priority, Entry { member, age, since: self.queue.round, heard: 0 });
         if self.queue.len() <= FEW {
             self.hurry_gossip(now, out);
         }
@@ -132,6 +143,11 @@ impl<P: Profile> Engine<P> {
 
     /// Brings the next gossip round forward.
     fn hurry_gossip<O: Output<P>>(&mut self, now: Time, out: &mut O) {
+        // Who changes all the time does not make others talk all the time.
+        if now.since(self.queue.hurried) < self.config.gossip_interval {
+            return;
+        }
+        self.queue.hurried = now;
         let soon = now + self.config.gossip_interval / GATHER;
         let late = |key: &mut TimerKey| self.deadlines.at(*key).is_some_and(|at| at > soon);
         if let Some(key) = self.timers.gossip.take_if(late) {
@@ -149,9 +165,15 @@ impl<P: Profile> Engine<P> {
         let same = self.table.get(rumor.member).is_some_and(|record| {
             record.incarnation == rumor.incarnation && record.state() == rumor.state
         });
-        let Some((mut priority, entry)) = self.waiting(rumor.member).filter(|_| same) else {
+        let Some((mut priority, mut entry)) = self.waiting(rumor.member).filter(|_| same) else {
             return;
         };
+        // Once in a message, and never of what must get through whatever others say.
+        let message = self.hearing.messages();
+        if entry.heard == message || !priority.calm || rumor.member == self.table.me {
+            return;
+        }
+        entry.heard = message;
         priority.sent += HEARD;
         self.dequeue(rumor.member);
         if priority.sent < self.limit_of(rumor.member) {
@@ -171,7 +193,8 @@ impl<P: Profile> Engine<P> {
     /// them, and their subject, which is told anyway; their end is told to all.
     fn limit_of(&self, member: MemberIdx) -> u32 {
         let limit = tuning::retransmit_limit(self.config.retransmit_mult, self.table.n());
-        let suspect = self.table.state(member) == Some(MemberState::Suspect);
+        let suspect = self.table.state(member) == Some(MemberState::Suspect)
+            && !self.suspicions.is_untold(member);
         match suspect && self.config.mechanisms.verify {
             true => SENT * limit.div_ceil(3),
             false => SENT * limit,
@@ -306,8 +329,8 @@ impl<P: Profile> Engine<P> {
     /// What is held of `member`, to be told.
     pub(super) fn rumor(&self, member: MemberIdx, age: u8) -> Rumor {
         let (state, incarnation) = match self.table.get(member) {
-            // What this node only suspects for itself is not told.
-            Some(record) if self.suspicions.is_untold(member) => {
+            // What this node only suspects for itself is not told, nor what nobody stands up for.
+            Some(record) if self.suspicions.is_untold(member) || self.is_unfounded(member) => {
                 (MemberState::Alive, record.incarnation)
             }
             Some(record) => (record.state(), record.incarnation),
@@ -434,6 +457,16 @@ impl<P: Profile> Engine<P> {
         fits: impl Fn(&Self, MemberIdx) -> bool,
     ) {
         chosen.clear();
+        self.add_to_sample(k, chosen, fits);
+    }
+
+    /// Likewise, beside those that are chosen already.
+    pub(super) fn add_to_sample(
+        &mut self,
+        k: usize,
+        chosen: &mut Vec<MemberIdx>,
+        fits: impl Fn(&Self, MemberIdx) -> bool,
+    ) {
         let n = self.table.ring.len();
         if n == 0 {
             return;

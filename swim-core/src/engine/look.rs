@@ -20,8 +20,12 @@ pub(super) struct Look {
     pub(super) member: MemberIdx,
     /// The first `seq` of the probe.
     pub(super) seq: u64,
-    /// Relays that were asked.
-    pub(super) asked: u32,
+    /// How many pings went out under it and the next ones.
+    pub(super) pings: usize,
+    /// Whether any relay said anything at all.
+    pub(super) answered: bool,
+    /// Whether this node heard nothing from anybody meanwhile.
+    pub(super) silence: bool,
     /// Relays that said in time that they have no answer either: they accuse it too.
     pub(super) witnesses: Accusers,
 }
@@ -38,9 +42,10 @@ impl<P: Profile> Engine<P> {
     pub(super) fn look_failed<O: Output<P>>(&mut self, now: Time, look: Look, out: &mut O) {
         let mechanisms = self.config.mechanisms;
         // Relays owe a nack: if none came, it is this node that hears nobody.
-        let silence = look.asked > 0 && look.witnesses.is_empty();
-        let deaf = silence && mechanisms.nack && self.judges_silence();
-        if deaf {
+        // Nor could it hear that where it knows nobody any more whom it could ask.
+        let silent = self.config.indirect_probes > 0 && !look.answered;
+        let deaf = silent && mechanisms.nack && self.judges_silence();
+        if deaf && look.silence {
             self.paths_unheard(now);
         }
         let quiet = deaf || (mechanisms.quiet && self.judges_silence());
@@ -60,7 +65,7 @@ impl<P: Profile> Engine<P> {
             _ => {}
         }
         if let Some(suspicion) = self.suspicions.get_mut(look.member) {
-            suspicion.looked = quiet.then_some(look.seq);
+            suspicion.looked = quiet.then_some((look.seq, look.pings));
             suspicion.seen |= !deaf;
         }
     }
@@ -190,7 +195,8 @@ impl<P: Profile> Engine<P> {
         out: &mut O,
     ) -> bool {
         let looked = self.suspicions.get(member).and_then(|suspicion| suspicion.looked);
-        let late = looked.is_some_and(|first| super::probe::is_of_probe(seq, first));
+        let late =
+            looked.is_some_and(|(first, pings)| super::probe::is_of_probe(seq, first, pings));
         if late {
             self.vouch(now, member, out);
         }

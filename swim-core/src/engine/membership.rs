@@ -241,7 +241,9 @@ impl<P: Profile> Engine<P> {
         let (accusers, hearsay) = self.accusers_heard(heard, &rumor);
         if record.state() == MemberState::Alive {
             self.raise(now, member, (accusers, hearsay), true, heard.cause(&rumor), out);
-            self.pass_on(now, heard, &rumor, false, out);
+            if !accusers.is_empty() {
+                self.pass_on(now, heard, &rumor, false, out);
+            }
             return Verdict::News;
         }
         let before = self.accusers_of(member).len();

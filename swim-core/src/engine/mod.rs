@@ -182,7 +182,7 @@ impl<P: Profile> Engine<P> {
             Message::PingReq { seq, target } => {
                 self.hear_ping_req(now, &source, seq, target, out);
             }
-            Message::Nack { seq, relay } => self.hear_nack(seq, relay),
+            Message::Nack { seq, relay } => self.hear_nack(now, &source, seq, relay),
             Message::Gossip(updates) => self.hear_gossip(now, &source, updates, out),
             Message::Sync(updates) => self.hear_sync(now, &source, updates, out),
             Message::SyncRequest => self.hear_sync_request(&source, out),

@@ -9,7 +9,7 @@ use super::look::Look;
 use super::message::{Accusers, Dest, MemberIdx, Message, Source};
 use super::output::{Output, Profile};
 use super::rtt::Rtt;
-use crate::config::MAX_RELAYS;
+use crate::config::{MAX_RELAYS, Timers};
 use crate::member::MemberState;
 use crate::time::Time;
 use crate::{tuning, wire_size};
@@ -44,16 +44,23 @@ struct Probe {
     measurable: bool,
     relays: [MemberIdx; MAX_RELAYS],
     asked: usize,
+    /// When relays were asked.
+    asked_at: Time,
     /// Bit `i`: relay `i` answered.
     answered: u8,
+    /// Bit `i`: and that after it had had time to try.
+    tried: u8,
+    /// Messages heard before the first ping.
+    heard: u64,
     timer: TimerKey,
     /// When the member is pinged again.
     again: Option<TimerKey>,
 }
 
-/// Whether `seq` is one of the probe whose first is `first`.
-pub(super) fn is_of_probe(seq: u64, first: u64) -> bool {
-    (first..first.saturating_add(SEQS)).contains(&seq)
+/// Whether a probe that failed had asked under `seq`: `first` is its first one, of so many pings.
+pub(super) fn is_of_probe(seq: u64, first: u64, pings: usize) -> bool {
+    let number = seq.wrapping_sub(first);
+    number < pings as u64 || number == SEQS - 1
 }
 
 impl Probe {
@@ -63,11 +70,11 @@ impl Probe {
         number < self.pings as u64 || (number == SEQS - 1 && self.stage == Stage::Indirect)
     }
 
-    /// The relays that answered, none of them with an ack.
+    /// The relays that tried, none of them with success.
     fn witnesses(&self) -> Accusers {
         let mut witnesses = Accusers::default();
         for (i, &relay) in self.relays[..self.asked].iter().enumerate() {
-            if self.answered & 1 << i != 0 {
+            if self.tried & 1 << i != 0 {
                 witnesses.insert(relay, 0);
             }
         }
@@ -107,6 +114,11 @@ impl Probes {
     fn by_seq(&self, seq: u64) -> Option<usize> {
         let at = self.open.partition_point(|probe| probe.seq <= seq).checked_sub(1)?;
         self.open[at].asked_under(seq).then_some(at)
+    }
+
+    /// Whether a member is being probed.
+    pub(super) fn is_open(&self, member: MemberIdx) -> bool {
+        self.of(member).is_some()
     }
 
     fn of(&self, member: MemberIdx) -> Option<usize> {
@@ -225,11 +237,21 @@ impl<P: Profile> Engine<P> {
     fn indirect_wait(&mut self, member: MemberIdx) -> Duration {
         let health = self.health.score();
         match self.config.mechanisms.early_suspicion {
-            true => tuning::scaled(self.indirect_timeout(), health),
+            true => tuning::scaled(self.indirect_timeout(), health) + self.nack_travel(),
             false => {
                 let period = tuning::scaled(self.config.probe_interval, health);
                 period.saturating_sub(self.ping_timeout(member)).max(self.indirect_timeout())
             }
+        }
+    }
+
+    /// How long the nacks of relays may be under way: they are sent when little of the time is left.
+    /// Who keeps timers itself waits as long as the prototype says.
+    fn nack_travel(&self) -> Duration {
+        let cap = self.config.probe_timeout;
+        match self.config.timers {
+            Timers::Owned => self.probes.typical.timeout(cap).unwrap_or_default(),
+            Timers::Named => Duration::ZERO,
         }
     }
 
@@ -248,7 +270,10 @@ impl<P: Profile> Engine<P> {
             measurable: true,
             relays: [member; MAX_RELAYS],
             asked: 0,
+            asked_at: now,
             answered: 0,
+            tried: 0,
+            heard: self.hearing.messages(),
             timer,
             again: None,
         });
@@ -335,9 +360,10 @@ impl<P: Profile> Engine<P> {
         };
         let good =
             |engine: &Self, candidate| alive(engine, candidate) && !engine.is_degraded(candidate);
-        self.sample(self.config.indirect_probes, &mut relays, good);
-        if relays.is_empty() {
-            self.sample(self.config.indirect_probes, &mut relays, alive);
+        let wanted = self.config.indirect_probes;
+        self.sample(wanted, &mut relays, good);
+        if relays.len() < wanted {
+            self.add_to_sample(wanted, &mut relays, alive);
         }
         for &relay in &relays {
             self.transmit(Dest::Member(relay), Message::PingReq { seq, target: Some(member) }, out);
@@ -350,6 +376,7 @@ impl<P: Profile> Engine<P> {
         }
         let probe = &mut self.probes.open[open];
         probe.stage = Stage::Indirect;
+        probe.asked_at = now;
         probe.asked = relays.len();
         probe.relays[..relays.len()].copy_from_slice(&relays);
         self.targets = relays;
@@ -370,7 +397,9 @@ impl<P: Profile> Engine<P> {
         let probe = self.close_probe(open);
         self.stats.probes_failed += 1;
         let mechanisms = self.config.mechanisms;
-        if mechanisms.local_health {
+        // Further looks at a suspect say nothing new of this node.
+        let first = self.table.state(probe.member) == Some(MemberState::Alive);
+        if mechanisms.local_health && first {
             let silent = probe.asked as u32 - probe.answered.count_ones();
             let silent = if mechanisms.nack { silent as u8 } else { 0 };
             self.health.worsen(silent + u8::from(!mechanisms.absolve));
@@ -378,7 +407,9 @@ impl<P: Profile> Engine<P> {
         let look = Look {
             member: probe.member,
             seq: probe.seq,
-            asked: probe.asked as u32,
+            pings: probe.pings,
+            answered: probe.answered != 0,
+            silence: probe.heard == self.hearing.messages(),
             witnesses: probe.witnesses(),
         };
         self.look_failed(now, look, out);
@@ -429,13 +460,26 @@ impl<P: Profile> Engine<P> {
         }
     }
 
-    /// A relay says that it has no answer, so this node can hear: it need not doubt itself.
-    pub(super) fn hear_nack(&mut self, seq: u64, relay: Option<MemberIdx>) {
+    /// A relay says that it has no answer, so this node can hear: it need not doubt itself. From
+    /// where the relay lives, and after it had time to try, that also accuses the target.
+    pub(super) fn hear_nack(
+        &mut self,
+        now: Time,
+        source: &Source<P::Address>,
+        seq: u64,
+        relay: Option<MemberIdx>,
+    ) {
         let Some(open) = self.probes.by_seq(seq) else { return };
+        let known = relay.filter(|&relay| self.table.get(relay).is_some());
+        let itself = known.is_some_and(|relay| self.table.address(relay) == source.address);
+        let trying = tuning::nack_delay(self.indirect_timeout()) / 2;
         let probe = &mut self.probes.open[open];
         let asked = &probe.relays[..probe.asked];
         if let Some(at) = asked.iter().position(|&held| Some(held) == relay) {
             probe.answered |= 1 << at;
+            if itself && now.since(probe.asked_at) >= trying {
+                probe.tried |= 1 << at;
+            }
         }
     }
 
@@ -472,10 +516,10 @@ mod tests {
     fn probes_have_seqs_of_their_own() {
         let mut probes = Probes::new(0);
         let (first, relay, second) = (probes.next_seqs(), probes.next_seq(), probes.next_seqs());
-        assert!((0..SEQS).all(|number| is_of_probe(first + number, first)));
+        assert!((0..SEQS).all(|number| is_of_probe(first + number, first, PINGS)));
         for other in [first - 1, first + SEQS, relay, second] {
-            assert!(!is_of_probe(other, first), "{other}");
+            assert!(!is_of_probe(other, first, PINGS), "{other}");
         }
-        assert!(is_of_probe(u64::MAX - 1, u64::MAX - 1), "at the end of all numbers too");
+        assert!(is_of_probe(u64::MAX - 1, u64::MAX - 1, 1), "at the end of all numbers too");
     }
 }

@@ -27,8 +27,8 @@ pub(super) struct Suspicion {
     pub(super) told: bool,
     /// Time beyond what its accusers leave it, so that its subject has some after it was told.
     pub(super) grace: Duration,
-    /// The first `seq` under which this node looked last.
-    pub(super) looked: Option<u64>,
+    /// The first `seq` under which this node looked last, and how many pings it sent.
+    pub(super) looked: Option<(u64, usize)>,
     /// Whether this node saw for itself that it does not answer.
     pub(super) seen: bool,
     /// Messages heard before it was raised, and evidence time then.
@@ -198,9 +198,10 @@ impl<P: Profile> Engine<P> {
         let Some(suspicion) = self.suspicions.get(member) else { return };
         self.deadlines.cancel(suspicion.timer);
         if let Some(delay) = self.must_look_first(suspicion) {
-            let looks = suspicion.look.is_some();
+            let (looks, deaf) = (suspicion.look.is_some(), suspicion.accusers.is_empty());
+            self.stats.deaf += u64::from(deaf);
             self.arm_suspicion(now, member, delay, out);
-            if !looks {
+            if !looks && !self.probes.is_open(member) {
                 self.probe(now, member, out);
             }
             return;
@@ -254,7 +255,7 @@ impl<P: Profile> Engine<P> {
         (!left.is_zero()).then_some(left)
     }
 
-    /// Silence of a period is usual: each brings the ack of one's own probe.
+    /// Silence of a configured period is usual, more of it is not: others ping this node.
     pub(super) fn evidence_time(&self, now: Time) -> Duration {
         self.hearing.passed_at(now, self.config.probe_interval)
     }
@@ -279,8 +280,10 @@ impl<P: Profile> Engine<P> {
             return;
         }
         self.stats.refuted += 1;
+        if !self.suspicions.is_untold(member) {
+            self.dequeue(member);
+        }
         self.end_suspicion(member);
-        self.dequeue(member);
         let cause = Cause { by: Some(self.table.me), reason: Reason::FirstHand };
         self.record(member, MemberState::Alive, incarnation, cause, out);
         let timer = self.arm(Timer::Vouch(member), now, self.suspicion_max(), out);

@@ -7,7 +7,7 @@ use super::GossipProtocol;
 use super::clock::{Clock, SystemClock};
 use crate::config::{AdvancedGossipConfig, Options};
 use crate::error::ConfigError;
-use crate::member::MemberId;
+use crate::member::{Member, MemberId};
 use crate::wire_size::metadata_len;
 
 /// Builds a [`GossipProtocol`]; made by [`GossipProtocol::builder`].
@@ -59,6 +59,9 @@ impl Builder {
     /// A value out of range, two that clash, or metadata above its limit; nothing was built.
     pub fn build(self) -> Result<GossipProtocol, ConfigError> {
         self.options.validate()?;
+        if let Some(key) = self.metadata.keys().find(|key| Member::is_reserved(key)) {
+            return Err(ConfigError::ReservedKey { key: key.clone() });
+        }
         let (len, limit) = (metadata_len(&self.metadata), self.options.metadata_limit);
         if len > limit {
             return Err(ConfigError::Metadata { len, limit });

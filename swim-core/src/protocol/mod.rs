@@ -267,13 +267,22 @@ impl GossipProtocol {
         if member.state == MemberState::Left {
             return Err(MetadataError::Left);
         }
-        let (held, mut set) = (member.metadata.len(), set.into_iter().peekable());
+        let set: Vec<(String, String)> = set.into_iter().collect();
+        let keys = set.iter().map(|(key, _)| key).chain(remove);
+        if let Some(key) = keys.into_iter().find(|key| Member::is_reserved(key)) {
+            return Err(MetadataError::Reserved { key: key.clone() });
+        }
+        let held = member.metadata.len();
         member.metadata.retain(|key, _| !remove.contains(key));
-        if member.metadata.len() == held && set.peek().is_none() {
+        if member.metadata.len() == held && set.is_empty() {
             return Ok(Vec::new());
         }
         member.metadata.extend(set);
-        let (len, limit) = (metadata_len(&member.metadata), self.metadata_limit);
+        let limit = self.metadata_limit;
+        // The protocol's own mark takes nothing from the user's share.
+        let own =
+            member.metadata.get_key_value(Member::DEGRADED).map(|(k, v)| (k.clone(), v.clone()));
+        let len = metadata_len(&member.metadata) - metadata_len(&own.into_iter().collect());
         if len > limit {
             return Err(MetadataError::TooLarge { len, limit });
         }

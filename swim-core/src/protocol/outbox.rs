@@ -189,7 +189,13 @@ fn update((rumor, member): (&Rumor, &Member)) -> MemberUpdate {
 }
 
 fn members(cards: &[Card], rumors: &[Rumor]) -> Vec<Member> {
-    told(cards, rumors).map(|(_, member)| member.clone()).collect()
+    // What is told of a member is not always what is held: a suspicion may be this node's own affair.
+    let say = |(rumor, member): (&Rumor, &Member)| Member {
+        state: rumor.state,
+        incarnation: rumor.incarnation,
+        ..member.clone()
+    };
+    told(cards, rumors).map(say).collect()
 }
 
 fn accusations<'a>(
