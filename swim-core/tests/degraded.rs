@@ -145,7 +145,8 @@ fn relays(marked: impl IntoIterator<Item = usize>) -> BTreeSet<usize> {
 fn degraded_members_are_not_asked_as_relays_while_there_are_others() {
     assert!(relays([]).len() >= 3);
     assert_eq!(relays([1, 2, 3, 4]), BTreeSet::from([5, 6, 7]));
-    assert_eq!(relays([1, 2, 3, 4, 6, 7]), BTreeSet::from([5]), "one that is well is enough");
+    let filled_up = relays([1, 2, 3, 4, 6, 7]);
+    assert!(filled_up.contains(&5) && filled_up.len() >= 3, "the well first: {filled_up:?}");
     assert!(relays(1..=7).len() >= 3, "better than none");
 }
 
