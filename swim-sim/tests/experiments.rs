@@ -166,13 +166,17 @@ fn crashed_members_are_out_for_good_and_nobody_else_is() {
 }
 
 #[test]
-fn deaf_members_are_out_while_they_are_deaf() {
+fn deaf_members_are_removed_while_they_are_deaf_and_marked_only_by_who_knows_marks() {
     let (fault, length) = (Fault::DeafNowAndThen, secs(40));
     let deaf = Rapid { nodes: 24, faulty: 2, fault, network: network(), length };
     let outcome = run_with("memberlist", &deaf, 1);
-    let out = |second: usize| outcome.looks[second - 1].out;
-    assert!(out(1) < 1.0 && out(20) > 0.9 && out(40) < 0.1, "{:?}", outcome.looks);
-    assert!(outcome.back > 0);
+    let sizes = |second: usize| {
+        let look = outcome.looks[second - 1];
+        (look.least, look.most)
+    };
+    assert_eq!((sizes(1), sizes(20), sizes(40)), ((24, 24), (22, 22), (24, 24)));
+    assert!(outcome.all_removed.is_some() && outcome.all_out.is_none(), "{outcome:?}");
+    assert!(outcome.looks.iter().all(|look| look.out == 0.0));
 }
 
 #[test]
