@@ -137,10 +137,12 @@ impl<P: Profile> Engine<P> {
         out: &mut O,
     ) {
         let notice = self.suspicion_min().mul_f64(NOTICE);
-        let Some(left) = self.suspicions.get(member).map(|it| self.left(now, it)) else { return };
+        let Some(suspicion) = self.suspicions.get(member) else { return };
+        let until = self.passed(now, suspicion) + notice;
+        let grace = until.saturating_sub(self.lasts(suspicion));
         if let Some(suspicion) = self.suspicions.get_mut(member) {
             suspicion.told = true;
-            suspicion.grace += notice.saturating_sub(left);
+            suspicion.grace += grace;
         }
         self.shorten(now, member, out);
         self.enqueue(now, member, age, false, out);

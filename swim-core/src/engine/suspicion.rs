@@ -131,7 +131,7 @@ impl<P: Profile> Engine<P> {
     }
 
     /// How long a suspicion lasts with the accusers it has.
-    fn lasts(&self, suspicion: &Suspicion) -> Duration {
+    pub(super) fn lasts(&self, suspicion: &Suspicion) -> Duration {
         let (max, min) = (self.suspicion_max(), self.suspicion_min());
         let possible = tuning::confirmations_possible(self.table.n(), self.config.confirmations);
         let confirmed = match self.config.mechanisms.confirmations {
@@ -146,7 +146,7 @@ impl<P: Profile> Engine<P> {
     }
 
     /// What is left of a suspicion's time; nothing when it is over.
-    pub(super) fn left(&self, now: Time, suspicion: &Suspicion) -> Duration {
+    fn left(&self, now: Time, suspicion: &Suspicion) -> Duration {
         self.lasts(suspicion).saturating_sub(self.passed(now, suspicion))
     }
 
@@ -177,7 +177,7 @@ impl<P: Profile> Engine<P> {
     /// How much of its time a suspicion has had: only what this node spent hearing others counts,
     /// because a refutation may have come in the rest. Who keeps timers itself decides by itself
     /// how much time has passed.
-    fn passed(&self, now: Time, suspicion: &Suspicion) -> Duration {
+    pub(super) fn passed(&self, now: Time, suspicion: &Suspicion) -> Duration {
         match self.judges_silence() {
             true => self.evidence_time(now).saturating_sub(suspicion.hearing),
             false => now.since(suspicion.started),
