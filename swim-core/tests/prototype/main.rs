@@ -2,6 +2,7 @@
 //! settled behaviours in `docs/protocol.md`.
 
 mod dissemination;
+mod echo;
 mod forgetting;
 mod itself;
 mod join;
