@@ -48,7 +48,7 @@ pub(super) struct BroadcastQueue {
     /// When the last round was, or the last change while nothing waited.
     last_round: Time,
     /// When a round was brought forward last.
-    hurried: Time,
+    hurried: Option<Time>,
     /// Entries taken out while a message is filled.
     taken: Vec<Waiting>,
 }
@@ -60,7 +60,7 @@ impl BroadcastQueue {
             queued: 0,
             round: 0,
             last_round: Time::ZERO,
-            hurried: Time::ZERO,
+            hurried: None,
             taken: Vec::new(),
         }
     }
@@ -144,10 +144,11 @@ impl<P: Profile> Engine<P> {
     /// Brings the next gossip round forward.
     fn hurry_gossip<O: Output<P>>(&mut self, now: Time, out: &mut O) {
         // Who changes all the time does not make others talk all the time.
-        if now.since(self.queue.hurried) < self.config.gossip_interval {
+        let interval = self.config.gossip_interval;
+        if self.queue.hurried.is_some_and(|last| now.since(last) < interval) {
             return;
         }
-        self.queue.hurried = now;
+        self.queue.hurried = Some(now);
         let soon = now + self.config.gossip_interval / GATHER;
         let late = |key: &mut TimerKey| self.deadlines.at(*key).is_some_and(|at| at > soon);
         if let Some(key) = self.timers.gossip.take_if(late) {

@@ -217,7 +217,13 @@ impl<P: Profile> Engine<P> {
 
     /// What is held of a member, profile included.
     pub(super) fn whole_rumor(&self, member: MemberIdx) -> Rumor {
-        Rumor { with_profile: true, ..self.rumor(member, 0) }
+        let rumor = self.rumor(member, 0);
+        // An exchange makes nobody an accuser, so what nobody stands up for can be told in one.
+        let state = match self.is_unfounded(member) && !self.suspicions.is_untold(member) {
+            true => MemberState::Suspect,
+            false => rumor.state,
+        };
+        Rumor { with_profile: true, state, ..rumor }
     }
 
     /// Live members in some of `of` buckets. O(n), and only where views differ.
