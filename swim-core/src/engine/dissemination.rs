@@ -148,10 +148,10 @@ impl<P: Profile> Engine<P> {
         if self.queue.hurried.is_some_and(|last| now.since(last) < interval) {
             return;
         }
-        self.queue.hurried = Some(now);
         let soon = now + self.config.gossip_interval / GATHER;
         let late = |key: &mut TimerKey| self.deadlines.at(*key).is_some_and(|at| at > soon);
         if let Some(key) = self.timers.gossip.take_if(late) {
+            self.queue.hurried = Some(now);
             self.deadlines.cancel(key);
             self.timers.gossip = Some(self.arm(Timer::Gossip, now, soon.since(now), out));
         }
