@@ -91,6 +91,23 @@ fn neither_loss_of_a_fifth_nor_deaths_of_others_make_anybody_say_so() {
     assert_eq!(degradations(&cluster, |_| true), 0);
 }
 
+/// Whether a node says so that has had so many probes of which it heard nothing at all.
+fn says_so_after_silence(probes: u64) -> bool {
+    let mut lone = Lone::settled(6, Options::default());
+    (1..=6).for_each(|member| lone.silence(member));
+    lone.run_until(|lone| lone.protocol.stats().probes_failed == probes);
+    assert!(!lone.protocol.local_member().is_degraded(), "nobody hears it now");
+    lone.answers(1..=6, 1);
+    lone.run(30.0);
+    lone.protocol.local_member().is_degraded()
+}
+
+#[test]
+fn two_probes_without_any_answer_are_enough_once_somebody_is_heard_again() {
+    assert!(!says_so_after_silence(1));
+    assert!(says_so_after_silence(2));
+}
+
 fn metadata_everywhere(cluster: &Cluster, key: &str) -> BTreeSet<Option<String>> {
     let value = |&at: &usize| {
         let metadata = cluster.node(at).get_metadata(&id(BAD));
@@ -105,6 +122,7 @@ fn metadata_survives_mark_and_unmark() {
     let set = |cluster: &mut Cluster, key: &str, value: &str| {
         cluster.act(BAD, |protocol| protocol.update_metadata(key.into(), value.into()));
     };
+    set(&mut cluster, "rack", "7");
     set(&mut cluster, "role", "db");
     set(&mut cluster, "zone", "a");
     cluster.run_until(90, marked_everywhere);
@@ -116,6 +134,7 @@ fn metadata_survives_mark_and_unmark() {
     assert!(marked_everywhere(&cluster), "changes of one's own keep the mark");
     let only = |value: Option<&str>| BTreeSet::from([value.map(str::to_owned)]);
     for _ in 0..2 {
+        assert_eq!(metadata_everywhere(&cluster, "rack"), only(Some("7")));
         assert_eq!(metadata_everywhere(&cluster, "zone"), only(Some("b")));
         assert_eq!(metadata_everywhere(&cluster, "disk"), only(Some("ssd")));
         assert_eq!(metadata_everywhere(&cluster, "role"), only(None));

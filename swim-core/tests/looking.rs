@@ -268,6 +268,16 @@ fn nobody_condemns_a_member_without_having_looked_itself() {
 }
 
 #[test]
+fn a_suspicion_that_others_tell_has_the_quiet_time_behind_it() {
+    // The least time of a suspicion among 31; its accusers waited half of that.
+    let least = 2.5 * 31f64.log10() / 2.0;
+    let (_, died) = told_of_a_suspect(Mechanisms::all(), false);
+    assert!((0.5 * least..least).contains(&died.unwrap()), "{died:?} of {least}");
+    let (_, died) = told_of_a_suspect(Mechanisms { quiet: false, ..Mechanisms::all() }, false);
+    assert!(died.unwrap() >= least, "{died:?} of {least}: it was told at once");
+}
+
+#[test]
 fn suspicions_stand_still_while_nobody_is_heard() {
     let died = |mechanisms| {
         let mut options = with(mechanisms);

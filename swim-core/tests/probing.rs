@@ -152,23 +152,22 @@ fn a_measured_path_is_given_up_on_after_a_few_round_trips() {
     assert!(asked < Duration::from_millis(150), "{asked:?}");
 }
 
-/// The kind of timer that an action arms for node 1.
-fn timer_of_one(action: &GossipAction) -> Option<&str> {
-    match action {
-        GossipAction::ScheduleTimer { name, .. } => name.strip_suffix("_node-000001"),
-        _ => None,
-    }
-}
-
-/// What a node with named timers says and arms for a member, node 1.
+/// What a node with named timers sends to node 1, and what it arms for it.
 fn pings_and_timers(actions: &[GossipAction]) -> (Vec<u64>, BTreeSet<&str>) {
-    let ping = |action: &GossipAction| match action {
-        GossipAction::Send { to, message: GossipMessage::Ping { seq, .. } } if *to == addr(1) => {
-            Some(*seq)
+    let (mut seqs, mut timers) = (Vec::new(), BTreeSet::new());
+    for action in actions {
+        match action {
+            GossipAction::Send { to, message: GossipMessage::Ping { seq, .. } } => {
+                assert_eq!(*to, addr(1));
+                seqs.push(*seq);
+            }
+            GossipAction::ScheduleTimer { name, .. } => {
+                timers.extend(name.strip_suffix("_node-000001"));
+            }
+            _ => {}
         }
-        _ => None,
-    };
-    (actions.iter().filter_map(ping).collect(), actions.iter().filter_map(timer_of_one).collect())
+    }
+    (seqs, timers)
 }
 
 #[test]
