@@ -9,7 +9,7 @@ use super::look::Look;
 use super::message::{Accusers, Dest, MemberIdx, Message, Source};
 use super::output::{Output, Profile};
 use super::rtt::Rtt;
-use crate::config::{MAX_RELAYS, Timers};
+use crate::config::MAX_RELAYS;
 use crate::member::MemberState;
 use crate::time::Time;
 use crate::{tuning, wire_size};
@@ -88,7 +88,7 @@ pub(super) struct Probes {
     open: Vec<Probe>,
     seq: u64,
     /// Round trips to anybody.
-    typical: Rtt,
+    pub(super) typical: Rtt,
 }
 
 impl Probes {
@@ -171,32 +171,6 @@ impl<P: Profile> Engine<P> {
         tuning::scaled(self.config.probe_interval, self.health.score()).mul_f64(self.tempo.factor())
     }
 
-    /// The time-out of a direct ping: learned, capped, scaled by local health.
-    fn ping_timeout(&mut self, member: MemberIdx) -> Duration {
-        let cap = self.config.probe_timeout;
-        let learned = match self.config.mechanisms.learned_timeout {
-            true => self.table.rtt(member).timeout(cap).unwrap_or_else(|| {
-                // Nothing is known of its path: twice what answers take at all.
-                self.probes.typical.timeout(cap / 2).map_or(cap, |typical| 2 * typical)
-            }),
-            false => cap,
-        };
-        match self.config.mechanisms.scaled_timeout {
-            true => tuning::scaled(learned, self.health.score()),
-            false => learned,
-        }
-    }
-
-    /// How long a member has to answer itself before relays are asked: time for a second ping, which
-    /// is cheaper than they are.
-    fn direct_wait(&self, ping_timeout: Duration) -> Duration {
-        let cap = tuning::scaled(self.config.probe_timeout, self.health.score());
-        match self.config.mechanisms.repeated_pings {
-            true => (2 * ping_timeout).min(cap).max(ping_timeout),
-            false => ping_timeout,
-        }
-    }
-
     fn arm_again<O: Output<P>>(&mut self, now: Time, open: usize, delay: Duration, out: &mut O) {
         let member = self.probes.open[open].member;
         let timer = self.arm(Timer::PingAgain(member), now, delay, out);
@@ -221,37 +195,6 @@ impl<P: Profile> Engine<P> {
             let spread = self.indirect_wait(member) / PINGS_BESIDE_RELAYS;
             let delay = spread.max(self.ping_timeout(member));
             self.arm_again(now, open, delay, out);
-        }
-    }
-
-    /// How long relays have, the same on every node.
-    pub(super) fn indirect_timeout(&self) -> Duration {
-        let timeout = self.config.probe_timeout;
-        match self.config.mechanisms.early_suspicion {
-            true => timeout / 2,
-            false => (self.config.probe_interval - timeout).max(timeout / 2),
-        }
-    }
-
-    /// How long this node waits for relays of a probe.
-    fn indirect_wait(&mut self, member: MemberIdx) -> Duration {
-        let health = self.health.score();
-        match self.config.mechanisms.early_suspicion {
-            true => tuning::scaled(self.indirect_timeout(), health) + self.nack_travel(),
-            false => {
-                let period = tuning::scaled(self.config.probe_interval, health);
-                period.saturating_sub(self.ping_timeout(member)).max(self.indirect_timeout())
-            }
-        }
-    }
-
-    /// How long the nacks of relays may be under way: they are sent when little of the time is left.
-    /// Who keeps timers itself waits as long as the prototype says.
-    fn nack_travel(&self) -> Duration {
-        let cap = self.config.probe_timeout;
-        match self.config.timers {
-            Timers::Owned => self.probes.typical.timeout(cap).unwrap_or_default(),
-            Timers::Named => Duration::ZERO,
         }
     }
 
