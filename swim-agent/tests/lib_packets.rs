@@ -5,7 +5,7 @@ mod lib_support;
 use std::time::Duration;
 
 use bytes::{BufMut, BytesMut};
-use lib_support::{Raw, addr, alive, builder, crowd, options, over, spawn, until};
+use lib_support::{Raw, addr, alive, builder, member, options, over, spawn, until};
 use swim_core::{GossipMessage, MemberState};
 use swim_transport::{Faulty, Network, Transport};
 use swim_wire::{Codec, DecodeError, Decoded, ProtobufCodec};
@@ -100,11 +100,13 @@ async fn much_news_shares_datagrams_within_their_budget() {
     let agent = spawn(&network, 1).await;
     let raw = Raw::new(&network, 99);
     raw.introduce("raw", 1);
-    raw.ask(1, &[GossipMessage::Sync { members: crowd(200) }]).await;
+    // All of them live where this test listens, so whatever is gossiped comes here.
+    let members = (0..200).map(|number| member(&format!("crowd-{number}"), addr(99))).collect();
+    raw.ask(1, &[GossipMessage::Sync { members }]).await;
     until(&agent, "the crowd", |members| members.len() == 202).await;
     let mut longest = 0;
     let mut packet = BytesMut::new();
-    for _ in 0..10 {
+    for _ in 0..50 {
         raw.transport.recv_from(&mut packet).await.unwrap();
         longest = longest.max(packet.len());
     }

@@ -194,7 +194,7 @@ impl<P: Profile> Engine<P> {
         let suspect = self.table.state(member) == Some(MemberState::Suspect)
             && !self.suspicions.is_untold(member);
         match suspect && self.config.mechanisms.verify {
-            true => SENT * limit.div_ceil(3),
+            true => SENT * limit.div_ceil(4),
             false => SENT * limit,
         }
     }
