@@ -18,10 +18,14 @@ impl<P: Profile> Engine<P> {
         accusers: &Accusers,
         out: &mut O,
     ) -> bool {
+        let Some(suspicion) = self.suspicions.get_mut(member) else { return false };
         if !self.config.mechanisms.confirmations {
+            // One that it can be traced to is enough.
+            if suspicion.accusers.is_empty() {
+                suspicion.accusers = *accusers;
+            }
             return false;
         }
-        let Some(suspicion) = self.suspicions.get_mut(member) else { return false };
         let mut news = false;
         for (accuser, health) in accusers.iter() {
             news |= suspicion.accusers.insert(accuser, health);

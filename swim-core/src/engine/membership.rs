@@ -263,9 +263,10 @@ impl<P: Profile> Engine<P> {
             }
         }
         let mut hearsay = Accusers::default();
-        // No evidence follows an exchange of views: its sender only passes on what it holds.
+        // No evidence follows an exchange of views: its sender only passes on what it holds. But who
+        // condemns without having looked itself must have the subject hear of it.
         if rumor.accusers.is_empty()
-            && heard.reason == Reason::Rumor
+            && (heard.reason == Reason::Rumor || !self.config.mechanisms.quiet)
             && let Some(sender) = heard.source.member.filter(|&sender| sender != rumor.member)
         {
             accusers.insert(sender, 0);
