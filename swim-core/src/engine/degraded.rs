@@ -39,7 +39,7 @@ const WORST: u32 = 60;
 /// degraded all the time.
 const HOLD: u32 = 120;
 /// While they are, the mark is told again after so many probe intervals.
-const AGAIN: u32 = 5;
+const AGAIN: u32 = 15;
 
 impl<P: Profile> Engine<P> {
     /// A probe was answered, `directly` if relays were not needed. One that was never answered
