@@ -19,8 +19,6 @@ pub(super) struct Paths {
     score: u32,
     /// When the score was last above [`BAD`].
     bad: Option<Time>,
-    /// When the mark was told last.
-    told: Time,
     /// Whether the last probe brought no answer from anybody: there is nobody to tell.
     deaf: bool,
 }
@@ -38,8 +36,6 @@ const WORST: u32 = 60;
 /// The mark stays for so many probe intervals after the paths were bad last: who comes and goes is
 /// degraded all the time.
 const HOLD: u32 = 120;
-/// While they are, the mark is told again after so many probe intervals.
-const AGAIN: u32 = 15;
 
 impl<P: Profile> Engine<P> {
     /// A probe was answered, `directly` if relays were not needed. One that was never answered
@@ -76,22 +72,11 @@ impl<P: Profile> Engine<P> {
         let bad = able && self.paths.bad.is_some_and(|bad| now.since(bad) < hold);
         let own = self.table.profile(self.table.me);
         if bad == own.is_degraded() {
-            self.repeat_mark(now, bad, out);
             return;
         }
         if let Some(profile) = own.marked(bad) {
             self.stats.degradations += u64::from(bad);
             self.change_profile(profile, out);
-            self.paths.told = now;
-            self.enqueue(now, self.table.me, Some(0), true, out);
-        }
-    }
-
-    /// A node whose words are mostly lost says it again now and then. Who knows passes nothing on.
-    fn repeat_mark<O: Output<P>>(&mut self, now: Time, bad: bool, out: &mut O) {
-        let again = self.config.probe_interval * AGAIN;
-        if bad && now.since(self.paths.told) >= again {
-            self.paths.told = now;
             self.enqueue(now, self.table.me, Some(0), true, out);
         }
     }
