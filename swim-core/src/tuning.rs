@@ -47,11 +47,10 @@ pub(crate) fn feedback_share(uniform: f64, n: usize) -> f64 {
     (1.0 + uniform.max(f64::MIN_POSITIVE).ln() / rest.ln()).max(0.0)
 }
 
-/// How often one update is sent by one member: `multiplier * ceil(log10(n + 1))`.
+/// How often one update is sent by one member: `multiplier * ceil(log10(n + 1))`, which counts the
+/// decimal digits of `n`.
 pub(crate) fn retransmit_limit(multiplier: u32, n: usize) -> u32 {
-    let digits = log10(n + 1).ceil().max(1.0);
-    #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "at most 20")]
-    multiplier.saturating_mul(digits as u32)
+    multiplier.saturating_mul(n.max(1).ilog10() + 1)
 }
 
 /// When a relay without an answer says so: at 80 % of what the asker waits (Lifeguard, 4.1).

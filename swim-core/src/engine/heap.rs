@@ -1,7 +1,11 @@
-//! A binary heap whose entries can be moved and removed by handle.
+//! A min-max heap (Atkinson, Sack, Santoro, Strothotte 1986) whose entries can be removed by
+//! handle.
 //!
-//! Deadlines and the broadcast queue need both, and neither may allocate in steady state, which
-//! rules out a `BTreeMap`; stale entries left in a plain heap would be unbounded growth.
+//! Deadlines take the least and cancel any; a full broadcast queue also drops the greatest.
+//! Neither may allocate in steady state, which rules out a `BTreeMap`; stale entries left in a
+//! plain heap would be unbounded growth.
+
+use std::cmp::Ordering;
 
 /// Names an entry until it is removed; later uses do nothing.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -28,10 +32,12 @@ impl Handle {
     }
 }
 
-/// Smallest key first.
+/// Entries by key; both ends are at hand.
 #[derive(Debug)]
 pub(super) struct Heap<K, V> {
     slots: Vec<Slot<K, V>>,
+    /// Slots by place in the tree: on even levels no key is above those below it, on odd levels
+    /// none is under them.
     order: Vec<u32>,
     free: Vec<u32>,
 }
@@ -99,13 +105,12 @@ impl<K: Copy + Ord, V: Copy> Heap<K, V> {
         (entry.place != FREE).then_some(Handle { slot, generation: entry.generation })
     }
 
-    /// The entry with the greatest key. O(n).
+    /// The entry with the greatest key. O(1).
     pub(super) fn greatest(&self) -> Option<(K, V)> {
-        self.order
-            .iter()
-            .map(|&slot| &self.slots[slot as usize])
-            .max_by_key(|entry| entry.key)
-            .map(|entry| (entry.key, entry.value))
+        // The root is alone, or one of its children.
+        let place = (0..self.len().min(3)).max_by_key(|&place| self.key_at(place))?;
+        let entry = &self.slots[self.order[place] as usize];
+        Some((entry.key, entry.value))
     }
 
     fn is_held(&self, handle: Handle) -> bool {
@@ -140,28 +145,69 @@ impl<K: Copy + Ord, V: Copy> Heap<K, V> {
         self.slots[self.order[b] as usize].place = b as u32;
     }
 
-    fn rise(&mut self, mut place: usize) {
-        while place > 0 {
-            let parent = (place - 1) / 2;
-            if self.key_at(parent) <= self.key_at(place) {
-                break;
-            }
+    /// Whether `a` has to stand above `b` where `first` says which comes first.
+    fn is_above(&self, a: usize, b: usize, first: Ordering) -> bool {
+        self.key_at(a).cmp(&self.key_at(b)) == first
+    }
+
+    /// Moves the entry at `place` up to where it belongs.
+    fn rise(&mut self, place: usize) {
+        if place == 0 {
+            return;
+        }
+        let (parent, first) = ((place - 1) / 2, first_on_level_of(place));
+        if self.is_above(place, parent, first.reverse()) {
             self.swap(place, parent);
-            place = parent;
+            self.rise_by_two(parent, first.reverse());
+        } else {
+            self.rise_by_two(place, first);
         }
     }
 
-    fn sink(&mut self, mut place: usize) {
-        loop {
-            let children = (2 * place + 1)..(2 * place + 3).min(self.order.len());
-            let Some(child) = children.min_by_key(|&child| self.key_at(child)) else { break };
-            if self.key_at(place) <= self.key_at(child) {
+    /// Moves it up among the levels of its own kind.
+    fn rise_by_two(&mut self, mut place: usize, first: Ordering) {
+        while place > 2 {
+            let grandparent = (place - 3) / 4;
+            if !self.is_above(place, grandparent, first) {
                 break;
             }
-            self.swap(place, child);
-            place = child;
+            self.swap(place, grandparent);
+            place = grandparent;
         }
     }
+
+    /// Moves the entry at `place` down to where it belongs.
+    fn sink(&mut self, mut place: usize) {
+        let first = first_on_level_of(place);
+        while let Some(next) = self.first_below(place, first) {
+            if !self.is_above(next, place, first) {
+                break;
+            }
+            self.swap(next, place);
+            if next <= 2 * place + 2 {
+                break;
+            }
+            let between = (next - 1) / 2;
+            if self.is_above(between, next, first) {
+                self.swap(between, next);
+            }
+            place = next;
+        }
+    }
+
+    /// The child or grandchild that comes first.
+    fn first_below(&self, place: usize, first: Ordering) -> Option<usize> {
+        let children = (2 * place + 1)..(2 * place + 3).min(self.len());
+        let grandchildren = (4 * place + 3)..(4 * place + 7).min(self.len());
+        children
+            .chain(grandchildren)
+            .reduce(|best, place| if self.is_above(place, best, first) { place } else { best })
+    }
+}
+
+/// Which of two keys comes first on the level of `place`: the lesser on even ones.
+fn first_on_level_of(place: usize) -> Ordering {
+    if (place + 1).ilog2().is_multiple_of(2) { Ordering::Less } else { Ordering::Greater }
 }
 
 #[cfg(test)]

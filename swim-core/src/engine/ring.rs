@@ -5,6 +5,7 @@
 //! step costs O(n).
 
 use super::message::MemberIdx;
+use super::table::make_room;
 use crate::rng::SwimRng;
 
 /// Tells the owner of the records where a member stands now.
@@ -28,9 +29,9 @@ impl Ring {
         &self.order
     }
 
-    /// Makes room for so many more.
-    pub(super) fn reserve(&mut self, more: usize) {
-        self.order.reserve(more);
+    /// Makes room for so many members.
+    pub(super) fn reserve(&mut self, members: usize) {
+        make_room(&mut self.order, members);
     }
 
     /// Adds a member among those still to be probed in this pass.

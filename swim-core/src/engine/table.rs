@@ -40,6 +40,15 @@ impl Record {
     }
 }
 
+/// Room for `len` entries, and for a quarter more than there are: doubling would leave up to half
+/// of a large table empty.
+pub(super) fn make_room<T>(list: &mut Vec<T>, len: usize) {
+    if len > list.capacity() {
+        let len = len.max(list.len() + list.len() / 4);
+        list.reserve_exact(len - list.len());
+    }
+}
+
 /// All records, the probe ring over the live ones, and the hash of the view.
 #[derive(Debug)]
 pub(super) struct Table<P> {
@@ -71,11 +80,10 @@ impl<P: Profile> Table<P> {
 
     /// Makes room for so many members at once.
     pub(super) fn reserve(&mut self, members: usize) {
-        let more = members.saturating_sub(self.records.len());
-        self.records.reserve(more);
-        self.rtts.reserve(more);
-        self.profiles.reserve(more);
-        self.ring.reserve(more);
+        make_room(&mut self.records, members);
+        make_room(&mut self.rtts, members);
+        make_room(&mut self.profiles, members);
+        self.ring.reserve(members);
     }
 
     /// The record of a known member.
@@ -132,6 +140,7 @@ impl<P: Profile> Table<P> {
     pub(super) fn insert(&mut self, member: MemberIdx, profile: P, incarnation: Incarnation) {
         let at = member.0 as usize;
         if at >= self.records.len() {
+            self.reserve(at + 1);
             self.records.resize(at + 1, Record::VACANT);
             self.rtts.resize(at + 1, Rtt::default());
             self.profiles.resize_with(at + 1, P::default);

@@ -164,44 +164,48 @@ impl GossipProtocol {
         match message {
             GossipMessage::Ping { seq, from: name } => {
                 let member = named(&name);
-                self.hear(from, member, Message::Ping { seq })
+                self.hear(instant, from, member, Message::Ping { seq })
             }
             GossipMessage::Ack { seq, from: name } => {
                 let member = named(&name);
-                self.hear(from, member, Message::Ack { seq, member })
+                self.hear(instant, from, member, Message::Ack { seq, member })
             }
             GossipMessage::PingReq { seq, from: name, target } => {
                 let (member, target) = (named(&name), named(&target));
-                self.hear(from, member, Message::PingReq { seq, target })
+                self.hear(instant, from, member, Message::PingReq { seq, target })
             }
             GossipMessage::Nack { seq, from: name } => {
                 let relay = named(&name);
-                self.hear(from, relay, Message::Nack { seq, relay })
+                self.hear(instant, from, relay, Message::Nack { seq, relay })
             }
             GossipMessage::SyncRequest { from: name } => {
                 let member = named(&name);
-                self.hear(from, member, Message::SyncRequest)
+                self.hear(instant, from, member, Message::SyncRequest)
             }
             GossipMessage::Gossip { updates } => {
                 let mut updates = inbox::updates(&mut self.directory, cards, instant, updates);
                 self.last_gossip.note(from, &updates);
-                self.hear_from(from, Message::Gossip(&mut updates))
+                self.hear_from(instant, from, Message::Gossip(&mut updates))
             }
             GossipMessage::Sync { members } => {
                 let mut updates = inbox::members(&mut self.directory, cards, members);
                 self.last_gossip.forget();
-                self.hear_from(from, Message::Sync(&mut updates))
+                self.hear_from(instant, from, Message::Sync(&mut updates))
             }
             GossipMessage::Delta { updates, wanted } => {
                 let mut updates = inbox::updates(&mut self.directory, cards, instant, updates);
                 self.last_gossip.forget();
-                self.hear_from(from, Message::Delta { updates: &mut updates, wanted: &wanted })
+                self.hear_from(
+                    instant,
+                    from,
+                    Message::Delta { updates: &mut updates, wanted: &wanted },
+                )
             }
             GossipMessage::Digest { digest } => {
-                self.hear_from(from, Message::Digest(inbox::digest(&digest)))
+                self.hear_from(instant, from, Message::Digest(inbox::digest(&digest)))
             }
             GossipMessage::Evidence { ages, accusations } => {
-                self.hear_evidence(from, &ages, &accusations)
+                self.hear_evidence(instant, from, &ages, &accusations)
             }
         }
     }
@@ -303,22 +307,29 @@ impl GossipProtocol {
 
     fn hear(
         &mut self,
+        instant: Instant,
         address: SocketAddr,
         member: Option<MemberIdx>,
         message: Incoming<'_, Card>,
     ) -> Vec<GossipAction> {
         let source = Source { member, address };
-        self.drive(|engine, now, out| engine.handle_message(now, source, message, out))
+        self.drive_at(instant, |engine, now, out| engine.handle_message(now, source, message, out))
     }
 
     /// Messages that do not name their sender: whoever lives at that address.
-    fn hear_from(&mut self, from: SocketAddr, message: Incoming<'_, Card>) -> Vec<GossipAction> {
+    fn hear_from(
+        &mut self,
+        instant: Instant,
+        from: SocketAddr,
+        message: Incoming<'_, Card>,
+    ) -> Vec<GossipAction> {
         let member = self.directory.at(self.engine.profiles(), &from);
-        self.hear(from, member, message)
+        self.hear(instant, from, member, message)
     }
 
     fn hear_evidence(
         &mut self,
+        instant: Instant,
         from: SocketAddr,
         ages: &[u8],
         accusations: &[Accusation],
@@ -330,7 +341,7 @@ impl GossipProtocol {
         let source = Source { member: self.directory.at(cards, &from), address: from };
         let last = std::mem::take(&mut self.last_gossip);
         let accused = last.accused(&self.directory, cards, accusations).into_iter();
-        let actions = self.drive(|engine, now, out| {
+        let actions = self.drive_at(instant, |engine, now, out| {
             engine.handle_evidence(now, source, last.ages(ages), accused, out);
         });
         self.last_gossip = last;
@@ -342,7 +353,16 @@ impl GossipProtocol {
         &mut self,
         call: impl FnOnce(&mut Engine<Card>, Time, &mut Outbox<'_>),
     ) -> Vec<GossipAction> {
-        let instant = self.clock.now();
+        self.drive_at(self.clock.now(), call)
+    }
+
+    /// Likewise, at what the clock showed a moment ago: reading it costs as much as handling a
+    /// ping does.
+    fn drive_at(
+        &mut self,
+        instant: Instant,
+        call: impl FnOnce(&mut Engine<Card>, Time, &mut Outbox<'_>),
+    ) -> Vec<GossipAction> {
         let now = Time(micros(instant.saturating_duration_since(self.origin)));
         let mut out = Outbox {
             directory: &mut self.directory,
