@@ -45,9 +45,10 @@ pub fn address(address: &SocketAddr) -> usize {
     if address.is_ipv4() { 6 } else { 18 }
 }
 
-/// Bytes of a member's metadata with its header; most bytes where keys or values are empty.
+/// Bytes of a member's metadata with its header; most bytes where keys or values are empty. Beside
+/// an address it goes without saying that there is none.
 pub fn metadata(metadata: &HashMap<String, String>) -> usize {
-    text(metadata_len(metadata))
+    if metadata.is_empty() { 0 } else { text(metadata_len(metadata)) }
 }
 
 /// Most bytes of one accusation by a member whose name takes `name` bytes with its header.

@@ -59,14 +59,14 @@ fn probe(seq: u64, from: MemberIdx) -> usize {
     uint(seq) + name(from)
 }
 
-/// The records of a `Gossip` or a `Delta`: where a profile goes along, so does its metadata,
-/// which is empty but for the mark.
+/// The records of a `Gossip` or a `Delta`, some of which have an address; `marks` of these are
+/// marked.
 fn updates(rumors: &[Rumor], marks: usize) -> usize {
     let profiles = rumors.iter().filter(|rumor| rumor.with_profile).count();
-    records(rumors, profiles) + (profiles - marks) * delimited(0) + marks * MARK
+    records(rumors, profiles) + marks * MARK
 }
 
-/// The records of a `Sync`: each has an address, and to leave empty metadata out says it all.
+/// The records of a `Sync`: each has an address.
 fn members(rumors: &[Rumor], marks: usize) -> usize {
     records(rumors, rumors.len()) + marks * MARK
 }

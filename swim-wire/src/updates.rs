@@ -14,8 +14,26 @@ struct Status {
     family: Family,
     /// The port is not in the addresses but that of the nearest address before.
     same_port: bool,
-    metadata: bool,
+    metadata: Metadata,
     counter: u32,
+}
+
+/// What is said of a member's metadata.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Metadata {
+    /// Nothing: it stays what it is.
+    Unsaid,
+    /// There is none.
+    Empty,
+    /// It is in the column.
+    Entry,
+}
+
+impl Metadata {
+    /// What is meant where the bits say nothing: whoever tells an address tells all.
+    fn implied(family: Family) -> Self {
+        if family == Family::None { Self::Unsaid } else { Self::Empty }
+    }
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -29,6 +47,8 @@ const FAMILY_SHIFT: u32 = 2;
 const SAME_PORT: u64 = 1 << 4;
 const METADATA: u64 = 1 << 5;
 const COUNTER_SHIFT: u32 = 6;
+/// Above the counter: rare, so that it may be long.
+const UNSAID: u64 = 1 << (COUNTER_SHIFT + u32::BITS);
 
 impl Status {
     fn to_bits(&self) -> u64 {
@@ -44,14 +64,20 @@ impl Status {
             Family::V6 => 2,
         };
         let flag = |set, bit| if set { bit } else { 0 };
+        let metadata = match self.metadata {
+            Metadata::Entry => METADATA,
+            implied if implied == Metadata::implied(self.family) => 0,
+            _ => UNSAID,
+        };
         state
             | family << FAMILY_SHIFT
             | flag(self.same_port, SAME_PORT)
-            | flag(self.metadata, METADATA)
+            | metadata
             | u64::from(self.counter) << COUNTER_SHIFT
     }
 
-    /// `None` for an unknown family, a port without an address, bits above the counter.
+    /// `None` for an unknown family, a port without an address, metadata that is there and not,
+    /// bits above all.
     fn from_bits(bits: u64) -> Option<Self> {
         let state = match bits & 0b11 {
             0 => MemberState::Alive,
@@ -69,8 +95,13 @@ impl Status {
         if same_port && family == Family::None {
             return None;
         }
-        let metadata = bits & METADATA != 0;
-        let counter = u32::try_from(bits >> COUNTER_SHIFT).ok()?;
+        let metadata = match (bits & METADATA != 0, bits & UNSAID != 0) {
+            (true, false) => Metadata::Entry,
+            (false, true) if family != Family::None => Metadata::Unsaid,
+            (false, false) => Metadata::implied(family),
+            _ => return None,
+        };
+        let counter = u32::try_from((bits & !UNSAID) >> COUNTER_SHIFT).ok()?;
         Some(Self { state, family, same_port, metadata, counter })
     }
 }

@@ -22,7 +22,7 @@ fn columns() -> v1::Updates {
     let updates = vec![
         alive("a", "10.0.0.1:7946", 5 << 32),
         alive("b", "[::1]:7946", 9 << 32),
-        MemberUpdate { address: None, ..alive("c", "[::1]:1", 0) },
+        MemberUpdate { address: None, metadata: None, ..alive("c", "[::1]:1", 0) },
     ];
     let mut packet = schema::packet(&[GossipMessage::Gossip { updates }]);
     match packet.messages.remove(0).kind {
@@ -66,7 +66,7 @@ fn addresses_that_do_not_fit_their_statuses_are_refused() {
 
 #[test]
 fn statuses_that_make_no_sense_are_refused() {
-    for status in [3 << 2, 1 << 4, 1 << 38, u64::MAX] {
+    for status in [3 << 2, 1 << 4, 1 << 38, 1 << 2 | 1 << 5 | 1 << 38, 1 << 39, u64::MAX] {
         let expected = DecodeError::Status { status, entry: 2 };
         assert_eq!(spoiled(|it| it.status[2] = status), expected);
     }

@@ -2,6 +2,8 @@
 
 mod common;
 
+use std::collections::HashMap;
+
 use common::{codec, decode, meaning, message, packet, schema};
 use proptest::collection::vec;
 use proptest::prelude::*;
@@ -70,9 +72,14 @@ fn metadata_known_to_be_empty_is_not_metadata_unknown() {
         metadata,
         ..common::alive("a", "10.0.0.1:7946", u64::MAX)
     };
-    let updates = vec![update(None), update(Some(Default::default()))];
-    let (decoded, _) = decode(&packet(&[GossipMessage::Gossip { updates }])).unwrap();
-    let GossipMessage::Gossip { updates } = &decoded[0] else { panic!("not a gossip") };
-    assert!(updates[0].metadata.is_none());
-    assert_eq!(updates[1].metadata, Some(Default::default()));
+    let some = HashMap::from([("k".to_owned(), "v".to_owned())]);
+    for told in [
+        vec![None, Some(HashMap::new())],
+        vec![Some(HashMap::new()), None, Some(some), None, Some(HashMap::new())],
+    ] {
+        let updates = told.iter().cloned().map(update).collect();
+        let (decoded, _) = decode(&packet(&[GossipMessage::Gossip { updates }])).unwrap();
+        let GossipMessage::Gossip { updates } = &decoded[0] else { panic!("not a gossip") };
+        assert!(updates.iter().map(|update| &update.metadata).eq(&told));
+    }
 }

@@ -57,8 +57,8 @@ fn in_sync_digest_fits_in_64_bytes() {
 
 /// Bytes of so many suspicions with evidence, the last of them raised by so many accusers.
 fn suspicion_len(updates: u8, accusers: u8) -> usize {
-    let suspect =
-        MemberUpdate { address: None, ..alive("node-000001", "[::]:0", 1_700_000_000 << 32) };
+    let alive = alive("node-000001", "[::]:0", 1_700_000_000 << 32);
+    let suspect = MemberUpdate { address: None, metadata: None, ..alive };
     let update = updates - 1;
     let accusation =
         |i| Accusation { update, accuser: MemberId(format!("node-{i:06}")), health: 0 };
@@ -89,7 +89,9 @@ fn the_longest_envelope_stays_below_its_bound() {
 
 fn update_bound(update: &MemberUpdate) -> usize {
     let address = update.address.as_ref().map_or(0, wire_size::address);
-    let metadata = update.metadata.as_ref().map_or(0, wire_size::metadata);
+    // The core tells both or neither; one of them alone takes some bytes more.
+    let alone = 5 * usize::from(update.address.is_some() != update.metadata.is_some());
+    let metadata = alone + update.metadata.as_ref().map_or(0, wire_size::metadata);
     wire_size::record(update.incarnation) + text(update.id.0.len()) + address + metadata
 }
 
@@ -178,12 +180,11 @@ fn bounds_hold_at_every_length_of_header() {
 fn usual_updates_take_nearly_their_bound() {
     for count in [8, 40] {
         for counters in [2, 512] {
-            let mut updates = usual(count, counters);
-            updates.iter_mut().for_each(|update| update.metadata = Some(HashMap::new()));
+            let updates = usual(count, counters);
             let bound = gossip_bound(&updates, &[]);
             let actual = gossip_len(updates, vec![]);
             println!("{count} updates, counters below {counters}: {actual} of {bound} bytes");
-            assert!(bound * 100 <= actual * 115, "{actual} of {bound}");
+            assert!(bound * 100 <= actual * 116, "{actual} of {bound}");
         }
     }
 }

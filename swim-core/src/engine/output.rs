@@ -56,7 +56,7 @@ impl Profile for () {
     }
 
     fn wire_len(&self, with_profile: bool) -> usize {
-        wire_size::text(11) + if with_profile { 6 + wire_size::text(0) } else { 0 }
+        wire_size::text(11) + if with_profile { 6 } else { 0 }
     }
 
     fn outranks(&self, _other: &Self) -> bool {

@@ -5,7 +5,7 @@ use std::time::Instant;
 
 use swim_core::{Member, MemberId, MemberState, MemberUpdate};
 
-use super::{Family, Status, join, unzigzag};
+use super::{Family, Metadata, Status, join, unzigzag};
 use crate::error::DecodeError;
 use crate::field::updates as field;
 use crate::limits::Tally;
@@ -154,7 +154,11 @@ impl<'a> Rows<'a> {
         let status = Status::from_bits(bits).ok_or_else(nonsense)?;
         let address = self.addresses.next(&status, nonsense)?;
         let epoch = self.next_epoch(difference)?;
-        let metadata = if status.metadata { self.next_metadata()? } else { None };
+        let metadata = match status.metadata {
+            Metadata::Unsaid => None,
+            Metadata::Empty => Some(&[][..]),
+            Metadata::Entry => self.next_metadata()?,
+        };
         self.entry += 1;
         let incarnation = join(epoch, status.counter);
         Ok(Some(Row { id, state: status.state, incarnation, address, metadata }))

@@ -7,7 +7,7 @@ use bytes::{BufMut, BytesMut};
 use prost::encoding::{encode_varint, encoded_len_varint};
 use swim_core::{Member, MemberId, MemberState, MemberUpdate};
 
-use super::{Family, Status, split, zigzag};
+use super::{Family, Metadata, Status, split, zigzag};
 use crate::field::updates as field;
 use crate::metadata;
 use crate::writer::{delimited_len, nonempty_len, put_header};
@@ -19,7 +19,7 @@ pub(crate) enum Records<'a> {
     Members(&'a [Member]),
 }
 
-/// One record, whatever it comes from.
+/// One record, whatever it comes from; without metadata, nothing is said of it.
 struct Record<'a> {
     id: &'a MemberId,
     state: MemberState,
@@ -59,6 +59,30 @@ impl<'a> Records<'a> {
     }
 }
 
+impl<'a> Record<'a> {
+    fn family(&self) -> Family {
+        match self.address {
+            None => Family::None,
+            Some(SocketAddr::V4(_)) => Family::V4,
+            Some(SocketAddr::V6(_)) => Family::V6,
+        }
+    }
+
+    /// What the column of metadata has of it.
+    fn entry(&self) -> Option<&'a HashMap<String, String>> {
+        self.metadata.filter(|_| self.metadata_said() == Metadata::Entry)
+    }
+
+    fn metadata_said(&self) -> Metadata {
+        let implied = Metadata::implied(self.family());
+        match self.metadata {
+            None => Metadata::Unsaid,
+            Some(metadata) if metadata.is_empty() && implied == Metadata::Empty => implied,
+            Some(_) => Metadata::Entry,
+        }
+    }
+}
+
 impl<'a> From<&'a MemberUpdate> for Record<'a> {
     fn from(update: &'a MemberUpdate) -> Self {
         Self {
@@ -78,8 +102,7 @@ impl<'a> From<&'a Member> for Record<'a> {
             state: member.state,
             incarnation: member.incarnation,
             address: Some(member.address),
-            // A member has metadata, be it empty: leaving it out says the same.
-            metadata: Some(&member.metadata).filter(|metadata| !metadata.is_empty()),
+            metadata: Some(&member.metadata),
         }
     }
 }
@@ -100,13 +123,9 @@ impl<'a> Row<'a> {
         let same_port = port.is_some() && port == port_before;
         let status = Status {
             state: record.state,
-            family: match record.address {
-                None => Family::None,
-                Some(SocketAddr::V4(_)) => Family::V4,
-                Some(SocketAddr::V6(_)) => Family::V6,
-            },
+            family: record.family(),
             same_port,
-            metadata: record.metadata.is_some(),
+            metadata: record.metadata_said(),
             counter,
         };
         Self {
@@ -158,7 +177,7 @@ impl<'a> Encoder<'a> {
             lens.status += encoded_len_varint(row.status);
             lens.addresses += row.address_len();
             lens.epoch += encoded_len_varint(row.epoch_difference);
-            if let Some(metadata) = row.record.metadata {
+            if let Some(metadata) = row.record.entry() {
                 lens.metadata += delimited_len(field::METADATA, metadata::len(metadata));
             }
         }
@@ -188,7 +207,7 @@ impl<'a> Encoder<'a> {
         self.put_column(field::EPOCH, self.epoch, packet, |row, packet| {
             encode_varint(row.epoch_difference, packet);
         });
-        for metadata in self.records.iter().filter_map(|record| record.metadata) {
+        for metadata in self.records.iter().filter_map(|record| record.entry()) {
             put_header(field::METADATA, metadata::len(metadata), packet);
             metadata::put(metadata, packet);
         }

@@ -78,7 +78,7 @@ pub(crate) fn alive(name: &str, address: &str, incarnation: u64) -> MemberUpdate
         state: MemberState::Alive,
         incarnation,
         address: Some(address.parse().expect("an address")),
-        metadata: None,
+        metadata: Some(HashMap::new()),
     }
 }
 

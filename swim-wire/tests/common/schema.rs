@@ -81,7 +81,7 @@ fn update(member: &Member) -> MemberUpdate {
         state: member.state,
         incarnation: member.incarnation,
         address: Some(member.address),
-        metadata: Some(member.metadata.clone()).filter(|metadata| !metadata.is_empty()),
+        metadata: Some(member.metadata.clone()),
     }
 }
 
@@ -97,7 +97,7 @@ fn columns(updates: &[MemberUpdate]) -> v1::Updates {
         columns.addresses.extend(address.iter().flat_map(|address| octets(address, same_port)));
         let own_epoch = (update.incarnation >> 32) as i64;
         columns.epoch.push(own_epoch - epoch);
-        columns.metadata.extend(update.metadata.as_ref().map(metadata));
+        columns.metadata.extend(entry(update).map(metadata));
         (port, epoch) = (address.map(|address| address.port()).or(port), own_epoch);
     }
     columns
@@ -119,8 +119,16 @@ fn status(update: &MemberUpdate, same_port: bool) -> u64 {
     state
         + 4 * family
         + 16 * u64::from(same_port)
-        + 32 * u64::from(update.metadata.is_some())
+        + 32 * u64::from(entry(update).is_some())
         + 64 * counter
+        + (1 << 38) * u64::from(update.metadata.is_none() && update.address.is_some())
+}
+
+/// Beside an address, no metadata needs no entry.
+fn entry(update: &MemberUpdate) -> Option<&HashMap<String, String>> {
+    let goes_without_saying =
+        |metadata: &HashMap<_, _>| metadata.is_empty() && update.address.is_some();
+    update.metadata.as_ref().filter(|metadata| !goes_without_saying(metadata))
 }
 
 fn octets(address: &SocketAddr, same_port: bool) -> Vec<u8> {
