@@ -7,124 +7,15 @@ use super::Engine;
 use super::deadlines::{Timer, TimerKey};
 use super::look::Look;
 use super::message::{Accusers, Dest, MemberIdx, Message, Source};
+use super::open_probes::{PINGS, Probe, SEQS, Stage};
 use super::output::{Output, Profile};
-use super::rtt::Rtt;
 use crate::config::MAX_RELAYS;
 use crate::member::MemberState;
 use crate::time::Time;
 use crate::{tuning, wire_size};
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Stage {
-    /// Waiting for the member's own answer.
-    Direct,
-    /// Waiting for relays and the ping by stream; the member's own answer still counts.
-    Indirect,
-}
-
-/// Most pings of one probe by datagram.
-const PINGS: usize = 7;
-/// The `seq`s of one probe: each ping has its own, so that its ack tells a round trip whichever of
-/// them it answers. The last is that of the ping by stream.
-const SEQS: u64 = PINGS as u64 + 1;
 /// Pings that are spread over the time of the relays.
 const PINGS_BESIDE_RELAYS: u32 = 5;
-
-/// An open probe; at most one per member.
-#[derive(Debug)]
-struct Probe {
-    member: MemberIdx,
-    /// The first of its [`SEQS`].
-    seq: u64,
-    /// When each ping left.
-    sent: [Time; PINGS],
-    pings: usize,
-    stage: Stage,
-    /// Whether an ack to the first ping tells the round trip: not when that was repeated as it was.
-    measurable: bool,
-    relays: [MemberIdx; MAX_RELAYS],
-    asked: usize,
-    /// When relays were asked.
-    asked_at: Time,
-    /// Bit `i`: relay `i` answered.
-    answered: u8,
-    /// Bit `i`: and that after it had had time to try.
-    tried: u8,
-    /// Messages heard before the first ping.
-    heard: u64,
-    timer: TimerKey,
-    /// When the member is pinged again.
-    again: Option<TimerKey>,
-}
-
-/// Whether a probe that failed had asked under `seq`: `first` is its first one, of so many pings.
-pub(super) fn is_of_probe(seq: u64, first: u64, pings: usize) -> bool {
-    let number = seq.wrapping_sub(first);
-    number < pings as u64 || number == SEQS - 1
-}
-
-impl Probe {
-    /// Whether a ping of this probe has gone out under `seq`.
-    fn asked_under(&self, seq: u64) -> bool {
-        let number = seq - self.seq;
-        number < self.pings as u64 || (number == SEQS - 1 && self.stage == Stage::Indirect)
-    }
-
-    /// The relays that tried, none of them with success.
-    fn witnesses(&self) -> Accusers {
-        let mut witnesses = Accusers::default();
-        for (i, &relay) in self.relays[..self.asked].iter().enumerate() {
-            if self.tried & 1 << i != 0 {
-                witnesses.insert(relay, 0);
-            }
-        }
-        witnesses
-    }
-}
-
-/// The open probes, oldest first; few, because each lasts less than two periods.
-#[derive(Debug)]
-pub(super) struct Probes {
-    open: Vec<Probe>,
-    seq: u64,
-    /// Round trips to anybody.
-    pub(super) typical: Rtt,
-}
-
-impl Probes {
-    /// `after` is random: a `seq` that nobody can guess, and none of a former life.
-    pub(super) fn new(after: usize) -> Self {
-        Self { open: Vec::new(), seq: after as u64, typical: Rtt::default() }
-    }
-
-    /// A `seq` that no open probe or relay of this node uses.
-    pub(super) fn next_seq(&mut self) -> u64 {
-        self.seq += 1;
-        self.seq
-    }
-
-    /// The first `seq` of a new probe.
-    fn next_seqs(&mut self) -> u64 {
-        let first = self.seq + 1;
-        self.seq += SEQS;
-        first
-    }
-
-    /// The open probe that `seq` belongs to. They are in the order of their `seq`.
-    fn by_seq(&self, seq: u64) -> Option<usize> {
-        let at = self.open.partition_point(|probe| probe.seq <= seq).checked_sub(1)?;
-        self.open[at].asked_under(seq).then_some(at)
-    }
-
-    /// Whether a member is being probed.
-    pub(super) fn is_open(&self, member: MemberIdx) -> bool {
-        self.of(member).is_some()
-    }
-
-    fn of(&self, member: MemberIdx) -> Option<usize> {
-        self.open.iter().position(|probe| probe.member == member)
-    }
-}
 
 impl<P: Profile> Engine<P> {
     /// Starts one protocol period: pings the next member of the round robin. Called every
@@ -159,7 +50,7 @@ impl<P: Profile> Engine<P> {
                 let seq = self.open_probe(member, now, timer);
                 self.ping(member, seq, out);
                 if timeout < patience {
-                    self.arm_again(now, self.probes.open.len() - 1, timeout, out);
+                    self.arm_again(now, member, timeout, out);
                 }
             }
         }
@@ -171,16 +62,23 @@ impl<P: Profile> Engine<P> {
         tuning::scaled(self.config.probe_interval, self.health.score()).mul_f64(self.tempo.factor())
     }
 
-    fn arm_again<O: Output<P>>(&mut self, now: Time, open: usize, delay: Duration, out: &mut O) {
-        let member = self.probes.open[open].member;
+    fn arm_again<O: Output<P>>(
+        &mut self,
+        now: Time,
+        member: MemberIdx,
+        delay: Duration,
+        out: &mut O,
+    ) {
         let timer = self.arm(Timer::PingAgain(member), now, delay, out);
-        self.probes.open[open].again = Some(timer);
+        if let Some(open) = self.probes.of(member) {
+            self.probes[open].again = Some(timer);
+        }
     }
 
     /// Pings a member again whose probe is open: one lost datagram is no reason to doubt it.
     pub(super) fn ping_again<O: Output<P>>(&mut self, now: Time, member: MemberIdx, out: &mut O) {
         let Some(open) = self.probes.of(member) else { return };
-        let probe = &mut self.probes.open[open];
+        let probe = &mut self.probes[open];
         if let Some(taken) = probe.again.take() {
             self.deadlines.cancel(taken);
         }
@@ -191,10 +89,10 @@ impl<P: Profile> Engine<P> {
         probe.sent[probe.pings] = now;
         probe.pings += 1;
         self.transmit(Dest::Member(member), Message::Ping { seq }, out);
-        if self.probes.open[open].stage == Stage::Indirect {
+        if self.probes[open].stage == Stage::Indirect {
             let spread = self.indirect_wait(member) / PINGS_BESIDE_RELAYS;
             let delay = spread.max(self.ping_timeout(member));
-            self.arm_again(now, open, delay, out);
+            self.arm_again(now, member, delay, out);
         }
     }
 
@@ -204,7 +102,7 @@ impl<P: Profile> Engine<P> {
             record.probed = true;
         }
         let seq = self.probes.next_seqs();
-        self.probes.open.push(Probe {
+        self.probes.open(Probe {
             member,
             seq,
             sent: [now; PINGS],
@@ -226,7 +124,7 @@ impl<P: Profile> Engine<P> {
     /// The round robin came back to a member whose probe is still open: ask again under the same
     /// `seq`; its deadline stays, else a dead member would never reach it.
     fn repeat_ping<O: Output<P>>(&mut self, open: usize, out: &mut O) {
-        let probe = &mut self.probes.open[open];
+        let probe = &mut self.probes[open];
         probe.measurable = false;
         let (member, seq, timer) = (probe.member, probe.seq, probe.timer);
         self.ping(member, seq, out);
@@ -284,11 +182,12 @@ impl<P: Profile> Engine<P> {
                 // Due already: nobody is told of this timer.
                 let timer = self.deadlines.arm(Timer::Probe(member), now);
                 self.open_probe(member, now, timer);
-                self.probes.open.len() - 1
+                let Some(open) = self.probes.of(member) else { return };
+                open
             }
         };
-        self.deadlines.cancel(self.probes.open[open].timer);
-        match self.probes.open[open].stage {
+        self.deadlines.cancel(self.probes[open].timer);
+        match self.probes[open].stage {
             Stage::Direct => self.probe_indirectly(now, open, out),
             Stage::Indirect => self.probe_failed(now, open, out),
         }
@@ -296,7 +195,7 @@ impl<P: Profile> Engine<P> {
 
     /// The member did not answer itself: ask relays, and by stream.
     fn probe_indirectly<O: Output<P>>(&mut self, now: Time, open: usize, out: &mut O) {
-        let (member, seq) = (self.probes.open[open].member, self.probes.open[open].seq);
+        let (member, seq) = (self.probes[open].member, self.probes[open].seq);
         let mut relays = std::mem::take(&mut self.targets);
         let alive = |engine: &Self, candidate| {
             candidate != member && engine.table.state(candidate) == Some(MemberState::Alive)
@@ -317,27 +216,27 @@ impl<P: Profile> Engine<P> {
             let ping = Message::Ping { seq: seq + SEQS - 1 };
             out.send_by_stream(&self.table.profiles, Dest::Member(member), ping);
         }
-        let probe = &mut self.probes.open[open];
+        let probe = &mut self.probes[open];
         probe.stage = Stage::Indirect;
         probe.asked_at = now;
         probe.asked = relays.len();
         probe.relays[..relays.len()].copy_from_slice(&relays);
         self.targets = relays;
-        if self.probes.open[open].asked == 0 && !by_stream {
+        if self.probes[open].asked == 0 && !by_stream {
             self.probe_failed(now, open, out);
             return;
         }
         let wait = self.indirect_wait(member);
-        self.probes.open[open].timer = self.arm(Timer::Probe(member), now, wait, out);
+        self.probes[open].timer = self.arm(Timer::Probe(member), now, wait, out);
         if self.config.mechanisms.repeated_pings {
             let delay = self.ping_timeout(member);
-            self.arm_again(now, open, delay, out);
+            self.arm_again(now, member, delay, out);
         }
     }
 
     /// Nobody reached the member.
     fn probe_failed<O: Output<P>>(&mut self, now: Time, open: usize, out: &mut O) {
-        let probe = self.close_probe(open);
+        let Some(probe) = self.close_probe(open) else { return };
         self.stats.probes_failed += 1;
         let mechanisms = self.config.mechanisms;
         // Further looks at a suspect say nothing new of this node.
@@ -374,10 +273,10 @@ impl<P: Profile> Engine<P> {
             }
             return;
         };
-        if self.probes.open[open].member != member {
+        if self.probes[open].member != member {
             return;
         }
-        let probe = self.close_probe(open);
+        let Some(probe) = self.close_probe(open) else { return };
         if self.config.mechanisms.local_health {
             self.health.improve();
         }
@@ -416,7 +315,7 @@ impl<P: Profile> Engine<P> {
         let known = relay.filter(|&relay| self.table.get(relay).is_some());
         let itself = known.is_some_and(|relay| self.table.address(relay) == source.address);
         let trying = tuning::nack_delay(self.indirect_timeout()) / 2;
-        let probe = &mut self.probes.open[open];
+        let probe = &mut self.probes[open];
         let asked = &probe.relays[..probe.asked];
         if let Some(at) = asked.iter().position(|&held| Some(held) == relay) {
             probe.answered |= 1 << at;
@@ -426,19 +325,19 @@ impl<P: Profile> Engine<P> {
         }
     }
 
-    fn close_probe(&mut self, open: usize) -> Probe {
-        let probe = self.probes.open.remove(open);
+    fn close_probe(&mut self, open: usize) -> Option<Probe> {
+        let probe = self.probes.take(open)?;
         self.deadlines.cancel(probe.timer);
         if let Some(again) = probe.again {
             self.deadlines.cancel(again);
         }
-        probe
+        Some(probe)
     }
 
     /// Gives up all probes: this node leaves.
     pub(super) fn close_probes(&mut self) {
-        while !self.probes.open.is_empty() {
-            self.close_probe(self.probes.open.len() - 1);
+        while let Some(open) = self.probes.last() {
+            self.close_probe(open);
         }
     }
 
@@ -448,21 +347,5 @@ impl<P: Profile> Engine<P> {
             self.close_probe(open);
         }
         self.close_relays_to(member);
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn probes_have_seqs_of_their_own() {
-        let mut probes = Probes::new(0);
-        let (first, relay, second) = (probes.next_seqs(), probes.next_seq(), probes.next_seqs());
-        assert!((0..SEQS).all(|number| is_of_probe(first + number, first, PINGS)));
-        for other in [first - 1, first + SEQS, relay, second] {
-            assert!(!is_of_probe(other, first, PINGS), "{other}");
-        }
-        assert!(is_of_probe(u64::MAX - 1, u64::MAX - 1, 1), "at the end of all numbers too");
     }
 }
