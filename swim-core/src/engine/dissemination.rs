@@ -1,74 +1,17 @@
 //! Dissemination (SWIM, sections 4.1 and 4.4): what waits to be told, by piggyback and in gossip
 //! rounds of its own.
 
-use std::cmp::Reverse;
 use std::time::Duration;
 
 use super::Engine;
+use super::broadcast_queue::{Entry, MOST_SENT, Priority, Waiting};
 use super::deadlines::{Timer, TimerKey};
-use super::heap::Heap;
 use super::message::{Accusers, Dest, MemberIdx, Message, Rumor};
 use super::output::{Output, Profile};
 use super::table::NOT_QUEUED;
 use crate::member::MemberState;
 use crate::time::Time;
 use crate::{tuning, wire_size};
-
-/// Refutations first, then fewest sent, then newest.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) struct Priority {
-    calm: bool,
-    /// In parts of a sending: [`SENT`] each.
-    sent: u32,
-    newest: Reverse<u64>,
-}
-
-#[derive(Debug, Clone, Copy)]
-pub(super) struct Entry {
-    member: MemberIdx,
-    /// Rounds it had been under way when it came here; `None` until its companion says.
-    age: Option<u8>,
-    /// The gossip round of this node in which it came.
-    since: u32,
-    /// The message in which others told the same last.
-    heard: u64,
-}
-
-/// How far the telling of a member has got.
-pub(super) type Waiting = (Priority, Entry);
-
-/// Members about whom there is news to tell. What is told is read from the record when it is
-/// sent, so newer news replaces older by itself.
-#[derive(Debug)]
-pub(super) struct BroadcastQueue {
-    heap: Heap<Priority, Entry>,
-    queued: u64,
-    /// Gossip rounds of this node so far.
-    round: u32,
-    /// When the last round was, or the last change while nothing waited.
-    last_round: Time,
-    /// When a round was brought forward last.
-    hurried: Option<Time>,
-    /// Entries taken out while a message is filled.
-    taken: Vec<Waiting>,
-}
-
-impl BroadcastQueue {
-    pub(super) fn new() -> Self {
-        Self {
-            heap: Heap::new(),
-            queued: 0,
-            round: 0,
-            last_round: Time::ZERO,
-            hurried: None,
-            taken: Vec::new(),
-        }
-    }
-
-    pub(super) fn len(&self) -> usize {
-        self.heap.len()
-    }
-}
 
 /// What a sending counts.
 const SENT: u32 = 2;
@@ -129,8 +72,7 @@ impl<P: Profile> Engine<P> {
             self.drop_most_sent();
         }
         self.queue.queued += 1;
-        let priority =
-            Priority { calm: !urgent, sent: SENT * sent, newest: Reverse(self.queue.queued) };
+        let priority = Priority::new(!urgent, SENT * sent, self.queue.queued);
         self.requeue(priority, Entry { member, age, since: self.queue.round, heard: 0 });
         if self.queue.len() <= FEW {
             self.hurry_gossip(now, out);
@@ -163,39 +105,45 @@ impl<P: Profile> Engine<P> {
         let same = self.table.get(rumor.member).is_some_and(|record| {
             record.incarnation == rumor.incarnation && record.state() == rumor.state
         });
-        let Some((mut priority, mut entry)) = self.waiting(rumor.member).filter(|_| same) else {
+        let Some((priority, mut entry)) = self.waiting(rumor.member).filter(|_| same) else {
             return;
         };
         // Once in a message, and never of what must get through whatever others say.
         let message = self.hearing.messages();
-        if entry.heard == message || !priority.calm || rumor.member == self.table.me {
+        if entry.heard == message || !priority.is_calm() || rumor.member == self.table.me {
             return;
         }
         entry.heard = message;
-        priority.sent += HEARD;
+        let priority = priority.after(HEARD);
         self.dequeue(rumor.member);
-        if priority.sent < self.limit_of(rumor.member) {
+        if priority.sent() < self.limit_of(rumor.member, self.limit()) {
             self.requeue(priority, entry);
         }
     }
 
     /// More is known of a suspicion: what waits is told with it; if nothing does, a few are told.
     pub(super) fn tell_more<O: Output<P>>(&mut self, now: Time, member: MemberIdx, out: &mut O) {
-        let limit = self.limit_of(member);
+        let limit = self.limit_of(member, self.limit());
         let few = (limit / SENT).saturating_sub(TOLD_MORE);
-        let sent = self.waiting(member).map_or(few, |(priority, _)| few.min(priority.sent / SENT));
+        let sent =
+            self.waiting(member).map_or(few, |(priority, _)| few.min(priority.sent() / SENT));
         self.enqueue_told(now, member, None, false, sent, out);
     }
 
-    /// How often news of a member is sent, in parts of a sending. Suspicions only have to reach some that can confirm
-    /// them, and their subject, which is told anyway; their end is told to all.
-    fn limit_of(&self, member: MemberIdx) -> u32 {
+    /// How often news is sent, in parts of a sending.
+    fn limit(&self) -> u32 {
         let limit = tuning::retransmit_limit(self.config.retransmit_mult, self.table.n());
+        limit.min(MOST_SENT / SENT) * SENT
+    }
+
+    /// How much of that limit is spent on a member. Suspicions only have to reach some that can
+    /// confirm them, and their subject, which is told anyway; their end is told to all.
+    fn limit_of(&self, member: MemberIdx, limit: u32) -> u32 {
         let suspect = self.table.state(member) == Some(MemberState::Suspect)
             && !self.suspicions.is_untold(member);
         match suspect && self.config.mechanisms.verify {
-            true => SENT * limit.div_ceil(4),
-            false => SENT * limit,
+            true => SENT * (limit / SENT).div_ceil(4),
+            false => limit,
         }
     }
 
@@ -265,27 +213,27 @@ impl<P: Profile> Engine<P> {
         if let Some(rumor) = first {
             self.put(rumor, &mut room);
         }
-        let mut misfits = 0;
+        let (mut misfits, limit) = (0, self.limit());
         while self.rumors.len() < most && misfits < MISFITS {
             let Some((mut priority, entry)) = self.queue.heap.pop() else { break };
             if let Some(record) = self.table.get_mut(entry.member) {
                 record.queued = NOT_QUEUED;
             }
-            let limit = self.limit_of(entry.member);
-            if priority.sent >= limit {
+            let limit = self.limit_of(entry.member, limit);
+            if priority.sent() >= limit {
                 continue;
             }
             let rumor = self.rumor(entry.member, self.age_now(&entry));
             let told = first.is_some_and(|first| first.member == entry.member);
             if !told && self.put(rumor, &mut room) {
-                priority.sent += SENT;
+                priority = priority.after(SENT);
             } else if told || self.fits_alone(&rumor) {
                 misfits += 1;
             } else {
                 self.stats.broadcasts_dropped += 1;
                 continue;
             }
-            if priority.sent < limit {
+            if priority.sent() < limit {
                 self.queue.taken.push((priority, entry));
             }
         }

@@ -4,6 +4,7 @@
 //! `membership::apply` is the one door through which a record changes.
 
 mod accusation;
+mod broadcast_queue;
 mod deadlines;
 mod degraded;
 mod departure;
@@ -42,10 +43,10 @@ pub use message::{
 pub use output::{Cause, Change, Output, Profile, Reason};
 pub(crate) use view_hash::mix;
 
+use broadcast_queue::BroadcastQueue;
 use deadlines::{Deadlines, TimerKey};
 use degraded::Paths;
 use departure::Departure;
-use dissemination::BroadcastQueue;
 use healing::Healing;
 use hearing::Hearing;
 use join::Join;

@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use super::Engine;
+use super::broadcast_queue::Waiting;
 use super::deadlines::{Timer, TimerKey};
-use super::dissemination::Waiting;
 use super::message::{Accusers, Dest, MemberIdx};
 use super::output::{Cause, Output, Profile, Reason};
 use crate::config::Timers;
