@@ -4,7 +4,7 @@ use super::message::MemberIdx;
 use super::output::Profile;
 use super::ring::Ring;
 use super::rtt::Rtt;
-use super::view_hash::ViewHash;
+use super::view_hash::{ViewHash, version};
 use crate::member::{Incarnation, MemberState};
 
 /// What is held of one member. Kept at 16 bytes: a simulation holds 10^8 of them.
@@ -162,15 +162,15 @@ impl<P: Profile> Table<P> {
         incarnation: Incarnation,
     ) -> P {
         // Its place in the ring stays: who changes often is not probed more often for it.
-        let live = self.is_live(member);
-        if live {
-            self.view.remove(self.profile(member).identity(member), self.version(member));
-        }
         let at = member.0 as usize;
+        let before = self.profiles[at].content();
         let replaced = std::mem::replace(&mut self.profiles[at], profile);
+        let old = self.records[at];
         self.records[at].incarnation = incarnation;
-        if live {
-            self.view.add(self.profile(member).identity(member), self.version(member));
+        if old.is_live() {
+            let (identity, content) = self.fingerprint(member);
+            self.view.remove(identity, version(identity, before, old.incarnation));
+            self.view.add(identity, version(identity, content, incarnation));
         }
         replaced
     }
@@ -190,14 +190,18 @@ impl<P: Profile> Table<P> {
         let old = self.records[at];
         self.count(old.state, false);
         self.count(state, true);
-        if old.is_live() {
-            self.view.remove(self.profiles[at].identity(member), self.version(member));
-        }
         let record = &mut self.records[at];
         (record.state, record.incarnation) = (state, incarnation);
         let live = record.is_live();
-        if live {
-            self.view.add(self.profiles[at].identity(member), self.version(member));
+        // Hashing what a member says costs most of all this.
+        if (old.is_live(), old.incarnation) != (live, incarnation) {
+            let (identity, content) = self.fingerprint(member);
+            if old.is_live() {
+                self.view.remove(identity, version(identity, content, old.incarnation));
+            }
+            if live {
+                self.view.add(identity, version(identity, content, incarnation));
+            }
         }
         if member != self.me && live != old.is_live() {
             self.move_in_ring(member, live);
@@ -207,13 +211,14 @@ impl<P: Profile> Table<P> {
     /// What a digest says of a member: a hash of who it is, what it says and its incarnation.
     /// Alive and Suspect are the same in it.
     pub(super) fn version(&self, member: MemberIdx) -> u64 {
-        let at = member.0 as usize;
-        let profile = &self.profiles[at];
-        super::view_hash::version(
-            profile.identity(member),
-            profile.content(),
-            self.records[at].incarnation,
-        )
+        let (identity, content) = self.fingerprint(member);
+        version(identity, content, self.records[member.0 as usize].incarnation)
+    }
+
+    /// Hashes of who a member is and of what it says.
+    fn fingerprint(&self, member: MemberIdx) -> (u64, u64) {
+        let profile = self.profile(member);
+        (profile.identity(member), profile.content())
     }
 
     fn count(&mut self, state: Option<MemberState>, more: bool) {

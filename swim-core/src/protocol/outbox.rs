@@ -136,8 +136,8 @@ impl Output<Card> for Outbox<'_> {
             self.directory.moved(cards, change.member, from);
         }
         let old = change.old.unwrap_or(MemberState::Dead);
-        if let (Some(new), Some(member)) = (change.new, name(cards, change.member))
-            && new != old
+        if let Some(new) = change.new.filter(|new| *new != old)
+            && let Some(member) = name(cards, change.member)
         {
             let (old_state, new_state) = (old, new);
             self.actions.push(GossipAction::MembershipChange { member, old_state, new_state });
@@ -175,7 +175,9 @@ fn told<'a>(
 }
 
 fn updates(cards: &[Card], rumors: &[Rumor]) -> Vec<MemberUpdate> {
-    told(cards, rumors).map(update).collect()
+    let mut updates = Vec::with_capacity(rumors.len());
+    updates.extend(told(cards, rumors).map(update));
+    updates
 }
 
 fn update((rumor, member): (&Rumor, &Member)) -> MemberUpdate {
@@ -195,7 +197,9 @@ fn members(cards: &[Card], rumors: &[Rumor]) -> Vec<Member> {
         incarnation: rumor.incarnation,
         ..member.clone()
     };
-    told(cards, rumors).map(say).collect()
+    let mut members = Vec::with_capacity(rumors.len());
+    members.extend(told(cards, rumors).map(say));
+    members
 }
 
 fn accusations<'a>(

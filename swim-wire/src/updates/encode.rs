@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 use std::net::{IpAddr, SocketAddr};
+use std::ops::Range;
 
 use bytes::{BufMut, BytesMut};
 use prost::encoding::{encode_varint, encoded_len_varint};
@@ -146,7 +147,7 @@ impl<'a> Row<'a> {
         ip + if self.port.is_some() { 2 } else { 0 }
     }
 
-    fn put_address(&self, packet: &mut BytesMut) {
+    fn put_address(&self, packet: &mut impl BufMut) {
         match self.record.address.map(|address| address.ip()) {
             None => {}
             Some(IpAddr::V4(ip)) => packet.put_slice(&ip.octets()),
@@ -198,31 +199,35 @@ impl<'a> Encoder<'a> {
             put_header(field::NAME, record.id.0.len(), packet);
             packet.put_slice(record.id.0.as_bytes());
         }
-        self.put_column(field::STATUS, self.status, packet, |row, packet| {
-            encode_varint(row.status, packet);
-        });
-        self.put_column(field::ADDRESSES, self.addresses, packet, |row, packet| {
-            row.put_address(packet);
-        });
-        self.put_column(field::EPOCH, self.epoch, packet, |row, packet| {
-            encode_varint(row.epoch_difference, packet);
-        });
+        self.put_columns(packet);
         for metadata in self.records.iter().filter_map(|record| record.entry()) {
             put_header(field::METADATA, metadata::len(metadata), packet);
             metadata::put(metadata, packet);
         }
     }
 
-    fn put_column(
-        &self,
-        number: u32,
-        len: usize,
-        packet: &mut BytesMut,
-        put: impl Fn(&Row<'_>, &mut BytesMut),
-    ) {
-        if len > 0 {
-            put_header(number, len, packet);
-            self.records.rows().for_each(|row| put(&row, packet));
+    /// In one walk over the records, since it is known where each column ends.
+    fn put_columns(&self, packet: &mut BytesMut) {
+        let columns = [
+            put_room(field::STATUS, self.status, packet),
+            put_room(field::ADDRESSES, self.addresses, packet),
+            put_room(field::EPOCH, self.epoch, packet),
+        ];
+        let [mut status, mut addresses, mut epoch] =
+            packet.get_disjoint_mut(columns).expect("columns stand one behind the other");
+        for row in self.records.rows() {
+            encode_varint(row.status, &mut status);
+            row.put_address(&mut addresses);
+            encode_varint(row.epoch_difference, &mut epoch);
         }
     }
+}
+
+/// The header of a column and room for it, unless it is empty; where that is.
+fn put_room(number: u32, len: usize, packet: &mut BytesMut) -> Range<usize> {
+    if len > 0 {
+        put_header(number, len, packet);
+        packet.put_bytes(0, len);
+    }
+    packet.len() - len..packet.len()
 }
