@@ -1,7 +1,7 @@
 //! `Digest`: a view in one hash, in one per bucket, in one per member.
 
 use bytes::{BufMut, BytesMut};
-use prost::encoding::{encode_varint, encoded_len_varint};
+use prost::encoding::encoded_len_varint;
 use swim_core::Digest;
 
 use crate::error::DecodeError;
@@ -11,7 +11,7 @@ use crate::message::one_of;
 use crate::reader::{Fields, Varints, fixed};
 use crate::writer::{
     delimited_len, fixed32s_len, fixed64_len, nonempty_len, put_fixed32s, put_fixed64, put_header,
-    put_varint, varint_len,
+    put_number, put_varint, varint_len,
 };
 
 pub(crate) fn len(digest: &Digest) -> usize {
@@ -67,7 +67,7 @@ fn put_versions(of: u32, buckets: &[u32], hashes: &[u32], packet: &mut BytesMut)
     if !buckets.is_empty() {
         put_header(versions::BUCKETS, bucket_numbers_len(buckets), packet);
         for bucket in buckets {
-            encode_varint(u64::from(*bucket), packet);
+            put_number(u64::from(*bucket), packet);
         }
     }
     put_fixed32s(versions::VERSIONS, hashes, packet);

@@ -3,7 +3,7 @@
 //! Each `put_` has a length that is known before it writes: nothing is encoded to be measured.
 
 use bytes::{BufMut, BytesMut};
-use prost::encoding::{WireType, encode_key, encode_varint, encoded_len_varint, key_len};
+use prost::encoding::{WireType, encoded_len_varint, key_len};
 
 /// Bytes of a text, a column or a message of `len` bytes with its header.
 pub(crate) fn delimited_len(field: u32, len: usize) -> usize {
@@ -17,8 +17,21 @@ pub(crate) fn nonempty_len(field: u32, len: usize) -> usize {
 
 /// The header of a text, a column or a message of `len` bytes, which the caller writes next.
 pub(crate) fn put_header(field: u32, len: usize, packet: &mut BytesMut) {
-    encode_key(field, WireType::LengthDelimited, packet);
-    encode_varint(len as u64, packet);
+    put_key(field, WireType::LengthDelimited, packet);
+    put_number(len as u64, packet);
+}
+
+fn put_key(field: u32, wire_type: WireType, packet: &mut BytesMut) {
+    put_number(u64::from(field << 3 | wire_type as u32), packet);
+}
+
+/// A varint without a key. Most take one byte, which prost's general way is slow at.
+pub(crate) fn put_number(value: u64, out: &mut impl BufMut) {
+    if value < 0x80 {
+        out.put_u8(value as u8);
+    } else {
+        prost::encoding::encode_varint(value, out);
+    }
 }
 
 /// A text or bytes, unless empty.
@@ -37,8 +50,8 @@ pub(crate) fn varint_len(field: u32, value: u64) -> usize {
 /// A varint field, unless zero.
 pub(crate) fn put_varint(field: u32, value: u64, packet: &mut BytesMut) {
     if value != 0 {
-        encode_key(field, WireType::Varint, packet);
-        encode_varint(value, packet);
+        put_key(field, WireType::Varint, packet);
+        put_number(value, packet);
     }
 }
 
@@ -49,7 +62,7 @@ pub(crate) fn fixed64_len(field: u32) -> usize {
 
 /// A field of eight bytes, zero too.
 pub(crate) fn put_fixed64(field: u32, value: u64, packet: &mut BytesMut) {
-    encode_key(field, WireType::SixtyFourBit, packet);
+    put_key(field, WireType::SixtyFourBit, packet);
     packet.put_u64_le(value);
 }
 

@@ -5,13 +5,13 @@ use std::net::{IpAddr, SocketAddr};
 use std::ops::Range;
 
 use bytes::{BufMut, BytesMut};
-use prost::encoding::{encode_varint, encoded_len_varint};
+use prost::encoding::encoded_len_varint;
 use swim_core::{Member, MemberId, MemberState, MemberUpdate};
 
 use super::{Family, Metadata, Status, split, zigzag};
 use crate::field::updates as field;
 use crate::metadata;
-use crate::writer::{delimited_len, nonempty_len, put_header};
+use crate::writer::{delimited_len, nonempty_len, put_header, put_number};
 
 /// The records of one message.
 #[derive(Clone, Copy)]
@@ -216,9 +216,9 @@ impl<'a> Encoder<'a> {
         let [mut status, mut addresses, mut epoch] =
             packet.get_disjoint_mut(columns).expect("columns stand one behind the other");
         for row in self.records.rows() {
-            encode_varint(row.status, &mut status);
+            put_number(row.status, &mut status);
             row.put_address(&mut addresses);
-            encode_varint(row.epoch_difference, &mut epoch);
+            put_number(row.epoch_difference, &mut epoch);
         }
     }
 }
