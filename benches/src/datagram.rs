@@ -122,6 +122,12 @@ impl Swim {
         (one, other)
     }
 
+    /// A period that begins at once, whenever the next one is due.
+    pub fn tick(&mut self) {
+        let actions = self.protocol.tick();
+        self.act(actions);
+    }
+
     /// Compares views with a random member.
     pub fn start_sync(&mut self) {
         let actions = self.protocol.anti_entropy_sync();
@@ -131,6 +137,12 @@ impl Swim {
     /// The face.
     pub fn protocol(&self) -> &GossipProtocol {
         &self.protocol
+    }
+
+    /// How often it was woken up so far for anything but a probe or a comparison of views.
+    pub fn other_wake_ups(&self) -> u64 {
+        let stats = self.protocol.stats();
+        self.wake_ups - stats.probes - stats.syncs_started
     }
 
     /// A whole view as a packet on a stream.
@@ -177,21 +189,17 @@ impl Node for Swim {
         face::view(1..=n)
     }
 
-    fn newcomer(_: usize) -> Self {
+    fn newcomer(_: usize, joins: bool) -> Self {
         let mut node = Self::alone(0);
-        node.protocol.bootstrap(vec![address(1)]);
+        if joins {
+            node.protocol.bootstrap(vec![address(1)]);
+        }
         node
     }
 
     fn learn(&mut self, view: GossipMessage) {
         let actions = self.protocol.handle_message(address(1), view);
         self.act(actions);
-    }
-
-    fn learn_and_tell(&mut self, view: GossipMessage) {
-        // Ends the join, so that no answer is due.
-        self.protocol.handle_message(address(1), face::view([1]));
-        self.learn(view);
     }
 
     fn ping(&self, from: usize, news: &[News]) -> Vec<u8> {
@@ -282,5 +290,64 @@ impl Node for Swim {
         codec.start(packet);
         messages.iter().for_each(|message| codec.append(message, packet));
         packet.len()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use swim_core::MemberState;
+
+    use super::*;
+    use crate::{Bed, Operation};
+
+    #[test]
+    fn nothing_to_say_is_no_reason_to_wake_up() {
+        let mut bed = Bed::<Swim>::new(1_000);
+        bed.run(Operation::IdleSecond, 600);
+        assert_eq!(bed.node.other_wake_ups(), 0);
+        assert!((600..660).contains(&bed.node.wake_ups()), "{}", bed.node.wake_ups());
+    }
+
+    #[test]
+    fn a_failed_probe_asks_relays_and_ends_in_a_suspicion() {
+        let mut bed = Bed::<Swim>::new(1_000);
+        bed.run(Operation::Probe, 1_000);
+        let mut node = bed.node;
+        node.start_probe();
+        let (suspect, sent) = (node.pinged(), node.wire().datagrams);
+        node.ask_relays();
+        assert_eq!(node.post.asked.relays.len(), 3);
+        node.relays_fail();
+        node.start_probe();
+        let held = node.protocol.member(&MemberId(name(suspect))).expect("known");
+        assert_eq!((held.state, node.protocol.local_health()), (MemberState::Suspect, 0));
+        assert_eq!(
+            node.wire().datagrams - sent,
+            6 + 3 + 1 + 1,
+            "pings, requests, a stream, a ping"
+        );
+    }
+
+    #[test]
+    fn what_waits_rides_on_the_answer_to_a_ping() {
+        let mut bed = Bed::<Swim>::new(1_000);
+        let (from, ping) = bed.fresh_ping();
+        bed.node.hear(from, &ping);
+        let alone = bed.node.wire().last.len();
+        assert_eq!(bed.node.waiting(), 8);
+        let again = bed.node.ping(from, &[]);
+        bed.node.hear(from, &again);
+        assert!(bed.node.wire().last.len() > alone + 150);
+    }
+
+    #[test]
+    fn fresh_updates_are_news_and_known_ones_are_not() {
+        let mut bed = Bed::<Swim>::new(1_000);
+        let learned = |bed: &Bed<Swim>| bed.node.protocol().stats().updates_learned;
+        let before = learned(&bed);
+        bed.run(Operation::PingKnown, 10);
+        assert_eq!(learned(&bed), before);
+        bed.run(Operation::PingFresh, 10);
+        assert_eq!(learned(&bed), before + 80);
     }
 }

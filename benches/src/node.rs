@@ -14,18 +14,17 @@ pub trait Node: Sized {
     /// Versions of one member that its numbers are enough for.
     const VERSIONS: u32;
     /// A whole view as another member hands it over, decoded.
-    type View: Clone;
+    type View;
     /// A decoded datagram.
     type Decoded;
 
     /// The view of members 1 to `n`.
     fn view(n: usize) -> Self::View;
-    /// A node that knows nobody, configured for a cluster of `n`.
-    fn newcomer(n: usize) -> Self;
-    /// Takes in a whole view that it asked for: nobody needs to be told.
+    /// A node that knows nobody, configured for a cluster of `n`. If it `joins`, it has asked for a
+    /// view and need not tell anybody what is in it; else it tells others.
+    fn newcomer(n: usize, joins: bool) -> Self;
+    /// Takes in a whole view.
     fn learn(&mut self, view: Self::View);
-    /// Takes in a whole view that it did not ask for, and puts all of it up for telling.
-    fn learn_and_tell(&mut self, view: Self::View);
 
     /// A ping by a member, with news of others.
     fn ping(&self, from: usize, news: &[News]) -> Vec<u8>;

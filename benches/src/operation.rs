@@ -37,6 +37,11 @@ pub enum Operation {
     /// A second in which nothing happens: a probe and its answer, a ping and its answer, and what
     /// other timers there are.
     IdleSecond,
+    /// A newcomer takes in the view of all members that it has asked for.
+    Learn,
+    /// A newcomer takes in one that it has not asked for, and puts it up for telling: ours up to
+    /// 4,096 members of it, the peer all.
+    LearnAndTell,
     /// The codec alone: a ping with eight updates, decoded.
     Decode,
     /// Likewise, encoded.
@@ -56,6 +61,8 @@ impl Operation {
             Self::Gossip => "gossip to 3, 8 pending",
             Self::GossipNothing => "gossip tick, nothing to say",
             Self::IdleSecond => "idle second",
+            Self::Learn => "learn a view",
+            Self::LearnAndTell => "learn a view and tell it",
             Self::Decode => "decode ping + 8",
             Self::Encode => "encode ping + 8",
         }
@@ -75,10 +82,11 @@ pub struct Bed<N> {
 }
 
 impl<N: Node> Bed<N> {
-    /// A node that knows `n` members and has nothing left to tell; how long it took to learn them.
-    pub fn learned(n: usize) -> (Self, Duration) {
+    /// A node that learned the view of `n` members, and how long that took. If it `joins`, it has
+    /// nothing left to tell.
+    pub fn learned(n: usize, joins: bool) -> (Self, Duration) {
         let (watch, view) = (Stopwatch::default(), N::view(n));
-        let mut node = N::newcomer(n);
+        let mut node = N::newcomer(n, joins);
         let took = watch.time(|| node.learn(view));
         let (versions, dice) = (vec![0; n + 1], Dice::default());
         (Self { node, n, versions, dice, watch }, took)
@@ -86,7 +94,7 @@ impl<N: Node> Bed<N> {
 
     /// A node that knows `n` members and has nothing left to tell.
     pub fn new(n: usize) -> Self {
-        Self::learned(n).0
+        Self::learned(n, true).0
     }
 
     /// Does an operation so many times; how long that took, preparations left out.
@@ -104,6 +112,8 @@ impl<N: Node> Bed<N> {
             Operation::Gossip => self.sum(times, Self::gossip),
             Operation::GossipNothing => self.gossip_nothing(times),
             Operation::IdleSecond => self.sum(times, Self::idle_second),
+            Operation::Learn => self.sum(times, |bed| Self::learned(bed.n, true).1),
+            Operation::LearnAndTell => self.sum(times, |bed| Self::learned(bed.n, false).1),
             Operation::Decode => self.decode(times),
             Operation::Encode => self.encode(times),
         }

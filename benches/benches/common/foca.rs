@@ -85,6 +85,7 @@ pub(crate) struct Foca {
     foca: foca::Foca<Id, PostcardCodec, SmallRng, NoCustomBroadcast>,
     sink: Sink,
     buffer: Vec<u8>,
+    tells: bool,
     second: u64,
     wake_ups: u64,
 }
@@ -139,24 +140,22 @@ impl Node for Foca {
         (1..=n).map(|member| alive((member, 0))).collect()
     }
 
-    fn newcomer(n: usize) -> Self {
+    fn newcomer(n: usize, joins: bool) -> Self {
         let size = NonZeroU32::new(n as u32).expect("a cluster has members");
         let (config, rng) = (Config::new_lan(size), SmallRng::seed_from_u64(7));
         Self {
             foca: foca::Foca::new(Id::new(0), config, rng, PostcardCodec),
             sink: Sink::default(),
             buffer: Vec::new(),
+            tells: !joins,
             second: 0,
             wake_ups: 0,
         }
     }
 
     fn learn(&mut self, view: Vec<Member<Id>>) {
-        self.foca.apply_many(view.into_iter(), false, &mut self.sink).expect("others' identities");
-    }
-
-    fn learn_and_tell(&mut self, view: Vec<Member<Id>>) {
-        self.foca.apply_many(view.into_iter(), true, &mut self.sink).expect("others' identities");
+        let view = view.into_iter();
+        self.foca.apply_many(view, self.tells, &mut self.sink).expect("others' identities");
     }
 
     fn ping(&self, member: usize, news: &[News]) -> Vec<u8> {
