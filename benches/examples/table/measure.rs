@@ -74,26 +74,28 @@ impl Table {
 fn of_size(table: &mut Table, each: Duration, n: usize) {
     let (mut ours, ours_learned) = learned::<Swim>(each, n, true);
     let (mut foca, foca_learned) = learned::<Foca>(each, n, true);
-    for operation in OPERATIONS {
-        let foca = median(each, |times| foca.run(operation, times));
-        let mut ours = Some(median(each, |times| ours.run(operation, times)));
-        if operation == Operation::GossipNothing {
-            ours = None;
-        }
-        table.put(operation.name(), goals::of(operation), (Some(foca), ours));
-    }
-    let waiting = |node: usize| Some(node as f64);
-    let both = (waiting(foca.node.waiting()), waiting(ours.node.waiting()));
-    table.put("updates that wait meanwhile", goals::OPEN, both);
-    let before = ours.node.other_wake_ups();
-    let both = (Some(wake_ups(&mut foca)), Some(wake_ups(&mut ours)));
-    assert_eq!(ours.node.other_wake_ups(), before, "nothing to say is no reason to wake up");
-    table.put("wake-ups in an idle second", goals::OPEN, both);
-    table.put("learn a view, per member", goals::LEARN, (Some(foca_learned), Some(ours_learned)));
-    let both = (Some(foca.fresh_ping().1.len() as f64), Some(ours.fresh_ping().1.len() as f64));
-    table.put("bytes of a ping with 8 updates", goals::BYTES, both);
+    // Before many changes make the numbers of versions longer.
+    let both = (foca.fresh_ping().1.len() as f64, ours.fresh_ping().1.len() as f64);
+    table.put("bytes of a ping with 8 updates", goals::BYTES, some(both));
     let passed_on = (None, Some(bytes_passed_on(&mut ours)));
     table.put("bytes of the same, passed on with ages", goals::BYTES, passed_on);
+    for operation in OPERATIONS {
+        let (name, goal) = (operation.name(), goals::of(operation));
+        let foca = median(each, |times| foca.run(operation, times));
+        if operation == Operation::GossipNothing {
+            table.put(&format!("{name} (ours has none)"), goal, (Some(foca), None));
+        } else {
+            let ours = median(each, |times| ours.run(operation, times));
+            table.put(name, goal, some((foca, ours)));
+        }
+    }
+    let both = (foca.node.waiting() as f64, ours.node.waiting() as f64);
+    table.put("updates that wait meanwhile", goals::OPEN, some(both));
+    let before = ours.node.other_wake_ups();
+    let both = (wake_ups(&mut foca), wake_ups(&mut ours));
+    assert_eq!(ours.node.other_wake_ups(), before, "nothing to say is no reason to wake up");
+    table.put("wake-ups in an idle second", goals::OPEN, some(both));
+    table.put("learn a view, per member", goals::LEARN, some((foca_learned, ours_learned)));
     drop((foca, ours));
     let ours = learned::<Swim>(each, n, false).1;
     let foca = (n <= MOST_OF_FOCA).then(|| learned::<Foca>(each, n, false).1);
@@ -101,26 +103,33 @@ fn of_size(table: &mut Table, each: Duration, n: usize) {
     let (took, bytes) = exchange(each, n);
     table.put("equal views compared, both sides", goals::EXCHANGE, (None, Some(took)));
     table.put("bytes of that", goals::EXCHANGE_BYTES, (None, Some(bytes)));
-    limits(table, each, n);
+    table.put(
+        "limit: 8 names looked up in std's map",
+        goals::OPEN,
+        (None, Some(look_ups(each, n))),
+    );
 }
 
-/// What nobody is faster than, in the place of ours.
-fn limits(table: &mut Table, each: Duration, n: usize) {
+fn some((foca, ours): (f64, f64)) -> (Option<f64>, Option<f64>) {
+    (Some(foca), Some(ours))
+}
+
+/// What nobody who takes in eight updates by name is faster than.
+fn look_ups(each: Duration, n: usize) -> f64 {
     let (watch, mut dice, names) = (Stopwatch::default(), Dice::default(), Names::new(n));
-    let looked_up = median(each, |times| {
+    median(each, |times| {
         let some = names.some(&mut dice, 8 * times as usize);
         watch.time(|| _ = std::hint::black_box(names.look_up(&some)))
-    });
-    table.put("limit: 8 names looked up in std's map", goals::OPEN, (None, Some(looked_up)));
-    let mut loopback = Loopback::default();
-    for (what, updates) in [("no updates", 0), ("8 updates", 8)] {
-        let ping = Swim::alone(0).ping(1, &[(1, 1); 8][..updates]);
-        let took = median(each, |times| {
-            watch.time(|| (0..times).for_each(|_| loopback.send_and_receive(&ping)))
-        });
-        let name = format!("limit: the kernel sends and receives a ping, {what}");
-        table.put(&name, goals::OPEN, (None, Some(took)));
-    }
+    })
+}
+
+/// What nobody who sends and receives a ping with so many updates is faster than.
+pub(crate) fn kernel(effort: &Effort, updates: usize) -> f64 {
+    let (watch, mut loopback) = (Stopwatch::default(), Loopback::default());
+    let ping = Swim::alone(0).ping(1, &[(1, 1); 8][..updates]);
+    median(effort.each, |times| {
+        watch.time(|| (0..times).for_each(|_| loopback.send_and_receive(&ping)))
+    })
 }
 
 /// Microseconds of one time, the median of batches that each take about a hundredth of `each`.
