@@ -54,6 +54,7 @@ pub fn view(nodes: impl IntoIterator<Item = usize>) -> GossipMessage {
 #[derive(Debug, Clone)]
 pub struct BenchClock {
     origin: Instant,
+    /// Nanoseconds; there is one writer.
     passed: Arc<AtomicU64>,
 }
 
@@ -66,13 +67,15 @@ impl Default for BenchClock {
 impl BenchClock {
     /// The time, for nothing.
     pub fn shown(&self) -> Instant {
-        self.origin + Duration::from_micros(self.passed.load(Ordering::Relaxed))
+        self.origin + Duration::from_nanos(self.passed.load(Ordering::Relaxed))
     }
 
     /// Goes on to a time; never back.
     pub fn go_to(&self, time: Instant) {
-        let micros = time.saturating_duration_since(self.origin).as_micros() as u64;
-        self.passed.fetch_max(micros, Ordering::Relaxed);
+        if let Some(more) = time.checked_duration_since(self.shown()) {
+            let passed = self.passed.load(Ordering::Relaxed) + more.as_nanos() as u64;
+            self.passed.store(passed, Ordering::Relaxed);
+        }
     }
 }
 
