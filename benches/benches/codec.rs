@@ -1,41 +1,42 @@
-//! What do encoding and decoding cost, and how many bytes do messages take?
+//! What do encoding and decoding cost, beside foca's postcard?
 #![allow(missing_docs, reason = "criterion's macros make public items")]
+
+mod common;
 
 use bytes::BytesMut;
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
-use swim_benches::{alive, name};
-use swim_core::GossipMessage;
+use swim_benches::datagram::Swim;
+use swim_benches::{Operation, face};
 use swim_wire::{Codec as _, ProtobufCodec};
 
-fn messages(updates: usize) -> Vec<GossipMessage> {
-    let mut messages = vec![GossipMessage::Ping { seq: 77, from: name(3) }];
-    if updates > 0 {
-        let updates = (0..updates).map(|node| alive(node * 13 + 1, node as u64 % 3)).collect();
-        messages.push(GossipMessage::Gossip { updates });
+/// The members of no node change anything here.
+const N: usize = 1_000;
+
+fn ping_with_updates(c: &mut Criterion) {
+    for operation in [Operation::Encode, Operation::Decode] {
+        let mut group = common::group(c, &format!("codec/{}", operation.name()));
+        common::compare(&mut group, operation, N);
     }
-    messages
 }
 
-fn encode_and_decode(c: &mut Criterion) {
+/// A packet on a stream: all members.
+fn whole_view(c: &mut Criterion) {
     let codec = ProtobufCodec::new("swim").expect("a valid cluster name");
-    for updates in [0, 8] {
-        let mut group = c.benchmark_group(format!("codec/ping+{updates}"));
-        let messages = messages(updates);
-        let mut packet = BytesMut::new();
-        let encode = |packet: &mut BytesMut| {
-            codec.start(packet);
-            messages.iter().for_each(|message| codec.append(message, packet));
-        };
-        encode(&mut packet);
-        group.throughput(Throughput::Bytes(packet.len() as u64));
-        let mut buffer = BytesMut::new();
-        group.bench_function("encode", |b| b.iter(|| encode(&mut buffer)));
-        let mut decoded = Vec::new();
-        group.bench_function("decode", |b| {
-            b.iter(|| codec.decode(&packet, &mut decoded).expect("our own packet"));
+    let mut group = common::group(c, "codec/whole view");
+    let (view, packet) = (face::view(1..=N), Swim::view_packet(N));
+    group.throughput(Throughput::Bytes(packet.len() as u64));
+    let mut buffer = BytesMut::new();
+    group.bench_function("encode", |b| {
+        b.iter(|| {
+            codec.start(&mut buffer);
+            codec.append(&view, &mut buffer);
         });
-    }
+    });
+    let mut decoded = Vec::new();
+    group.bench_function("decode", |b| {
+        b.iter(|| codec.decode(&packet, &mut decoded).expect("our own packet"));
+    });
 }
 
-criterion_group!(benches, encode_and_decode);
+criterion_group!(benches, ping_with_updates, whole_view);
 criterion_main!(benches);

@@ -1,55 +1,35 @@
-//! What does a datagram cost from bytes to bytes: decode, face, engine, encode?
+//! What does a datagram cost from bytes to bytes: decode, face, engine, encode? Beside foca, and
+//! beside what the kernel takes to send and receive the datagram that it is about.
 #![allow(missing_docs, reason = "criterion's macros make public items")]
 
-use bytes::BytesMut;
-use criterion::{BenchmarkId, Criterion, criterion_group, criterion_main};
-use swim_benches::{SIZES, address, alive, name, protocol};
-use swim_core::{GossipAction, GossipMessage, GossipProtocol};
-use swim_wire::{Codec as _, ProtobufCodec};
+mod common;
 
-fn packet(codec: &ProtobufCodec, known: &[usize]) -> BytesMut {
-    let mut packet = BytesMut::new();
-    codec.start(&mut packet);
-    codec.append(&GossipMessage::Ping { seq: 77, from: name(2) }, &mut packet);
-    if !known.is_empty() {
-        let updates = known.iter().map(|&node| alive(node, 0)).collect();
-        codec.append(&GossipMessage::Gossip { updates }, &mut packet);
-    }
-    packet
-}
+use criterion::{Criterion, criterion_group, criterion_main};
+use swim_benches::datagram::Swim;
+use swim_benches::limits::Loopback;
+use swim_benches::{Node as _, Operation};
 
-/// Decodes a packet, handles it, encodes the answers.
-fn answer(
-    codec: &ProtobufCodec,
-    protocol: &mut GossipProtocol,
-    packet: &[u8],
-    messages: &mut Vec<GossipMessage>,
-    out: &mut BytesMut,
-) {
-    codec.decode(packet, messages).expect("our own packet");
-    codec.start(out);
-    for message in messages.drain(..) {
-        for action in protocol.handle_message(address(2), message) {
-            if let GossipAction::Send { message, .. } = action {
-                codec.append(&message, out);
-            }
-        }
-    }
-}
+const N: usize = 1_000;
+
+/// Operations, and how many updates their datagram carries.
+const OPERATIONS: [(Operation, usize); 6] = [
+    (Operation::Ping, 0),
+    (Operation::PingKnown, 8),
+    (Operation::PingFresh, 8),
+    (Operation::PingFreshBusy, 8),
+    (Operation::Probe, 0),
+    (Operation::FailedProbe, 0),
+];
 
 fn bytes_to_bytes(c: &mut Criterion) {
-    let codec = ProtobufCodec::new("swim").expect("a valid cluster name");
-    for updates in [0, 8] {
-        let mut group = c.benchmark_group(format!("datagram/ping+{updates} known"));
-        for n in SIZES {
-            let mut protocol = protocol(n);
-            let known: Vec<_> = (0..updates).map(|i| 1 + (i * 7_919) % n).collect();
-            let packet = packet(&codec, &known);
-            let (mut messages, mut out) = (Vec::new(), BytesMut::new());
-            group.bench_function(BenchmarkId::from_parameter(n), |b| {
-                b.iter(|| answer(&codec, &mut protocol, &packet, &mut messages, &mut out));
-            });
-        }
+    let (mut loopback, node) = (Loopback::default(), Swim::alone(0));
+    for (operation, updates) in OPERATIONS {
+        let mut group = common::group(c, &format!("datagram/{}", operation.name()));
+        common::compare(&mut group, operation, N);
+        let ping = node.ping(1, &[(1, 1); 8][..updates]);
+        group.bench_function("kernel, one datagram", |b| {
+            b.iter(|| loopback.send_and_receive(&ping));
+        });
     }
 }
 

@@ -1,97 +1,86 @@
-//! What does the state machine alone cost, and does that grow with the cluster?
+//! What does the state machine alone cost, by index and without names, and does that grow with the
+//! cluster?
 #![allow(missing_docs, reason = "criterion's macros make public items")]
 
-use criterion::{BenchmarkId, Criterion, criterion_group, criterion_main};
-use swim_benches::{Counting, SIZES, claim, drain, engine, source};
-use swim_core::{MemberIdx, MemberState, Message, Time};
+use criterion::measurement::WallTime;
+use criterion::{BenchmarkGroup, BenchmarkId, Criterion, criterion_group, criterion_main};
+use swim_benches::engine::{Counting, claim, drain, knowing, source};
+use swim_benches::{Dice, SIZES};
+use swim_core::{Engine, Message, Time, Timer};
 
-fn ping_without_updates(c: &mut Criterion) {
-    let mut group = c.benchmark_group("engine/ping");
+/// One operation on an engine at every size. Members are drawn within it: that takes 2 ns each.
+fn at_all_sizes(
+    c: &mut Criterion,
+    name: &str,
+    mut operation: impl FnMut(&mut Engine<()>, &mut Counting, &mut Dice, usize),
+) {
+    let mut group: BenchmarkGroup<'_, WallTime> = c.benchmark_group(format!("engine/{name}"));
     for n in SIZES {
-        let (mut engine, mut out) = (engine(n), Counting::default());
+        let (mut engine, mut out, mut dice) = (knowing(n), Counting::default(), Dice::default());
         group.bench_function(BenchmarkId::from_parameter(n), |b| {
-            b.iter(|| {
-                let ping = Message::Ping { seq: 1 };
-                engine.handle_message(Time::ZERO, source(2), ping, &mut out);
-            });
+            b.iter(|| operation(&mut engine, &mut out, &mut dice, n));
         });
     }
+}
+
+fn hear_ping(engine: &mut Engine<()>, out: &mut Counting, from: usize) {
+    engine.handle_message(Time::ZERO, source(from), Message::Ping { seq: 1 }, out);
+}
+
+fn hear_gossip(engine: &mut Engine<()>, out: &mut Counting, members: [usize; 8], version: u64) {
+    let mut updates = members.map(|member| claim(member, version));
+    engine.handle_message(Time::ZERO, source(2), Message::Gossip(&mut updates), out);
+}
+
+fn ping(c: &mut Criterion) {
+    at_all_sizes(c, "ping", |engine, out, dice, n| hear_ping(engine, out, dice.member(n)));
 }
 
 fn ping_with_known_updates(c: &mut Criterion) {
-    let mut group = c.benchmark_group("engine/ping+8 known");
-    for n in SIZES {
-        let (mut engine, mut out) = (engine(n), Counting::default());
-        let mut next = 0u32;
-        group.bench_function(BenchmarkId::from_parameter(n), |b| {
-            b.iter(|| {
-                let mut updates: [_; 8] = std::array::from_fn(|_| {
-                    next = next.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
-                    claim(1 + next % n as u32, MemberState::Alive, 0)
-                });
-                let ping = Message::Ping { seq: 1 };
-                engine.handle_message(Time::ZERO, source(2), ping, &mut out);
-                let gossip = Message::Gossip(&mut updates[..]);
-                engine.handle_message(Time::ZERO, source(2), gossip, &mut out);
-            });
-        });
-    }
+    at_all_sizes(c, "ping + 8 known", |engine, out, dice, n| {
+        hear_ping(engine, out, dice.member(n));
+        hear_gossip(engine, out, dice.members(n), 0);
+    });
 }
 
-fn probe_round(c: &mut Criterion) {
-    let mut group = c.benchmark_group("engine/probe round, acked");
-    for n in SIZES {
-        let (mut engine, mut out) = (engine(n), LastPing::default());
-        group.bench_function(BenchmarkId::from_parameter(n), |b| {
-            b.iter(|| {
-                engine.start_period(Time::ZERO, &mut out);
-                let (member, seq) = out.0.take().expect("somebody is pinged");
-                let ack = Message::Ack { seq, member: Some(member) };
-                engine.handle_message(Time::ZERO, source(member.0), ack, &mut out);
-            });
-        });
-    }
+/// The queue grows until as much is told as comes; the answer takes along what fits.
+fn ping_with_fresh_updates(c: &mut Criterion) {
+    let mut version = 0;
+    at_all_sizes(c, "ping + 8 fresh, busy", |engine, out, dice, n| {
+        version += 1;
+        hear_ping(engine, out, dice.member(n));
+        hear_gossip(engine, out, dice.members(n), version);
+    });
 }
 
-/// Remembers whom the engine pinged.
-#[derive(Default)]
-struct LastPing(Option<(MemberIdx, u64)>);
-
-impl swim_core::Output<()> for LastPing {
-    fn send(&mut self, _: &[()], to: swim_core::Dest<MemberIdx>, message: swim_core::Outgoing<'_>) {
-        if let (swim_core::Dest::Member(member), Message::Ping { seq }) = (to, message) {
-            self.0 = Some((member, seq));
-        }
-    }
-
-    fn changed(&mut self, _: &mut [()], _: swim_core::Change, _: Option<()>) {}
+fn probe_round_and_ack(c: &mut Criterion) {
+    at_all_sizes(c, "probe round and its ack", |engine, out, _, _| {
+        engine.start_period(Time::ZERO, out);
+        let (member, seq) = out.ping.take().expect("somebody is pinged");
+        let ack = Message::Ack { seq, member: Some(member) };
+        engine.handle_message(Time::ZERO, source(member.0 as usize), ack, out);
+    });
 }
 
+/// Of the eight, some rounds tell all; then eight come anew, which is counted too.
 fn gossip_round(c: &mut Criterion) {
-    let mut group = c.benchmark_group("engine/gossip round, 8 pending");
-    for n in SIZES {
-        let (mut engine, mut out) = (engine(n), Counting::default());
-        let mut incarnation = 0;
-        group.bench_function(BenchmarkId::from_parameter(n), |b| {
-            b.iter_batched_ref(
-                || (),
-                |()| {
-                    if engine.queue_len() < 8 {
-                        incarnation += 1;
-                        let mut updates: [_; 8] = std::array::from_fn(|i| {
-                            claim(1 + i as u32, MemberState::Alive, incarnation)
-                        });
-                        let gossip = Message::Gossip(&mut updates[..]);
-                        engine.handle_message(Time::ZERO, source(2), gossip, &mut out);
-                    }
-                    engine.handle_timer(Time::ZERO, swim_core::Timer::Gossip, &mut out);
-                },
-                criterion::BatchSize::SmallInput,
-            );
-        });
-        drain(&mut engine);
-    }
+    let mut version = 0;
+    at_all_sizes(c, "gossip round, 8 pending", |engine, out, dice, n| {
+        if engine.queue_len() < 8 {
+            drain(engine);
+            version += 1;
+            hear_gossip(engine, out, dice.members(n), version);
+        }
+        engine.handle_timer(Time::ZERO, Timer::Gossip, out);
+    });
 }
 
-criterion_group!(benches, ping_without_updates, ping_with_known_updates, probe_round, gossip_round);
+criterion_group!(
+    benches,
+    ping,
+    ping_with_known_updates,
+    ping_with_fresh_updates,
+    probe_round_and_ack,
+    gossip_round
+);
 criterion_main!(benches);

@@ -1,86 +1,75 @@
-//! What do learning a whole view and comparing two views cost?
+//! What do learning a whole view and comparing two views cost? foca has no exchange of its own: its
+//! users hand views to `apply_many`, which is put beside.
 #![allow(missing_docs, reason = "criterion's macros make public items")]
 
+mod common;
+
 use criterion::{BatchSize, BenchmarkId, Criterion, Throughput, criterion_group, criterion_main};
-use swim_benches::{Counting, address, claim, engine, name, protocol, source};
-use swim_core::{
-    Config, DigestRef, Engine, GossipAction, GossipConfig, GossipMessage, GossipProtocol,
-    MemberIdx, MemberState, Message, Options, Time,
-};
+use swim_benches::datagram::Swim;
+use swim_benches::{Node as _, Operation, engine};
 
 const SIZES: [usize; 3] = [100, 1_000, 10_000];
 
-fn compare_equal_views(c: &mut Criterion) {
-    let mut group = c.benchmark_group("sync/equal views");
+fn learn_a_view(c: &mut Criterion) {
+    for operation in [Operation::Learn, Operation::LearnAndTell] {
+        let mut group = common::group(c, &format!("sync/{}", operation.name()));
+        for n in SIZES {
+            group.throughput(Throughput::Elements(n as u64));
+            common::compare(&mut group, operation, n);
+        }
+    }
+}
+
+/// From the packet on, as it comes by stream.
+fn learn_from_bytes(c: &mut Criterion) {
+    let mut group = common::group(c, "sync/learn from bytes");
     for n in SIZES {
-        let (mut engine, mut out) = (engine(n), Counting::default());
-        let hash = engine.view_hash();
-        group.bench_function(BenchmarkId::from_parameter(n), |b| {
-            b.iter(|| {
-                let digest = Message::Digest(DigestRef::View(hash));
-                engine.handle_message(Time::ZERO, source(2), digest, &mut out);
-            });
+        let packet = Swim::view_packet(n);
+        group.throughput(Throughput::Elements(n as u64));
+        group.bench_function(BenchmarkId::new(Swim::NAME, n), |b| {
+            b.iter_batched(
+                || Swim::newcomer(n, true),
+                |mut node| {
+                    node.hear(1, &packet);
+                    node
+                },
+                BatchSize::PerIteration,
+            );
         });
-        assert_eq!(out.sent, 0, "equal views need no answer");
     }
 }
 
 fn learn_in_the_engine(c: &mut Criterion) {
-    let mut group = c.benchmark_group("sync/learn, engine");
+    let mut group = common::group(c, "sync/learn, engine");
     for n in SIZES {
-        let updates: Vec<_> =
-            (1..=n as u32).map(|member| claim(member, MemberState::Alive, 0)).collect();
         group.throughput(Throughput::Elements(n as u64));
         group.bench_function(BenchmarkId::from_parameter(n), |b| {
             b.iter_batched(
-                || (fresh(), updates.clone()),
-                |(mut engine, mut updates)| {
-                    let sync = Message::Sync(&mut updates[..]);
-                    engine.handle_message(Time::ZERO, source(1), sync, &mut Counting::default());
+                || (engine::alone(), engine::view(n)),
+                |(mut engine, mut view)| {
+                    engine::join(&mut engine, &mut view);
                     engine
                 },
-                BatchSize::LargeInput,
+                BatchSize::PerIteration,
             );
         });
     }
 }
 
-fn fresh() -> Engine<()> {
-    Engine::new(Config::from(Options::default()), MemberIdx(0), (), 7)
-}
-
-fn learn_at_the_face(c: &mut Criterion) {
-    let mut group = c.benchmark_group("sync/learn, face");
+/// From the timer of one side to the silence of the other.
+fn compare_equal_views(c: &mut Criterion) {
+    let mut group = common::group(c, "sync/equal views");
     for n in SIZES {
-        let view = whole_view(n);
-        group.throughput(Throughput::Elements(n as u64));
-        group.bench_function(BenchmarkId::from_parameter(n), |b| {
-            b.iter_batched(
-                || {
-                    let id = name(n + 1);
-                    let joiner = GossipProtocol::new(id, address(n + 1), GossipConfig::default());
-                    (joiner, view.clone())
-                },
-                |(mut joiner, view)| {
-                    joiner.handle_message(address(1), view);
-                    joiner
-                },
-                BatchSize::LargeInput,
-            );
+        let (mut one, mut other) = Swim::twins(n);
+        group.bench_function(BenchmarkId::new(Swim::NAME, n), |b| {
+            b.iter(|| {
+                one.start_sync();
+                other.hear(0, &one.wire().last);
+            });
         });
+        assert_eq!(other.wire().datagrams, 0, "equal views need no answer");
     }
 }
 
-/// The answer of a node that knows `n` others.
-fn whole_view(n: usize) -> GossipMessage {
-    let request = GossipMessage::SyncRequest { from: name(n + 1) };
-    let actions = protocol(n).handle_message(address(n + 1), request);
-    let answer = actions.into_iter().find_map(|action| match action {
-        GossipAction::Send { message, .. } => Some(message),
-        _ => None,
-    });
-    answer.expect("a request is answered")
-}
-
-criterion_group!(benches, compare_equal_views, learn_in_the_engine, learn_at_the_face);
+criterion_group!(benches, learn_a_view, learn_from_bytes, learn_in_the_engine, compare_equal_views);
 criterion_main!(benches);
