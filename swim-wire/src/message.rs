@@ -3,14 +3,14 @@
 use std::ops::RangeInclusive;
 
 use bytes::BytesMut;
-use swim_core::{Accusation, Digest, GossipMessage, MemberId};
+use swim_core::{Accusation, Digest, GossipMessage, Member, MemberId, MemberUpdate};
 
 use crate::error::DecodeError;
 use crate::field::{delta, message as field, packet};
 use crate::limits::Tally;
 use crate::probe::{self, Probe};
 use crate::reader::{Field, Fields};
-use crate::updates::{self, Records};
+use crate::updates;
 use crate::writer::{delimited_len, fixed32s_len, nonempty_len, put_fixed32s, put_header};
 use crate::{digest, evidence};
 
@@ -24,11 +24,12 @@ pub(crate) struct Encoder<'a> {
 /// What follows the kind, borrowed.
 enum Body<'a> {
     Probe(Probe<'a>),
-    Updates(updates::Encoder<'a>),
+    Updates(updates::Encoder<'a, MemberUpdate>),
+    Members(updates::Encoder<'a, Member>),
     SyncRequest(&'a MemberId),
     Evidence(&'a [u8], &'a [Accusation]),
     Digest(&'a Digest),
-    Delta(updates::Encoder<'a>, &'a [u32]),
+    Delta(updates::Encoder<'a, MemberUpdate>, &'a [u32]),
 }
 
 impl<'a> Encoder<'a> {
@@ -47,10 +48,10 @@ impl<'a> Encoder<'a> {
                 (field::NACK, Body::Probe(Probe::new(*seq, from, None)))
             }
             GossipMessage::Gossip { updates } => {
-                (field::GOSSIP, Body::Updates(updates::Encoder::new(Records::Updates(updates))))
+                (field::GOSSIP, Body::Updates(updates::Encoder::new(updates)))
             }
             GossipMessage::Sync { members } => {
-                (field::SYNC, Body::Updates(updates::Encoder::new(Records::Members(members))))
+                (field::SYNC, Body::Members(updates::Encoder::new(members)))
             }
             GossipMessage::SyncRequest { from } => (field::SYNC_REQUEST, Body::SyncRequest(from)),
             GossipMessage::Evidence { ages, accusations } => {
@@ -58,7 +59,7 @@ impl<'a> Encoder<'a> {
             }
             GossipMessage::Digest { digest } => (field::DIGEST, Body::Digest(digest)),
             GossipMessage::Delta { updates, wanted } => {
-                let updates = updates::Encoder::new(Records::Updates(updates));
+                let updates = updates::Encoder::new(updates);
                 (field::DELTA, Body::Delta(updates, wanted))
             }
         };
@@ -83,6 +84,7 @@ impl Body<'_> {
         match self {
             Self::Probe(probe) => probe.len(),
             Self::Updates(updates) => updates.len(),
+            Self::Members(members) => members.len(),
             Self::SyncRequest(from) => probe::sync_request_len(from),
             Self::Evidence(ages, accusations) => evidence::len(ages, accusations),
             Self::Digest(digest) => digest::len(digest),
@@ -96,6 +98,7 @@ impl Body<'_> {
         match self {
             Self::Probe(probe) => probe.put(packet),
             Self::Updates(updates) => updates.put(packet),
+            Self::Members(members) => members.put(packet),
             Self::SyncRequest(from) => probe::put_sync_request(from, packet),
             Self::Evidence(ages, accusations) => evidence::put(ages, accusations, packet),
             Self::Digest(digest) => digest::put(digest, packet),

@@ -4,7 +4,7 @@ mod decode;
 mod encode;
 
 pub(crate) use decode::{decode_members, decode_updates};
-pub(crate) use encode::{Encoder, Records};
+pub(crate) use encode::Encoder;
 
 use swim_core::MemberState;
 

@@ -49,8 +49,8 @@ impl<P: Profile> Engine<P> {
                 let timer = self.arm(Timer::Probe(member), now, patience, out);
                 let seq = self.open_probe(member, now, timer);
                 self.ping(member, seq, out);
-                if timeout < patience {
-                    self.arm_again(now, member, timeout, out);
+                if let Some(open) = self.probes.last().filter(|_| timeout < patience) {
+                    self.arm_again(now, open, timeout, out);
                 }
             }
         }
@@ -62,17 +62,10 @@ impl<P: Profile> Engine<P> {
         tuning::scaled(self.config.probe_interval, self.health.score()).mul_f64(self.tempo.factor())
     }
 
-    fn arm_again<O: Output<P>>(
-        &mut self,
-        now: Time,
-        member: MemberIdx,
-        delay: Duration,
-        out: &mut O,
-    ) {
+    fn arm_again<O: Output<P>>(&mut self, now: Time, open: usize, delay: Duration, out: &mut O) {
+        let member = self.probes[open].member;
         let timer = self.arm(Timer::PingAgain(member), now, delay, out);
-        if let Some(open) = self.probes.of(member) {
-            self.probes[open].again = Some(timer);
-        }
+        self.probes[open].again = Some(timer);
     }
 
     /// Pings a member again whose probe is open: one lost datagram is no reason to doubt it.
@@ -92,7 +85,7 @@ impl<P: Profile> Engine<P> {
         if self.probes[open].stage == Stage::Indirect {
             let spread = self.indirect_wait(member) / PINGS_BESIDE_RELAYS;
             let delay = spread.max(self.ping_timeout(member));
-            self.arm_again(now, member, delay, out);
+            self.arm_again(now, open, delay, out);
         }
     }
 
@@ -230,7 +223,7 @@ impl<P: Profile> Engine<P> {
         self.probes[open].timer = self.arm(Timer::Probe(member), now, wait, out);
         if self.config.mechanisms.repeated_pings {
             let delay = self.ping_timeout(member);
-            self.arm_again(now, member, delay, out);
+            self.arm_again(now, open, delay, out);
         }
     }
 

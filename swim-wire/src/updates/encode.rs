@@ -13,15 +13,8 @@ use crate::field::updates as field;
 use crate::metadata;
 use crate::writer::{delimited_len, nonempty_len, put_header, put_number};
 
-/// The records of one message.
-#[derive(Clone, Copy)]
-pub(crate) enum Records<'a> {
-    Updates(&'a [MemberUpdate]),
-    Members(&'a [Member]),
-}
-
 /// One record, whatever it comes from; without metadata, nothing is said of it.
-struct Record<'a> {
+pub(crate) struct Record<'a> {
     id: &'a MemberId,
     state: MemberState,
     incarnation: u64,
@@ -29,35 +22,15 @@ struct Record<'a> {
     metadata: Option<&'a HashMap<String, String>>,
 }
 
-impl<'a> Records<'a> {
-    fn len(self) -> usize {
-        match self {
-            Self::Updates(updates) => updates.len(),
-            Self::Members(members) => members.len(),
-        }
-    }
-
-    fn get(self, entry: usize) -> Record<'a> {
-        match self {
-            Self::Updates(updates) => Record::from(&updates[entry]),
-            Self::Members(members) => Record::from(&members[entry]),
-        }
-    }
-
-    fn iter(self) -> impl Iterator<Item = Record<'a>> {
-        (0..self.len()).map(move |entry| self.get(entry))
-    }
-
-    /// Records with what the columns say of them in the light of the records before.
-    fn rows(self) -> impl Iterator<Item = Row<'a>> {
-        let (mut epoch_before, mut port_before) = (0, None);
-        self.iter().map(move |record| {
-            let row = Row::new(record, epoch_before, port_before);
-            epoch_before = row.epoch;
-            port_before = row.record.address.map(|address| address.port()).or(port_before);
-            row
-        })
-    }
+/// Records with what the columns say of them in the light of the records before.
+fn rows<'a>(records: impl Iterator<Item = Record<'a>>) -> impl Iterator<Item = Row<'a>> {
+    let (mut epoch_before, mut port_before) = (0, None);
+    records.map(move |record| {
+        let row = Row::new(record, epoch_before, port_before);
+        epoch_before = row.epoch;
+        port_before = row.record.address.map(|address| address.port()).or(port_before);
+        row
+    })
 }
 
 impl<'a> Record<'a> {
@@ -160,8 +133,8 @@ impl<'a> Row<'a> {
 }
 
 /// Records and the lengths of their columns in bytes; names and metadata with their headers.
-pub(crate) struct Encoder<'a> {
-    records: Records<'a>,
+pub(crate) struct Encoder<'a, R> {
+    records: &'a [R],
     names: usize,
     status: usize,
     addresses: usize,
@@ -169,11 +142,14 @@ pub(crate) struct Encoder<'a> {
     metadata: usize,
 }
 
-impl<'a> Encoder<'a> {
+impl<'a, R> Encoder<'a, R>
+where
+    Record<'a>: From<&'a R>,
+{
     /// Measures: linear in the records, allocates nothing.
-    pub(crate) fn new(records: Records<'a>) -> Self {
+    pub(crate) fn new(records: &'a [R]) -> Self {
         let mut lens = Self { records, names: 0, status: 0, addresses: 0, epoch: 0, metadata: 0 };
-        for row in records.rows() {
+        for row in rows(records.iter().map(Record::from)) {
             lens.names += delimited_len(field::NAME, row.record.id.0.len());
             lens.status += encoded_len_varint(row.status);
             lens.addresses += row.address_len();
@@ -183,6 +159,10 @@ impl<'a> Encoder<'a> {
             }
         }
         lens
+    }
+
+    fn records(&self) -> impl Iterator<Item = Record<'a>> + use<'a, R> {
+        self.records.iter().map(Record::from)
     }
 
     /// Bytes that `put` adds.
@@ -195,12 +175,12 @@ impl<'a> Encoder<'a> {
     }
 
     pub(crate) fn put(&self, packet: &mut BytesMut) {
-        for record in self.records.iter() {
+        for record in self.records() {
             put_header(field::NAME, record.id.0.len(), packet);
             packet.put_slice(record.id.0.as_bytes());
         }
         self.put_columns(packet);
-        for metadata in self.records.iter().filter_map(|record| record.entry()) {
+        for metadata in self.records().filter_map(|record| record.entry()) {
             put_header(field::METADATA, metadata::len(metadata), packet);
             metadata::put(metadata, packet);
         }
@@ -215,7 +195,7 @@ impl<'a> Encoder<'a> {
         ];
         let [mut status, mut addresses, mut epoch] =
             packet.get_disjoint_mut(columns).expect("columns stand one behind the other");
-        for row in self.records.rows() {
+        for row in rows(self.records()) {
             put_number(row.status, &mut status);
             row.put_address(&mut addresses);
             put_number(row.epoch_difference, &mut epoch);
