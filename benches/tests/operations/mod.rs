@@ -3,6 +3,7 @@
 #![allow(dead_code, reason = "each target counts its part")]
 
 use std::hint::black_box;
+use std::ops::RangeInclusive;
 use std::time::Duration;
 
 use bytes::BytesMut;
@@ -58,19 +59,19 @@ impl Pick {
     }
 }
 
-/// An engine that learned members 1 to `n` from the answer to its join and has nothing to tell.
-pub(crate) fn joined(n: usize, options: Options) -> Engine<()> {
+/// An engine that learned `members` from the answer to its join and has nothing to tell.
+pub(crate) fn joined(members: RangeInclusive<usize>, options: Options) -> Engine<()> {
     let mut engine = Engine::new(Config::from(options), MemberIdx(0), (), 7);
-    let (mut view, mut out) = (view(n), Counting::default());
+    let (mut view, mut out) = (view(members), Counting::default());
     engine.join(Time::ZERO, &[MemberIdx(1)], &mut out);
     engine.handle_message(Time::ZERO, source(1), Message::Sync(&mut view[..]), &mut out);
     drain(&mut engine);
     engine
 }
 
-/// All of members 1 to `n`, as an engine hears it.
-fn view(n: usize) -> Vec<Update<()>> {
-    (1..=n as u32).map(|member| claim(member, MemberState::Alive, 0)).collect()
+/// A whole view, as an engine hears it.
+pub(crate) fn view(members: RangeInclusive<usize>) -> Vec<Update<()>> {
+    members.map(|member| claim(member as u32, MemberState::Alive, 0)).collect()
 }
 
 /// Tells the engine eight things and asks whether it is there.
@@ -130,8 +131,8 @@ pub(crate) fn probe_acked(n: usize) -> Operation {
 /// A protocol period whose ping nobody answers: relays are asked, say that they have no answer
 /// either, and the member is suspected. For fewer times than there are members.
 pub(crate) fn probe_failed(n: usize) -> Operation {
-    let (mut engine, mut out) = (joined(n, Options::default()), Sent::default());
-    let mut start = Time::ZERO;
+    let (mut engine, mut out) = (joined(1..=n, Options::default()), Sent::default());
+    let (mut start, mut times) = (Time::ZERO, 0);
     Box::new(move || {
         let after = |millis| start + Duration::from_millis(millis);
         engine.start_period(start, &mut out);
@@ -143,13 +144,15 @@ pub(crate) fn probe_failed(n: usize) -> Operation {
         }
         engine.handle_timer(after(900), Timer::Probe(member), &mut out);
         start = after(1_000);
+        times += 1;
+        assert_eq!(engine.stats().suspicions, times);
     })
 }
 
-/// A gossip round while eight updates wait, which go on waiting.
+/// A gossip round while eight updates wait, which go on waiting. For at most 1,300 times.
 pub(crate) fn gossip_round(n: usize) -> Operation {
     let gossip = AdvancedGossipConfig { retransmit_mult: 1_000, ..Default::default() };
-    let mut engine = joined(n, Options { gossip, timers: Timers::Named, ..Options::default() });
+    let mut engine = joined(1..=n, Options { gossip, timers: Timers::Named, ..Options::default() });
     let mut out = Sent::default();
     let mut news: [_; UPDATES] =
         std::array::from_fn(|i| claim(talked_of(i, n) as u32, MemberState::Alive, 1));
@@ -174,7 +177,7 @@ pub(crate) fn equal_digest(n: usize) -> Operation {
 
 /// A new engine learns `n` members from the answer to its join. Once.
 pub(crate) fn learn_in_the_engine(n: usize) -> Operation {
-    let (mut view, mut out) = (view(n), Counting::default());
+    let (mut view, mut out) = (view(1..=n), Counting::default());
     let mut engine = Engine::new(Config::from(Options::default()), MemberIdx(0), (), 7);
     engine.join(Time::ZERO, &[MemberIdx(1)], &mut out);
     Box::new(move || {
