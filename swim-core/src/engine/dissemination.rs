@@ -39,6 +39,8 @@ const CHECKS: u8 = 2;
 const LONG_QUEUE: usize = 64;
 /// up to so many.
 const MOST_DATAGRAMS: usize = 4;
+/// A queue that held so many, as after a mass join, gives its memory back when all is told.
+const RARE_QUEUE: usize = 512;
 /// Members that are told when only more accusers of a known suspect are news.
 const TOLD_MORE: u32 = 2;
 /// Entries that do not fit are passed over this often before a message is full.
@@ -377,6 +379,7 @@ impl<P: Profile> Engine<P> {
         self.targets = targets;
         if self.queue.heap.is_empty() {
             self.checks = CHECKS;
+            self.queue.heap.give_back(RARE_QUEUE);
         }
         self.arm_gossip(now, out);
     }

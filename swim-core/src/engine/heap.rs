@@ -55,6 +55,13 @@ impl<K: Copy + Ord, V: Copy> Heap<K, V> {
         self.order.is_empty()
     }
 
+    /// Gives the room of so many and more entries back, if there are none; handles are void then.
+    pub(super) fn give_back(&mut self, entries: usize) {
+        if self.is_empty() && self.slots.len() >= entries {
+            *self = Self::new();
+        }
+    }
+
     /// Adds an entry. O(log n).
     pub(super) fn push(&mut self, key: K, value: V) -> Handle {
         let place = self.order.len() as u32;

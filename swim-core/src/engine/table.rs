@@ -40,11 +40,11 @@ impl Record {
     }
 }
 
-/// Room for `len` entries, and for a quarter more than there are: doubling would leave up to half
+/// Room for `len` entries, and for an eighth more than there are: doubling would leave up to half
 /// of a large table empty.
 pub(super) fn make_room<T>(list: &mut Vec<T>, len: usize) {
     if len > list.capacity() {
-        let len = len.max(list.len() + list.len() / 4);
+        let len = len.max(list.len() + list.len() / 8);
         list.reserve_exact(len - list.len());
     }
 }

@@ -72,15 +72,15 @@ impl Outbox<'_> {
     }
 
     fn message(&self, cards: &[Card], message: Outgoing<'_>) -> Option<GossipMessage> {
-        let from = name(cards, self.me)?;
+        let from = || name(cards, self.me);
         Some(match message {
-            Message::Ping { seq } => GossipMessage::Ping { seq, from },
+            Message::Ping { seq } => GossipMessage::Ping { seq, from: from()? },
             Message::Ack { seq, member } => GossipMessage::Ack { seq, from: name(cards, member?)? },
             Message::PingReq { seq, target } => {
-                GossipMessage::PingReq { seq, from, target: name(cards, target?)? }
+                GossipMessage::PingReq { seq, from: from()?, target: name(cards, target?)? }
             }
-            Message::Nack { seq, .. } => GossipMessage::Nack { seq, from },
-            Message::SyncRequest => GossipMessage::SyncRequest { from },
+            Message::Nack { seq, .. } => GossipMessage::Nack { seq, from: from()? },
+            Message::SyncRequest => GossipMessage::SyncRequest { from: from()? },
             Message::Gossip(rumors) => GossipMessage::Gossip { updates: updates(cards, rumors) },
             Message::Sync(rumors) => GossipMessage::Sync { members: members(cards, rumors) },
             Message::Digest(digest) => GossipMessage::Digest { digest: owned(digest) },
