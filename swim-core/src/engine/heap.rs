@@ -5,8 +5,6 @@
 //! Neither may allocate in steady state, which rules out a `BTreeMap`; stale entries left in a
 //! plain heap would be unbounded growth.
 
-use std::cmp::Ordering;
-
 /// Names an entry until it is removed; later uses do nothing.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Handle {
@@ -152,9 +150,10 @@ impl<K: Copy + Ord, V: Copy> Heap<K, V> {
         self.slots[self.order[b] as usize].place = b as u32;
     }
 
-    /// Whether `a` has to stand above `b` where `first` says which comes first.
-    fn is_above(&self, a: usize, b: usize, first: Ordering) -> bool {
-        self.key_at(a).cmp(&self.key_at(b)) == first
+    /// Whether `a` has to stand above `b` on levels of the least, or of the greatest.
+    fn is_above<const LEAST: bool>(&self, a: usize, b: usize) -> bool {
+        let (a, b) = (self.key_at(a), self.key_at(b));
+        if LEAST { a < b } else { a > b }
     }
 
     /// Moves the entry at `place` up to where it belongs.
@@ -162,20 +161,26 @@ impl<K: Copy + Ord, V: Copy> Heap<K, V> {
         if place == 0 {
             return;
         }
-        let (parent, first) = ((place - 1) / 2, first_on_level_of(place));
-        if self.is_above(place, parent, first.reverse()) {
-            self.swap(place, parent);
-            self.rise_by_two(parent, first.reverse());
-        } else {
-            self.rise_by_two(place, first);
+        let parent = (place - 1) / 2;
+        match is_level_of_least(place) {
+            true if self.is_above::<false>(place, parent) => {
+                self.swap(place, parent);
+                self.rise_by_two::<false>(parent);
+            }
+            false if self.is_above::<true>(place, parent) => {
+                self.swap(place, parent);
+                self.rise_by_two::<true>(parent);
+            }
+            true => self.rise_by_two::<true>(place),
+            false => self.rise_by_two::<false>(place),
         }
     }
 
     /// Moves it up among the levels of its own kind.
-    fn rise_by_two(&mut self, mut place: usize, first: Ordering) {
+    fn rise_by_two<const LEAST: bool>(&mut self, mut place: usize) {
         while place > 2 {
             let grandparent = (place - 3) / 4;
-            if !self.is_above(place, grandparent, first) {
+            if !self.is_above::<LEAST>(place, grandparent) {
                 break;
             }
             self.swap(place, grandparent);
@@ -184,10 +189,17 @@ impl<K: Copy + Ord, V: Copy> Heap<K, V> {
     }
 
     /// Moves the entry at `place` down to where it belongs.
-    fn sink(&mut self, mut place: usize) {
-        let first = first_on_level_of(place);
-        while let Some(next) = self.first_below(place, first) {
-            if !self.is_above(next, place, first) {
+    fn sink(&mut self, place: usize) {
+        if is_level_of_least(place) {
+            self.sink_by_two::<true>(place);
+        } else {
+            self.sink_by_two::<false>(place);
+        }
+    }
+
+    fn sink_by_two<const LEAST: bool>(&mut self, mut place: usize) {
+        while let Some(next) = self.first_below::<LEAST>(place) {
+            if !self.is_above::<LEAST>(next, place) {
                 break;
             }
             self.swap(next, place);
@@ -195,7 +207,7 @@ impl<K: Copy + Ord, V: Copy> Heap<K, V> {
                 break;
             }
             let between = (next - 1) / 2;
-            if self.is_above(between, next, first) {
+            if self.is_above::<LEAST>(between, next) {
                 self.swap(between, next);
             }
             place = next;
@@ -203,18 +215,18 @@ impl<K: Copy + Ord, V: Copy> Heap<K, V> {
     }
 
     /// The child or grandchild that comes first.
-    fn first_below(&self, place: usize, first: Ordering) -> Option<usize> {
+    fn first_below<const LEAST: bool>(&self, place: usize) -> Option<usize> {
         let children = (2 * place + 1)..(2 * place + 3).min(self.len());
         let grandchildren = (4 * place + 3)..(4 * place + 7).min(self.len());
         children
             .chain(grandchildren)
-            .reduce(|best, place| if self.is_above(place, best, first) { place } else { best })
+            .reduce(|best, place| if self.is_above::<LEAST>(place, best) { place } else { best })
     }
 }
 
-/// Which of two keys comes first on the level of `place`: the lesser on even ones.
-fn first_on_level_of(place: usize) -> Ordering {
-    if (place + 1).ilog2().is_multiple_of(2) { Ordering::Less } else { Ordering::Greater }
+/// The levels take turns, beginning with the root, which is the least.
+fn is_level_of_least(place: usize) -> bool {
+    (place + 1).ilog2().is_multiple_of(2)
 }
 
 #[cfg(test)]
