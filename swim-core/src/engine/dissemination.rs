@@ -208,6 +208,25 @@ impl<P: Profile> Engine<P> {
         }
     }
 
+    /// When all that waits was in the last message and stays, the next one says the same: it is
+    /// counted and need not be made again, which saves a fifth of a gossip round.
+    fn same_again(&mut self) -> bool {
+        if self.rumors.is_empty() || self.rumors.len() != self.queue.len() {
+            return false;
+        }
+        let limit = self.limit();
+        let stays = |rumor: &Rumor| {
+            let limit = self.limit_of(rumor.member, limit);
+            self.waiting(rumor.member).is_some_and(|(told, _)| told.sent() + SENT < limit)
+        };
+        let same = self.rumors.iter().all(stays);
+        if same {
+            // All alike, so their order stays.
+            self.queue.heap.map_keys(|priority| priority.after(SENT));
+        }
+        same
+    }
+
     /// Fills the rumor list with at most `most` things to be told next, after `first`; counts each
     /// as sent.
     pub(super) fn fill(&mut self, first: Option<Rumor>, most: usize, mut room: Room) {
@@ -370,9 +389,12 @@ impl<P: Profile> Engine<P> {
         self.sample(self.config.fanout, &mut targets, |_, _| true);
         // After a split has healed or a mass join, a datagram each would take too many rounds.
         let each = (self.queue.len() / LONG_QUEUE).clamp(1, MOST_DATAGRAMS);
+        self.rumors.clear();
         for &target in &targets {
             for _ in 0..each {
-                self.fill(None, usize::MAX, self.room_beside(0, true));
+                if !self.same_again() {
+                    self.fill(None, usize::MAX, self.room_beside(0, true));
+                }
                 self.send_rumors(Dest::Member(target), out);
             }
         }

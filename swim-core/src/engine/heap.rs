@@ -99,6 +99,14 @@ impl<K: Copy + Ord, V: Copy> Heap<K, V> {
         self.is_held(handle).then_some((entry.key, entry.value))
     }
 
+    /// Changes all keys in a way that keeps their order. O(n).
+    pub(super) fn map_keys(&mut self, change: impl Fn(K) -> K) {
+        for &slot in &self.order {
+            let key = &mut self.slots[slot as usize].key;
+            *key = change(*key);
+        }
+    }
+
     /// The value of an entry, to change it.
     pub(super) fn value_mut(&mut self, handle: Handle) -> Option<&mut V> {
         self.is_held(handle).then(|| &mut self.slots[handle.slot as usize].value)
