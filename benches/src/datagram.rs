@@ -19,6 +19,9 @@ const ROUND_TRIP: Duration = Duration::from_micros(300);
 /// time-out.
 const NACK: Duration = Duration::from_millis(200);
 
+/// Probes are numbered from a random number below 2^20 on.
+const SEQ: u64 = 1_000_000;
+
 fn codec() -> ProtobufCodec {
     ProtobufCodec::new("swim").expect("a valid cluster name")
 }
@@ -203,7 +206,7 @@ impl Node for Swim {
     }
 
     fn ping(&self, from: usize, news: &[News]) -> Vec<u8> {
-        let mut messages = vec![GossipMessage::Ping { seq: 77, from: MemberId(name(from)) }];
+        let mut messages = vec![GossipMessage::Ping { seq: SEQ, from: MemberId(name(from)) }];
         if !news.is_empty() {
             let updates = news.iter().map(|&(member, version)| face::alive(member, version));
             messages.push(GossipMessage::Gossip { updates: updates.collect() });
@@ -214,6 +217,8 @@ impl Node for Swim {
     fn hear(&mut self, from: usize, datagram: &[u8]) {
         let mut messages = std::mem::take(&mut self.messages);
         self.post.codec.decode(datagram, &mut messages).expect("our own packet");
+        // The agent looks whether it is a member's.
+        std::hint::black_box(self.protocol.member_at(&address(from)));
         for message in messages.drain(..) {
             let actions = self.protocol.handle_message(address(from), message);
             self.post.act(actions);
@@ -250,13 +255,14 @@ impl Node for Swim {
         }
     }
 
-    fn relays_fail(&mut self) {
+    fn nacks(&mut self) -> Vec<(usize, Vec<u8>)> {
         self.clock.go_to(self.relays_asked + NACK);
-        for (relay, seq) in std::mem::take(&mut self.post.asked.relays) {
+        let nack = |(relay, seq)| {
             let relay = node_at(relay);
-            let nack = self.packet(&[GossipMessage::Nack { seq, from: MemberId(name(relay)) }]);
-            self.hear(relay, &nack);
-        }
+            let nack = GossipMessage::Nack { seq, from: MemberId(name(relay)) };
+            (relay, self.packet(&[nack]))
+        };
+        self.post.asked.relays.iter().copied().map(nack).collect()
     }
 
     /// None: what else comes up, `start_probe` handles on its way.
@@ -317,7 +323,9 @@ mod tests {
         let (suspect, sent) = (node.pinged(), node.wire().datagrams);
         node.ask_relays();
         assert_eq!(node.post.asked.relays.len(), 3);
-        node.relays_fail();
+        for (relay, nack) in node.nacks() {
+            node.hear(relay, &nack);
+        }
         node.start_probe();
         let held = node.protocol.member(&MemberId(name(suspect))).expect("known");
         assert_eq!((held.state, node.protocol.local_health()), (MemberState::Suspect, 0));

@@ -39,8 +39,9 @@ pub trait Node: Sized {
     fn ack(&mut self) -> Vec<u8>;
     /// That member does not answer: asks relays.
     fn ask_relays(&mut self);
-    /// The relays that were asked have no answer either, and say so where they owe that.
-    fn relays_fail(&mut self);
+    /// The relays that were asked have no answer either: what they say, and who says it, where they
+    /// owe that.
+    fn nacks(&mut self) -> Vec<(usize, Vec<u8>)>;
     /// The timers of one period that come up while nothing happens, beside that of the probe.
     fn idle(&mut self);
     /// The tick that gossips, if there is something to tell.

@@ -19,7 +19,8 @@ pub enum Operation {
     /// A ping with eight updates that are known comes, an ack goes.
     PingKnown,
     /// A ping with eight fresh updates comes to a node that has nothing to tell, an ack goes. What
-    /// is to be told then is told between two of them.
+    /// is to be told then is told between two of them. Ours handles the ping first, so its ack
+    /// carries nothing; the peer's carries what it just learned.
     PingFresh,
     /// The same without telling anything between two: the ack takes along what fits, and what waits
     /// grows until as much goes as comes. Ours keeps 4,096 at most, the peer one for each member.
@@ -28,7 +29,7 @@ pub enum Operation {
     Probe,
     /// A whole failed probe from the time-out of the ping on: relays are asked, in vain, the
     /// member is suspected, and the next period begins. Ours also pings again meanwhile, six times
-    /// by datagram and once by stream. Nacks are not timed.
+    /// by datagram and once by stream, and hears three nacks.
     FailedProbe,
     /// A gossip round to three members with at least eight updates waiting.
     Gossip,
@@ -56,7 +57,7 @@ impl Operation {
             Self::PingKnown => "ping + 8 known",
             Self::PingFresh => "ping + 8 fresh",
             Self::PingFreshBusy => "ping + 8 fresh, busy",
-            Self::Probe => "probe round, acked",
+            Self::Probe => "probe round, previous acked",
             Self::FailedProbe => "failed probe",
             Self::Gossip => "gossip to 3, 8 pending",
             Self::GossipNothing => "gossip tick, nothing to say",
@@ -209,8 +210,11 @@ impl<N: Node> Bed<N> {
         self.node.start_probe();
         let suspect = self.node.pinged();
         let mut took = self.watch.time(|| self.node.ask_relays());
-        self.node.relays_fail();
-        took += self.watch.time(|| self.node.start_probe());
+        let nacks = self.node.nacks();
+        took += self.watch.time(|| {
+            nacks.iter().for_each(|(relay, nack)| self.node.hear(*relay, nack));
+            self.node.start_probe();
+        });
         self.answer();
         let refutation = self.raised(suspect);
         let (from, ping) = self.ping(&[refutation]);

@@ -45,8 +45,8 @@ pub fn address(address: &SocketAddr) -> usize {
     if address.is_ipv4() { 6 } else { 18 }
 }
 
-/// Bytes of a member's metadata with its header; most bytes where keys or values are empty. Beside
-/// an address it goes without saying that there is none.
+/// Bytes of a member's metadata with its header, beside its address; most bytes where keys or values
+/// are empty. None takes none: that goes without saying beside an address, and only there.
 pub fn metadata(metadata: &HashMap<String, String>) -> usize {
     if metadata.is_empty() { 0 } else { text(metadata_len(metadata)) }
 }

@@ -190,8 +190,10 @@ impl Node for Foca {
         self.fire(timer);
     }
 
-    /// Silently.
-    fn relays_fail(&mut self) {}
+    /// They are silent.
+    fn nacks(&mut self) -> Vec<(usize, Vec<u8>)> {
+        Vec::new()
+    }
 
     /// The probe's other timer, which finds it answered, the ticks, and now and then a request for
     /// members.

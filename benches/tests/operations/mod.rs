@@ -6,18 +6,16 @@ use std::hint::black_box;
 use std::ops::RangeInclusive;
 use std::time::Duration;
 
-use bytes::BytesMut;
+use swim_benches::datagram::Swim;
 use swim_benches::engine::{Counting, claim, drain, knowing, source};
-use swim_benches::face::{alive, protocol};
-use swim_benches::{address, name};
+use swim_benches::{Bed, Dice, Node as _};
 use swim_core::{
-    AdvancedGossipConfig, Config, Dest, DigestRef, Engine, GossipAction, GossipConfig,
-    GossipMessage, GossipProtocol, MemberId, MemberIdx, MemberUpdate, Message, Options, Outgoing,
+    AdvancedGossipConfig, Config, Dest, DigestRef, Engine, MemberIdx, Message, Options, Outgoing,
     Output, Time, Timer, Timers, Update,
 };
 use swim_wire::{Codec as _, ProtobufCodec};
 
-/// One operation with its state.
+/// One operation with its state. What [`Bed`] does is timed there; here each call is counted whole.
 pub(crate) type Operation = Box<dyn FnMut()>;
 
 /// Updates beside a ping.
@@ -51,16 +49,6 @@ impl Output<()> for Sent {
     fn changed(&mut self, _: &mut [()], _: swim_core::Change, _: Option<()>) {}
 }
 
-/// Members in an order without pattern.
-struct Pick(u32);
-
-impl Pick {
-    fn next(&mut self, n: usize) -> usize {
-        self.0 = self.0.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
-        1 + (self.0 >> 8) as usize % n
-    }
-}
-
 /// An engine that learned `members` from the answer to its join and has nothing to tell.
 pub(crate) fn joined(members: RangeInclusive<usize>, options: Options) -> Engine<()> {
     let mut engine = Engine::new(Config::from(options), MemberIdx(0), (), 7);
@@ -78,23 +66,27 @@ pub(crate) fn view(members: RangeInclusive<usize>) -> Vec<Update<()>> {
 
 /// Tells the engine eight things and asks whether it is there.
 fn ping_with(engine: &mut Engine<()>, updates: &mut [Update<()>], out: &mut Sent) {
-    engine.handle_message(Time::ZERO, source(2), Message::Ping { seq: 1 }, out);
+    answered_ping(engine, out);
     engine.handle_message(Time::ZERO, source(2), Message::Gossip(updates), out);
+}
+
+fn answered_ping(engine: &mut Engine<()>, out: &mut Sent) {
+    let sent = out.messages;
+    engine.handle_message(Time::ZERO, source(2), Message::Ping { seq: 1 }, out);
+    assert!(out.messages > sent);
 }
 
 /// A ping is acked.
 pub(crate) fn ping(n: usize) -> Operation {
     let (mut engine, mut out) = (knowing(n), Sent::default());
-    Box::new(move || {
-        engine.handle_message(Time::ZERO, source(2), Message::Ping { seq: 1 }, &mut out);
-    })
+    Box::new(move || answered_ping(&mut engine, &mut out))
 }
 
 /// A ping with eight updates that are known already.
 pub(crate) fn ping_known(n: usize) -> Operation {
-    let (mut engine, mut out, mut pick) = (knowing(n), Sent::default(), Pick(1));
+    let (mut engine, mut out, mut dice) = (knowing(n), Sent::default(), Dice::default());
     Box::new(move || {
-        let mut updates: [_; UPDATES] = std::array::from_fn(|_| claim(pick.next(n), 0));
+        let mut updates: [_; UPDATES] = std::array::from_fn(|_| claim(dice.member(n), 0));
         ping_with(&mut engine, &mut updates, &mut out);
     })
 }
@@ -187,63 +179,31 @@ pub(crate) fn learn_in_the_engine(n: usize) -> Operation {
 
 /// The same at the face, by name. Once.
 pub(crate) fn learn_at_the_face(n: usize) -> Operation {
-    let mut joiner =
-        GossipProtocol::new(MemberId(name(n + 1)), address(n + 1), GossipConfig::default());
-    let request = joiner.bootstrap(vec![address(1)]);
-    let mut known = protocol(n).0;
-    let answers = sent(request).flat_map(|message| known.handle_message(address(n + 1), message));
-    let mut answers: Vec<_> = sent(answers.collect()).collect();
+    let (mut joiner, mut view) = (Swim::newcomer(n, true), Some(Swim::view(n)));
     Box::new(move || {
-        for message in answers.drain(..) {
-            black_box(joiner.handle_message(address(1), message));
-        }
-        assert_eq!(joiner.cluster_size(), n + 2);
+        joiner.learn(view.take().expect("once"));
+        assert_eq!(joiner.protocol().cluster_size(), n + 1);
     })
 }
 
-fn sent(actions: Vec<GossipAction>) -> impl Iterator<Item = GossipMessage> {
-    actions.into_iter().filter_map(|action| match action {
-        GossipAction::Send { message, .. } => Some(message),
-        _ => None,
-    })
-}
-
-fn codec() -> ProtobufCodec {
-    ProtobufCodec::new("swim").expect("a valid cluster name")
-}
-
-/// A ping, and news if there is any.
-fn messages(news: Vec<MemberUpdate>) -> Vec<GossipMessage> {
-    let ping = GossipMessage::Ping { seq: 77, from: MemberId(name(2)) };
-    let gossip = (!news.is_empty()).then_some(GossipMessage::Gossip { updates: news });
-    [ping].into_iter().chain(gossip).collect()
-}
-
-fn packet(codec: &ProtobufCodec, news: Vec<MemberUpdate>) -> BytesMut {
-    let mut packet = BytesMut::new();
-    codec.start(&mut packet);
-    messages(news).iter().for_each(|message| codec.append(message, &mut packet));
-    packet
-}
-
-/// Members in an order without pattern, as they are known.
-fn known(updates: usize, n: usize) -> Vec<MemberUpdate> {
-    (0..updates).map(|i| alive(1 + (i * 7_919) % n, 0)).collect()
+/// A ping and `updates` updates of what is known, of members far from each other.
+fn packet(node: &Swim, updates: usize, n: usize) -> Vec<u8> {
+    let known: Vec<_> = (0..updates).map(|i| (1 + (i * 7_919) % n, 0)).collect();
+    node.ping(2, &known)
 }
 
 /// A ping and `updates` updates to bytes.
 pub(crate) fn encode(updates: usize) -> Operation {
-    let (codec, messages, mut packet) = (codec(), messages(known(updates, 1_000)), BytesMut::new());
-    Box::new(move || {
-        codec.start(&mut packet);
-        messages.iter().for_each(|message| codec.append(message, &mut packet));
-    })
+    let mut node = Swim::newcomer(1, true);
+    let packet = packet(&node, updates, 1_000);
+    let decoded = node.decode(&packet);
+    Box::new(move || assert_eq!(node.encode(&decoded), packet.len()))
 }
 
-/// The same from bytes.
+/// The same from bytes, into a list that is kept.
 pub(crate) fn decode(updates: usize) -> Operation {
-    let (codec, mut messages) = (codec(), Vec::new());
-    let packet = packet(&codec, known(updates, 1_000));
+    let codec = ProtobufCodec::new("swim").expect("a valid cluster name");
+    let (packet, mut messages) = (packet(&Swim::newcomer(1, true), updates, 1_000), Vec::new());
     Box::new(move || {
         codec.decode(&packet, &mut messages).expect("our own packet");
     })
@@ -251,48 +211,30 @@ pub(crate) fn decode(updates: usize) -> Operation {
 
 /// From the bytes of a ping with known updates to the bytes of the answer.
 pub(crate) fn datagram_known(updates: usize, n: usize) -> Operation {
-    let mut node = Node::new(n);
-    let packet = packet(&node.codec, known(updates, n));
-    Box::new(move || node.answer(&packet))
+    let mut node = Bed::<Swim>::new(n).node;
+    let packet = packet(&node, updates, n);
+    Box::new(move || hear(&mut node, &packet, 0))
 }
 
 /// Likewise with eight updates that are news, as in [`ping_fresh`]. For at most
 /// [`FRESH_PACKETS`] times.
 pub(crate) fn datagram_fresh(n: usize) -> Operation {
-    let mut node = Node::new(n);
-    let fresh = |news| alive(talked_of(news, n), news as u32);
-    let packets: Vec<_> = (0..FRESH_PACKETS)
-        .map(|i| packet(&node.codec, (1..=UPDATES).map(|j| fresh(i * UPDATES + j)).collect()))
-        .collect();
+    let mut node = Bed::<Swim>::new(n).node;
+    let fresh = |news| (talked_of(news, n), news as u32);
+    let packet =
+        |i| node.ping(2, &(1..=UPDATES).map(|j| fresh(i * UPDATES + j)).collect::<Vec<_>>());
+    let packets: Vec<_> = (0..FRESH_PACKETS).map(packet).collect();
     let mut packets = packets.into_iter();
-    Box::new(move || node.answer(&packets.next().expect("more packets")))
+    Box::new(move || hear(&mut node, &packets.next().expect("more packets"), UPDATES as u64))
 }
 
 /// How many packets with news there are.
 pub(crate) const FRESH_PACKETS: usize = 200;
 
-/// What answers a datagram.
-struct Node {
-    codec: ProtobufCodec,
-    protocol: GossipProtocol,
-    messages: Vec<GossipMessage>,
-    out: BytesMut,
-}
-
-impl Node {
-    fn new(n: usize) -> Self {
-        Self { codec: codec(), protocol: protocol(n).0, messages: Vec::new(), out: BytesMut::new() }
-    }
-
-    fn answer(&mut self, packet: &[u8]) {
-        self.codec.decode(packet, &mut self.messages).expect("our own packet");
-        self.codec.start(&mut self.out);
-        for message in self.messages.drain(..) {
-            for action in self.protocol.handle_message(address(2), message) {
-                if let GossipAction::Send { message, .. } = action {
-                    self.codec.append(&message, &mut self.out);
-                }
-            }
-        }
-    }
+/// Hears a ping of member 2 with so much news, and answers it.
+fn hear(node: &mut Swim, ping: &[u8], news: u64) {
+    let (answered, learned) = (node.wire().datagrams, node.protocol().stats().updates_learned);
+    node.hear(2, ping);
+    assert_eq!(node.wire().datagrams, answered + 1);
+    assert_eq!(node.protocol().stats().updates_learned, learned + news);
 }

@@ -5,6 +5,8 @@
 //! Neither may allocate in steady state, which rules out a `BTreeMap`; stale entries left in a
 //! plain heap would be unbounded growth.
 
+use std::cmp::Ordering;
+
 /// Names an entry until it is removed; later uses do nothing.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Handle {
@@ -18,6 +20,7 @@ struct Slot<K, V> {
     value: V,
     /// Place in `order`, or [`FREE`].
     place: u32,
+    /// Which push it holds the entry of: what an old handle names is not it.
     generation: u32,
 }
 
@@ -38,11 +41,13 @@ pub(super) struct Heap<K, V> {
     /// none is under them.
     order: Vec<u32>,
     free: Vec<u32>,
+    /// Pushes so far.
+    generation: u32,
 }
 
 impl<K: Copy + Ord, V: Copy> Heap<K, V> {
     pub(super) fn new() -> Self {
-        Self { slots: Vec::new(), order: Vec::new(), free: Vec::new() }
+        Self { slots: Vec::new(), order: Vec::new(), free: Vec::new(), generation: 0 }
     }
 
     pub(super) fn len(&self) -> usize {
@@ -53,27 +58,28 @@ impl<K: Copy + Ord, V: Copy> Heap<K, V> {
         self.order.is_empty()
     }
 
-    /// Gives the room of so many and more entries back, if there are none; handles are void then.
+    /// Gives the room of so many and more entries back, if there are none.
     pub(super) fn give_back(&mut self, entries: usize) {
         if self.is_empty() && self.slots.len() >= entries {
-            *self = Self::new();
+            *self = Self { generation: self.generation, ..Self::new() };
         }
     }
 
     /// Adds an entry. O(log n).
     pub(super) fn push(&mut self, key: K, value: V) -> Handle {
         let place = self.order.len() as u32;
+        self.generation = self.generation.wrapping_add(1);
+        let entry = Slot { key, value, place, generation: self.generation };
         let slot = if let Some(slot) = self.free.pop() {
-            let entry = &mut self.slots[slot as usize];
-            (entry.key, entry.value, entry.place) = (key, value, place);
+            self.slots[slot as usize] = entry;
             slot
         } else {
-            self.slots.push(Slot { key, value, place, generation: 0 });
+            self.slots.push(entry);
             self.slots.len() as u32 - 1
         };
         self.order.push(slot);
         self.rise(place as usize);
-        Handle { slot, generation: self.slots[slot as usize].generation }
+        Handle { slot, generation: self.generation }
     }
 
     /// The entry with the smallest key.
@@ -136,7 +142,6 @@ impl<K: Copy + Ord, V: Copy> Heap<K, V> {
         let entry = &mut self.slots[slot as usize];
         let place = entry.place as usize;
         entry.place = FREE;
-        entry.generation = entry.generation.wrapping_add(1);
         let taken = (entry.key, entry.value);
         self.free.push(slot);
         self.order.swap_remove(place);
@@ -158,10 +163,9 @@ impl<K: Copy + Ord, V: Copy> Heap<K, V> {
         self.slots[self.order[b] as usize].place = b as u32;
     }
 
-    /// Whether `a` has to stand above `b` on levels of the least, or of the greatest.
-    fn is_above<const LEAST: bool>(&self, a: usize, b: usize) -> bool {
-        let (a, b) = (self.key_at(a), self.key_at(b));
-        if LEAST { a < b } else { a > b }
+    /// Whether `a` has to stand above `b` where `first` says which comes first.
+    fn is_above(&self, a: usize, b: usize, first: Ordering) -> bool {
+        self.key_at(a).cmp(&self.key_at(b)) == first
     }
 
     /// Moves the entry at `place` up to where it belongs.
@@ -169,26 +173,20 @@ impl<K: Copy + Ord, V: Copy> Heap<K, V> {
         if place == 0 {
             return;
         }
-        let parent = (place - 1) / 2;
-        match is_level_of_least(place) {
-            true if self.is_above::<false>(place, parent) => {
-                self.swap(place, parent);
-                self.rise_by_two::<false>(parent);
-            }
-            false if self.is_above::<true>(place, parent) => {
-                self.swap(place, parent);
-                self.rise_by_two::<true>(parent);
-            }
-            true => self.rise_by_two::<true>(place),
-            false => self.rise_by_two::<false>(place),
+        let (parent, first) = ((place - 1) / 2, first_on_level_of(place));
+        if self.is_above(place, parent, first.reverse()) {
+            self.swap(place, parent);
+            self.rise_by_two(parent, first.reverse());
+        } else {
+            self.rise_by_two(place, first);
         }
     }
 
     /// Moves it up among the levels of its own kind.
-    fn rise_by_two<const LEAST: bool>(&mut self, mut place: usize) {
+    fn rise_by_two(&mut self, mut place: usize, first: Ordering) {
         while place > 2 {
             let grandparent = (place - 3) / 4;
-            if !self.is_above::<LEAST>(place, grandparent) {
+            if !self.is_above(place, grandparent, first) {
                 break;
             }
             self.swap(place, grandparent);
@@ -197,17 +195,10 @@ impl<K: Copy + Ord, V: Copy> Heap<K, V> {
     }
 
     /// Moves the entry at `place` down to where it belongs.
-    fn sink(&mut self, place: usize) {
-        if is_level_of_least(place) {
-            self.sink_by_two::<true>(place);
-        } else {
-            self.sink_by_two::<false>(place);
-        }
-    }
-
-    fn sink_by_two<const LEAST: bool>(&mut self, mut place: usize) {
-        while let Some(next) = self.first_below::<LEAST>(place) {
-            if !self.is_above::<LEAST>(next, place) {
+    fn sink(&mut self, mut place: usize) {
+        let first = first_on_level_of(place);
+        while let Some(next) = self.first_below(place, first) {
+            if !self.is_above(next, place, first) {
                 break;
             }
             self.swap(next, place);
@@ -215,7 +206,7 @@ impl<K: Copy + Ord, V: Copy> Heap<K, V> {
                 break;
             }
             let between = (next - 1) / 2;
-            if self.is_above::<LEAST>(between, next) {
+            if self.is_above(between, next, first) {
                 self.swap(between, next);
             }
             place = next;
@@ -223,18 +214,18 @@ impl<K: Copy + Ord, V: Copy> Heap<K, V> {
     }
 
     /// The child or grandchild that comes first.
-    fn first_below<const LEAST: bool>(&self, place: usize) -> Option<usize> {
+    fn first_below(&self, place: usize, first: Ordering) -> Option<usize> {
         let children = (2 * place + 1)..(2 * place + 3).min(self.len());
         let grandchildren = (4 * place + 3)..(4 * place + 7).min(self.len());
         children
             .chain(grandchildren)
-            .reduce(|best, place| if self.is_above::<LEAST>(place, best) { place } else { best })
+            .reduce(|best, place| if self.is_above(place, best, first) { place } else { best })
     }
 }
 
-/// The levels take turns, beginning with the root, which is the least.
-fn is_level_of_least(place: usize) -> bool {
-    (place + 1).ilog2().is_multiple_of(2)
+/// Which of two keys comes first on the level of `place`: the lesser on even ones.
+fn first_on_level_of(place: usize) -> Ordering {
+    if (place + 1).ilog2().is_multiple_of(2) { Ordering::Less } else { Ordering::Greater }
 }
 
 #[cfg(test)]
@@ -269,6 +260,31 @@ mod tests {
                 }
             }
             assert_eq!(heap.len(), model.len());
+        }
+    }
+
+    #[test]
+    fn no_handle_outlives_the_room_that_was_given_back() {
+        let mut heap = Heap::new();
+        let old = heap.push(1, 'a');
+        heap.pop();
+        heap.give_back(2);
+        assert_eq!(heap.slots.len(), 1, "so little is kept");
+        heap.give_back(1);
+        let new = heap.push(2, 'b');
+        assert_eq!((heap.get(old), heap.remove(old)), (None, None));
+        assert_eq!(heap.get(new), Some((2, 'b')));
+    }
+
+    #[test]
+    fn keys_that_change_alike_stay_in_order() {
+        let (mut rng, mut heap) = (SwimRng::new(3), Heap::new());
+        let mut keys: Vec<_> = (0..200).map(|_| rng.below(1_000)).collect();
+        keys.iter().for_each(|&key| _ = heap.push(key, ()));
+        heap.map_keys(|key| key + 7);
+        keys.sort_unstable();
+        for key in keys {
+            assert_eq!(heap.pop().map(|(key, ())| key), Some(key + 7));
         }
     }
 

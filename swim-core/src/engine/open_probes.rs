@@ -78,7 +78,8 @@ impl Probe {
 }
 
 /// The open probes, oldest first. A healthy node has one or two, one that lost sight of half the
-/// cluster thousands: whatever is looked for among them is found without a walk.
+/// cluster thousands: at 5,000 a walk to find one would read 800 KB for each answer. Taking one out
+/// moves those on its shorter side, about 1 us there; most are taken at the front.
 #[derive(Debug)]
 pub(super) struct Probes {
     open: VecDeque<Probe>,
@@ -120,6 +121,7 @@ impl Probes {
     /// Opens a probe under [`next_seqs`](Self::next_seqs) of a member that has none open.
     pub(super) fn open(&mut self, probe: Probe) {
         let (member, seq) = (probe.member, probe.seq);
+        debug_assert!(!self.is_open(member), "one probe for each member");
         self.members.insert_unique(hash(member), (member, seq), |(member, _)| hash(*member));
         self.open.push_back(probe);
     }

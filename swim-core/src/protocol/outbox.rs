@@ -175,6 +175,7 @@ fn told<'a>(
 }
 
 fn updates(cards: &[Card], rumors: &[Rumor]) -> Vec<MemberUpdate> {
+    // `collect` does not know how many have a card, and would allocate three times for ten.
     let mut updates = Vec::with_capacity(rumors.len());
     updates.extend(told(cards, rumors).map(update));
     updates
