@@ -1,4 +1,5 @@
-//! What does the face cost: members by name, owned messages, no codec?
+//! What does the face cost: members by name, owned messages, no codec? The peer has no layer without
+//! one.
 #![allow(missing_docs, reason = "criterion's macros make public items")]
 
 use criterion::{BatchSize, BenchmarkId, Criterion, criterion_group, criterion_main};
