@@ -4,14 +4,13 @@ use std::time::Duration;
 
 use bytes::BytesMut;
 
-use crate::packets::{Packets, UPDATES};
+use crate::packets::Packets;
 use crate::proc::{self, shown};
 use crate::sender::{Pace, Run, Sender};
 use crate::target::{self, Target};
 
 /// Datagrams per second that are offered, one after the other.
-const RATES: [u64; 9] =
-    [10_000, 25_000, 50_000, 75_000, 100_000, 150_000, 200_000, 300_000, 400_000];
+const RATES: [u64; 8] = [1_000, 10_000, 25_000, 50_000, 100_000, 200_000, 300_000, 400_000];
 /// Above this share without an answer no more is offered.
 const LOST: f64 = 0.001;
 
@@ -25,9 +24,18 @@ pub(crate) struct Arguments {
     /// Seconds at each rate
     #[arg(long, default_value_t = 1.0)]
     seconds: f64,
-    /// Only as fast as datagrams are answered, so many times in turn; the median is shown
+    /// Datagrams per second, one rate after the other until some are lost
+    #[arg(long, value_delimiter = ',', default_values_t = RATES)]
+    rates: Vec<u64>,
+    /// Then as fast as datagrams are answered, so many times, all in turn; the median is shown
+    #[arg(long, default_value_t = 3)]
+    rounds: usize,
+    /// Only as fast as datagrams are answered
     #[arg(long)]
-    rounds: Option<usize>,
+    full: bool,
+    /// Updates in a ping, all of them known already; a run for each
+    #[arg(long, value_delimiter = ',', default_values_t = [0, 8])]
+    updates: Vec<usize>,
     /// Only those whose name contains this
     #[arg(long, default_value = "")]
     only: String,
@@ -35,7 +43,9 @@ pub(crate) struct Arguments {
 
 impl Arguments {
     pub(crate) fn quick() -> Self {
-        Self { members: 100, seconds: 0.1, rounds: None, only: String::new() }
+        let (rates, updates) = (RATES.to_vec(), vec![0, 8]);
+        let (rounds, full, only) = (1, false, String::new());
+        Self { members: 100, seconds: 0.1, rates, rounds, full, updates, only }
     }
 }
 
@@ -62,32 +72,35 @@ pub(crate) fn run(arguments: &Arguments) -> Result<(), Error> {
         target::transport_echo()?,
         target::agent(&sender, arguments.members)?,
     ];
-    let kinds = [
-        Kind { name: "ping".to_owned(), packets: vec![packets.ping()] },
-        Kind {
-            name: format!("ping + {UPDATES} known"),
-            packets: packets.pings_with_news(arguments.members),
-        },
-    ];
+    let kind = |&updates: &usize| Kind {
+        name: if updates == 0 { "ping".to_owned() } else { format!("ping + {updates} known") },
+        packets: packets.pings(updates, arguments.members),
+    };
+    let kinds: Vec<_> = arguments.updates.iter().map(kind).collect();
     println!("\nan agent that knows {} members, one thread\n", arguments.members);
     let targets: Vec<_> =
         targets.iter().filter(|target| target.name.contains(&arguments.only)).collect();
-    if arguments.rounds.is_none() {
-        ramps(&sender, &targets, &kinds, arguments.seconds)?;
+    if !arguments.full {
+        ramps(&sender, &targets, &kinds, arguments)?;
     }
     full(&sender, &targets, &kinds, arguments)
 }
 
 /// Raises the rate until datagrams are lost.
-fn ramps(sender: &Sender, targets: &[&Target], kinds: &[Kind], seconds: f64) -> Result<(), Error> {
+fn ramps(
+    sender: &Sender,
+    targets: &[&Target],
+    kinds: &[Kind],
+    arguments: &Arguments,
+) -> Result<(), Error> {
     println!(
         "| who answers | datagram | offered/s | sent/s | answered/s | CPU us each | kernel drops |"
     );
     println!("|---|---|---|---|---|---|---|");
     for kind in kinds {
         for target in targets {
-            for rate in RATES {
-                let row = measure(sender, target, kind, Pace::Rate(rate), seconds)?;
+            for &rate in &arguments.rates {
+                let row = measure(sender, target, kind, Pace::Rate(rate), arguments.seconds)?;
                 let Run { sent, answered, time } = row.run;
                 let per_second = |count: u64| count as f64 / time.as_secs_f64();
                 println!(
@@ -124,7 +137,7 @@ fn full(
     println!("|---|---|---|---|---|");
     for kind in kinds {
         let mut rows: Vec<Vec<Row>> = targets.iter().map(|_| Vec::new()).collect();
-        for _ in 0..arguments.rounds.unwrap_or(1) {
+        for _ in 0..arguments.rounds {
             for (target, rows) in targets.iter().zip(&mut rows) {
                 rows.push(measure(sender, target, kind, Pace::Answers, arguments.seconds)?);
             }

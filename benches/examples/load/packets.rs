@@ -8,8 +8,10 @@ use swim_core::{GossipMessage, MemberId, MemberState, MemberUpdate};
 use swim_wire::{Codec as _, ProtobufCodec};
 
 pub(crate) const CLUSTER: &str = "load";
-/// Updates in one packet.
-pub(crate) const UPDATES: usize = 8;
+/// Updates in a packet that introduces members.
+const UPDATES: usize = 8;
+/// Packets that are sent in turn.
+const DIFFERENT: usize = 64;
 
 /// Makes packets in the name of member 1, which is who sends them.
 pub(crate) struct Packets {
@@ -29,19 +31,19 @@ impl Packets {
         chunks.map(|nodes| self.packet(&[self.gossip(nodes)])).collect()
     }
 
-    /// A ping alone.
-    pub(crate) fn ping(&self) -> BytesMut {
-        self.packet(&[ping()])
-    }
-
-    /// A ping with news that all members have heard, of different ones of `count` in each packet.
-    pub(crate) fn pings_with_news(&self, count: usize) -> Vec<BytesMut> {
+    /// Pings with so many updates that all members have heard, about different ones of `count`
+    /// members in each.
+    pub(crate) fn pings(&self, updates: usize, count: usize) -> Vec<BytesMut> {
         let member = |packet: usize, update: usize| 1 + (packet * 37 + update * 7_919) % count;
         let packet = |packet| {
-            let nodes: Vec<_> = (0..UPDATES).map(|update| member(packet, update)).collect();
-            self.packet(&[ping(), self.gossip(&nodes)])
+            let ping = GossipMessage::Ping { seq: 77, from: name(1) };
+            let nodes: Vec<_> = (0..updates).map(|update| member(packet, update)).collect();
+            match updates {
+                0 => self.packet(&[ping]),
+                _ => self.packet(&[ping, self.gossip(&nodes)]),
+            }
         };
-        (0..64).map(packet).collect()
+        (0..DIFFERENT).map(packet).collect()
     }
 
     fn packet(&self, messages: &[GossipMessage]) -> BytesMut {
@@ -63,10 +65,6 @@ impl Packets {
         };
         GossipMessage::Gossip { updates: nodes.iter().map(update).collect() }
     }
-}
-
-fn ping() -> GossipMessage {
-    GossipMessage::Ping { seq: 77, from: name(1) }
 }
 
 fn name(node: usize) -> MemberId {
