@@ -26,7 +26,15 @@ pub struct MemberInfo {
     /// When this node last changed what it holds of it, by its own clock.
     pub last_update: SystemTime,
     /// The same moment on the monotonic clock: tells whether the protocol's record has moved on.
-    pub(crate) changed: Instant,
+    changed: Instant,
+}
+
+/// What differs between two versions of one member's record.
+pub(crate) type Version = (Instant, Incarnation, MemberState);
+
+/// The version of the protocol's record.
+pub(crate) fn version(member: &Member) -> Version {
+    (member.last_update, member.incarnation, member.state)
 }
 
 impl MemberInfo {
@@ -43,6 +51,11 @@ impl MemberInfo {
             last_update: now.1.checked_sub(ago).unwrap_or(now.1),
             changed: member.last_update,
         }
+    }
+
+    /// The version of the record that this was made from.
+    pub(crate) fn version(&self) -> Version {
+        (self.changed, self.incarnation, self.state)
     }
 }
 
