@@ -83,7 +83,10 @@ pub(crate) fn run(arguments: &Arguments) -> Result<(), Error> {
     if !arguments.full {
         ramps(&sender, &targets, &kinds, arguments)?;
     }
-    full(&sender, &targets, &kinds, arguments)
+    if arguments.rounds > 0 {
+        full(&sender, &targets, &kinds, arguments)?;
+    }
+    Ok(())
 }
 
 /// Raises the rate until datagrams are lost.
@@ -171,6 +174,9 @@ fn measure(
     let (cpu, drops) = (target.thread.cpu(), proc::drops(target.address));
     let time = Duration::from_secs_f64(seconds);
     let run = sender.run(target.address, &kind.packets, pace, time)?;
+    if run.answered == 0 {
+        return Err(format!("{} answered none of {} datagrams", target.name, run.sent).into());
+    }
     let cpu = target.thread.cpu().zip(cpu).map(|(now, then)| now - then);
     let drops = proc::drops(target.address).zip(drops).map(|(now, then)| now - then);
     let cpu = cpu.map(|cpu| cpu.as_secs_f64() * 1e6 / run.answered.max(1) as f64);

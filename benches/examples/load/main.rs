@@ -9,8 +9,9 @@
 //! `datagrams` sends prepared datagrams over the loopback to an agent whose runtime has one thread,
 //! faster and faster until it drops some, and then as fast as they are answered. Beside it, in the
 //! same run and from the same sender, three that answer without a protocol: what a datagram costs
-//! the kernel, and Tokio, whoever answers it. `fleet` starts many agents in one process and measures them
-//! idle. All figures are of Linux (`/proc`); times compare within one run only.
+//! the kernel, and Tokio, whoever answers it. On the loopback a send includes its delivery to the
+//! receiver's socket. `fleet` starts many agents in one process and measures them idle. All figures
+//! are of Linux (`/proc`); times compare within one run only.
 #![forbid(unsafe_code)]
 
 mod datagrams;

@@ -107,7 +107,10 @@ impl Sender {
             }
         };
         answered += self.wait(sent - answered.min(sent))?;
-        assert_eq!(proc::drops(self.address), lost_before, "the sender lost answers itself");
+        let lost = proc::drops(self.address).zip(lost_before).map_or(0, |(now, then)| now - then);
+        if lost > 0 {
+            eprintln!("the sender itself lost {lost} answers: raise net.core.rmem_max");
+        }
         Ok(Run { sent, answered, time: took })
     }
 
