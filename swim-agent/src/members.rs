@@ -1,12 +1,14 @@
 //! What an agent knows of its cluster at one moment.
 
+use std::borrow::Borrow;
+use std::cmp::Ordering;
 use std::collections::BTreeMap;
 use std::fmt;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::{Instant, SystemTime};
 
-use rpds::RedBlackTreeMapSync;
+use rpds::RedBlackTreeSetSync;
 use swim_core::{Incarnation, Member, MemberState};
 
 /// One member as the agent saw it when the snapshot was taken.
@@ -26,7 +28,15 @@ pub struct MemberInfo {
     /// When this node last changed what it holds of it, by its own clock.
     pub last_update: SystemTime,
     /// The same moment on the monotonic clock: tells whether the protocol's record has moved on.
-    pub(crate) changed: Instant,
+    changed: Instant,
+}
+
+/// What differs between two versions of one member's record.
+pub(crate) type Version = (Instant, Incarnation, MemberState);
+
+/// The version of the protocol's record.
+pub(crate) fn version(member: &Member) -> Version {
+    (member.last_update, member.incarnation, member.state)
 }
 
 impl MemberInfo {
@@ -44,6 +54,11 @@ impl MemberInfo {
             changed: member.last_update,
         }
     }
+
+    /// The version of the record that this was made from.
+    pub(crate) fn version(&self) -> Version {
+        (self.changed, self.incarnation, self.state)
+    }
 }
 
 /// An immutable snapshot of all members, dead and departed ones included until they are forgotten.
@@ -52,10 +67,40 @@ impl MemberInfo {
 /// costs O(log n) per changed member. Holding one never blocks the agent.
 #[derive(Clone)]
 pub struct Members {
-    by_name: RedBlackTreeMapSync<Arc<str>, Arc<MemberInfo>>,
+    by_name: RedBlackTreeSetSync<ByName>,
     local: Arc<str>,
     counts: [usize; STATES.len()],
 }
+
+/// A member in the order of the names; the tree finds it by the name that it holds itself, so that
+/// a name is kept once.
+struct ByName(MemberInfo);
+
+impl Borrow<str> for ByName {
+    fn borrow(&self) -> &str {
+        &self.0.name
+    }
+}
+
+impl Ord for ByName {
+    fn cmp(&self, other: &Self) -> Ordering {
+        self.0.name.cmp(&other.0.name)
+    }
+}
+
+impl PartialOrd for ByName {
+    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
+        Some(self.cmp(other))
+    }
+}
+
+impl PartialEq for ByName {
+    fn eq(&self, other: &Self) -> bool {
+        self.cmp(other).is_eq()
+    }
+}
+
+impl Eq for ByName {}
 
 const STATES: [MemberState; 4] =
     [MemberState::Alive, MemberState::Suspect, MemberState::Dead, MemberState::Left];
@@ -67,10 +112,9 @@ fn place(state: MemberState) -> usize {
 impl Members {
     /// A cluster of one.
     pub(crate) fn alone(local: MemberInfo) -> Self {
-        let name: Arc<str> = local.name.as_str().into();
         let mut members = Self {
-            by_name: RedBlackTreeMapSync::new_sync(),
-            local: Arc::clone(&name),
+            by_name: RedBlackTreeSetSync::new_sync(),
+            local: local.name.as_str().into(),
             counts: [0; STATES.len()],
         };
         members.put(local);
@@ -79,12 +123,12 @@ impl Members {
 
     /// All members in the order of their names. O(n) altogether.
     pub fn iter(&self) -> impl Iterator<Item = &MemberInfo> {
-        self.by_name.values().map(AsRef::as_ref)
+        self.by_name.iter().map(|member| &member.0)
     }
 
     /// The member of that name. O(log n).
     pub fn get(&self, name: &str) -> Option<&MemberInfo> {
-        self.by_name.get(name).map(AsRef::as_ref)
+        self.by_name.get(name).map(|member| &member.0)
     }
 
     /// How many members are known, whatever their state. O(1).
@@ -110,15 +154,15 @@ impl Members {
 
     pub(crate) fn put(&mut self, member: MemberInfo) {
         self.counts[place(member.state)] += 1;
-        if let Some(held) = self.by_name.get(member.name.as_str()) {
+        if let Some(held) = self.get(&member.name) {
             self.counts[place(held.state)] -= 1;
         }
-        self.by_name.insert_mut(member.name.as_str().into(), Arc::new(member));
+        self.by_name.insert_mut(ByName(member));
     }
 
     /// Says whether it was there.
     pub(crate) fn remove(&mut self, name: &str) -> bool {
-        let held = self.by_name.get(name).filter(|_| *name != *self.local);
+        let held = self.get(name).filter(|_| *name != *self.local);
         let Some(state) = held.map(|held| held.state) else { return false };
         self.counts[place(state)] -= 1;
         self.by_name.remove_mut(name)
@@ -164,6 +208,7 @@ mod tests {
         members.put(member("a", MemberState::Suspect));
         assert_eq!(members.count(MemberState::Alive), 1);
         assert_eq!(members.count(MemberState::Suspect), 1);
+        assert_eq!(members.get("a").map(|held| held.state), Some(MemberState::Suspect));
         assert!(members.remove("a") && !members.remove("a"));
         assert_eq!(members.count(MemberState::Suspect), 0);
         assert_eq!(members.len(), 1);

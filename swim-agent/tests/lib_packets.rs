@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use bytes::{BufMut, BytesMut};
 use lib_support::{Raw, addr, alive, builder, member, options, over, spawn, until};
-use swim_core::{GossipMessage, MemberState};
+use swim_core::{GossipMessage, Member, MemberState, MemberUpdate};
 use swim_transport::{Faulty, Network, Transport};
 use swim_wire::{Codec, DecodeError, Decoded, ProtobufCodec};
 
@@ -111,6 +111,42 @@ async fn much_news_shares_datagrams_within_their_budget() {
         longest = longest.max(packet.len());
     }
     assert!((500..=1_400).contains(&longest), "{longest}");
+}
+
+/// It is no event, and the snapshot shows it all the same; what is known already wakes nobody.
+#[tokio::test(start_paused = true)]
+async fn a_higher_incarnation_alone_shows_in_the_snapshot() {
+    let network = Network::new();
+    let agent = spawn(&network, 1).await;
+    let raw = Raw::new(&network, 99);
+    raw.introduce("raw", 1);
+    until(&agent, "raw", |members| members.len() == 2).await;
+    let mut events = agent.events();
+    let raised = |incarnation| Member { incarnation, ..member("raw", addr(99)) };
+    let shown = |incarnation| {
+        until(&agent, "the incarnation", move |members| {
+            members.get("raw").is_some_and(|raw| raw.incarnation == incarnation)
+        })
+    };
+    let first = 2 << 32;
+    raw.ask(1, &[GossipMessage::Sync { members: vec![raised(first)] }]).await;
+    shown(first).await;
+    let update = MemberUpdate {
+        id: "raw".into(),
+        state: MemberState::Alive,
+        incarnation: first + 1,
+        address: None,
+        metadata: None,
+    };
+    let gossip = GossipMessage::Gossip { updates: vec![update] };
+    raw.send(1, std::slice::from_ref(&gossip));
+    shown(first + 1).await;
+    let mut watch = agent.watch();
+    watch.mark_unchanged();
+    raw.send(1, &[gossip]);
+    tokio::time::sleep(Duration::from_millis(50)).await;
+    assert!(!watch.has_changed().unwrap());
+    assert_eq!(events.try_next(), None);
 }
 
 #[tokio::test(start_paused = true)]

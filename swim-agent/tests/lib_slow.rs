@@ -2,9 +2,11 @@
 
 mod lib_support;
 
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use std::time::Duration;
 
-use lib_support::{Raw, addr, crowd, news, spawn, until};
+use lib_support::{Raw, addr, alive, crowd, news, spawn, until};
 use swim_agent::StreamItem;
 use swim_core::{GossipMessage, MemberState};
 use swim_transport::{Faulty, Network, Transport};
@@ -48,6 +50,37 @@ async fn who_holds_a_watch_borrowed_holds_up_nobody_else() {
     assert_eq!(agent.members().local().metadata["round"], "19");
     drop(done);
     assert_eq!(holder.join().unwrap(), 1);
+}
+
+/// Datagrams are heard many in a row, and never so many that timers and users wait for them.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_flood_of_datagrams_holds_up_neither_timers_nor_users() {
+    let network = Network::new();
+    let agents = [spawn(&network, 1).await, spawn(&network, 2).await];
+    alive(&agents[0], 2).await;
+    let raw = Raw::new(&network, 99);
+    let over = Arc::new(AtomicBool::new(false));
+    let flood = std::thread::spawn({
+        let over = Arc::clone(&over);
+        move || {
+            while !over.load(Relaxed) {
+                raw.send(1, &[GossipMessage::Ping { seq: 1, from: "raw".into() }]);
+            }
+        }
+    });
+    let before = agents[0].info().await.unwrap();
+    let patient = async {
+        loop {
+            let info = agents[0].info().await.unwrap();
+            let heard = info.counters.datagrams_received - before.counters.datagrams_received;
+            if heard > 10_000 && info.stats.probes > before.stats.probes + 2 {
+                return;
+            }
+        }
+    };
+    tokio::time::timeout(Duration::from_secs(60), patient).await.expect("probes and answers");
+    over.store(true, Relaxed);
+    flood.join().unwrap();
 }
 
 /// The answer to a probe comes in at the moment when a paused process wakes up with all its

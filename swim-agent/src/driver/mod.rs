@@ -188,6 +188,7 @@ impl<T: Transport, C: Codec> Driver<T, C> {
             tokio::select! {
                 received = sources.receiver.next(&mut datagram) => {
                     self.received(received, &datagram);
+                    self.hear_waiting(wake::AT_ONCE, &mut sources, &mut datagram).await;
                 }
                 Some(input) = sources.inputs.recv() => self.hear(input),
                 command = sources.commands.recv() => self.obey(command),
@@ -358,7 +359,7 @@ impl<T: Transport, C: Codec> Driver<T, C> {
             self.meter.requests_dropped.one();
             return;
         }
-        self.view.note(&message);
+        self.view.note(&message, &self.protocol);
         let actions = self.protocol.handle_message(from, message);
         self.act(actions, origin);
     }
@@ -384,7 +385,7 @@ impl<T: Transport, C: Codec> Driver<T, C> {
         for to in self.post.take_unsent() {
             self.joins.failed(to, "too many streams are open");
         }
-        self.view.publish(&self.protocol, Instant::now().into_std());
+        self.view.publish(&self.protocol);
         if self.protocol.has_left() {
             let now = Instant::now();
             let more = if self.view.is_alone() { Duration::ZERO } else { self.last_words };

@@ -1,18 +1,21 @@
 //! What users see: the snapshot of members, and events.
 
 use std::sync::Arc;
-use std::time::{Instant, SystemTime};
+use std::time::SystemTime;
 
 use swim_core::{EventKind, GossipMessage, GossipProtocol, MemberEvent, MemberId, MemberState};
 use tokio::sync::{broadcast, watch};
+use tokio::time::Instant;
 
 use crate::event::Event;
 use crate::info::StateCounts;
-use crate::members::{MemberInfo, Members};
+use crate::members::{MemberInfo, Members, Version, version};
 
 /// The view that users have, brought in line with the protocol after each input.
 pub(super) struct View {
     members: Members,
+    /// Which version of this node's own record it shows.
+    own: Version,
     publish: watch::Sender<Members>,
     events: broadcast::Sender<Arc<Event>>,
     /// Whose records may have changed since the last [`publish`](Self::publish).
@@ -27,7 +30,8 @@ impl View {
         publish: watch::Sender<Members>,
         events: broadcast::Sender<Arc<Event>>,
     ) -> Self {
-        Self { members, publish, events, touched: Vec::new(), news: Vec::new() }
+        let own = members.local().version();
+        Self { members, own, publish, events, touched: Vec::new(), news: Vec::new() }
     }
 
     pub(super) fn counts(&self) -> StateCounts {
@@ -46,15 +50,20 @@ impl View {
         counts.alive + counts.suspect <= 1
     }
 
-    /// Takes down whom a message is about before it is handled: a new incarnation and nothing else
-    /// is no event.
-    pub(super) fn note(&mut self, message: &GossipMessage) {
+    /// Takes down of whom a message brings a higher incarnation, before it is handled: that and
+    /// nothing else is no event.
+    pub(super) fn note(&mut self, message: &GossipMessage, protocol: &GossipProtocol) {
+        let mut note = |id: &MemberId, incarnation| {
+            if protocol.member(id).is_some_and(|held| incarnation > held.incarnation) {
+                self.touched.push(id.clone());
+            }
+        };
         match message {
             GossipMessage::Gossip { updates } | GossipMessage::Delta { updates, .. } => {
-                self.touched.extend(updates.iter().map(|update| update.id.clone()));
+                updates.iter().for_each(|update| note(&update.id, update.incarnation));
             }
             GossipMessage::Sync { members } => {
-                self.touched.extend(members.iter().map(|member| member.id.clone()));
+                members.iter().for_each(|member| note(&member.id, member.incarnation));
             }
             _ => {}
         }
@@ -67,13 +76,19 @@ impl View {
         self.news.push(event);
     }
 
-    /// Brings the snapshot in line and then tells what happened. O(log n) per changed member.
-    pub(super) fn publish(&mut self, protocol: &GossipProtocol, now: Instant) {
-        let time = SystemTime::now();
-        let mut changed = self.bring_in_line(protocol.local_member(), (now, time));
+    /// Brings the snapshot in line and then tells what happened. O(log n) per changed member, and
+    /// next to nothing when none has changed.
+    pub(super) fn publish(&mut self, protocol: &GossipProtocol) {
+        let own = version(protocol.local_member());
+        if own == self.own && self.touched.is_empty() && self.news.is_empty() {
+            return;
+        }
+        self.own = own;
+        let now = (Instant::now().into_std(), SystemTime::now());
+        let mut changed = self.bring_in_line(protocol.local_member(), now);
         for name in std::mem::take(&mut self.touched) {
             changed |= match protocol.member(&name) {
-                Some(member) => self.bring_in_line(member, (now, time)),
+                Some(member) => self.bring_in_line(member, now),
                 None => self.members.remove(name.as_str()),
             };
         }
@@ -82,17 +97,17 @@ impl View {
         }
         for event in self.news.drain(..) {
             // An error says that nobody listens.
-            let _ = self.events.send(Arc::new(Event::new(event, time)));
+            let _ = self.events.send(Arc::new(Event::new(event, now.1)));
         }
     }
 
-    fn bring_in_line(&mut self, member: &swim_core::Member, now: (Instant, SystemTime)) -> bool {
+    fn bring_in_line(
+        &mut self,
+        member: &swim_core::Member,
+        now: (std::time::Instant, SystemTime),
+    ) -> bool {
         let held = self.members.get(member.id.as_str());
-        let same = held.is_some_and(|held| {
-            held.changed == member.last_update
-                && held.incarnation == member.incarnation
-                && held.state == member.state
-        });
+        let same = held.is_some_and(|held| held.version() == version(member));
         if !same {
             self.members.put(MemberInfo::new(member, now));
         }

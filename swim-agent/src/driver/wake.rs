@@ -21,8 +21,11 @@ use super::{Driver, Sources};
 
 /// A sleep that ends this much late says that the process was paused or starved.
 const LATE: Duration = Duration::from_millis(100);
-/// Most datagrams heard before timers fire, on time and late: what a socket's buffer holds.
-const MOST: [usize; 2] = [64, 8_192];
+/// Datagrams heard in a row before anything else gets its turn: a fraction of a millisecond, and
+/// enough that what a turn costs is small beside it.
+pub(super) const AT_ONCE: usize = 64;
+/// Most datagrams heard before timers fire that are late: what a socket's buffer holds.
+const AT_ONCE_LATE: usize = 8_192;
 /// How long timers that are late already may be held up further.
 const MOST_TIME: Duration = Duration::from_millis(200);
 /// How often and for how long the reactor is given time to find out what the sockets hold.
@@ -90,26 +93,38 @@ impl<T: Transport, C: Codec> Driver<T, C> {
     /// Hears what has come in already. After a late wake-up the reactor gets time to find it.
     async fn drain(&mut self, late: bool, sources: &mut Sources<T>, datagram: &mut BytesMut) {
         let until = Instant::now() + MOST_TIME;
-        let mut turns = if late { TURNS } else { 0 };
-        let mut silent = true;
-        for _ in 0..MOST[usize::from(late)] {
-            if let Some(received) = sources.receiver.try_next(datagram).await {
-                self.received(received, datagram);
-                silent = false;
-                continue;
-            }
+        let (mut turns, mut most) = if late { (TURNS, AT_ONCE_LATE) } else { (0, AT_ONCE) };
+        loop {
+            let heard = self.hear_waiting(most, sources, datagram).await;
+            most -= heard;
+            let mut silent = heard == 0;
             while let Ok(input) = sources.inputs.try_recv() {
                 self.hear(input);
                 silent = false;
             }
-            if turns == 0 || Instant::now() >= until || self.over {
+            if turns == 0 || most == 0 || Instant::now() >= until || self.over {
                 return;
             }
             // A turn that brought something (or ran out of the runtime's budget) is not the last.
-            if std::mem::replace(&mut silent, true) {
-                turns -= 1;
-            }
+            turns -= u32::from(silent);
             sleep(TURN).await;
         }
+    }
+
+    /// Hears the datagrams that are there already, at most so many; says how many.
+    pub(super) async fn hear_waiting(
+        &mut self,
+        most: usize,
+        sources: &mut Sources<T>,
+        datagram: &mut BytesMut,
+    ) -> usize {
+        for heard in 0..most {
+            if self.over {
+                return heard;
+            }
+            let Some(received) = sources.receiver.try_next(datagram).await else { return heard };
+            self.received(received, datagram);
+        }
+        most
     }
 }
