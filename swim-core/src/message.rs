@@ -6,6 +6,8 @@ use std::collections::HashMap;
 use std::net::SocketAddr;
 
 use crate::member::{Incarnation, Member, MemberId, MemberState};
+use crate::notice::Notice;
+use crate::user::UserNotice;
 
 /// A message between two members.
 #[derive(Debug, Clone)]
@@ -74,6 +76,11 @@ pub enum GossipMessage {
         updates: Vec<MemberUpdate>,
         /// Version hashes (see [`Digest::Versions`]) that the sender lacks.
         wanted: Vec<u32>,
+    },
+    /// What users have all members hear.
+    Notices {
+        /// Some of it.
+        notices: Vec<Notice<UserNotice>>,
     },
 }
 

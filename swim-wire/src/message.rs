@@ -3,7 +3,7 @@
 use std::ops::RangeInclusive;
 
 use bytes::BytesMut;
-use swim_core::{Accusation, Digest, GossipMessage, MemberId};
+use swim_core::{Accusation, Digest, GossipMessage, MemberId, Notice, UserNotice};
 
 use crate::error::DecodeError;
 use crate::field::{delta, message as field, packet};
@@ -12,7 +12,7 @@ use crate::probe::{self, Probe};
 use crate::reader::{Field, Fields};
 use crate::updates::{self, Records};
 use crate::writer::{delimited_len, fixed32s_len, nonempty_len, put_fixed32s, put_header};
-use crate::{digest, evidence};
+use crate::{digest, evidence, notice};
 
 /// One message, measured and ready to be written.
 pub(crate) struct Encoder<'a> {
@@ -29,6 +29,7 @@ enum Body<'a> {
     Evidence(&'a [u8], &'a [Accusation]),
     Digest(&'a Digest),
     Delta(updates::Encoder<'a>, &'a [u32]),
+    Notices(&'a [Notice<UserNotice>]),
 }
 
 impl<'a> Encoder<'a> {
@@ -61,6 +62,7 @@ impl<'a> Encoder<'a> {
                 let updates = updates::Encoder::new(Records::Updates(updates));
                 (field::DELTA, Body::Delta(updates, wanted))
             }
+            GossipMessage::Notices { notices } => (field::NOTICES, Body::Notices(notices)),
         };
         let body_len = body.len();
         Self { kind, body, body_len }
@@ -89,6 +91,7 @@ impl Body<'_> {
             Self::Delta(updates, wanted) => {
                 nonempty_len(delta::UPDATES, updates.len()) + fixed32s_len(delta::WANTED, wanted)
             }
+            Self::Notices(notices) => notice::len(notices),
         }
     }
 
@@ -106,6 +109,7 @@ impl Body<'_> {
                 }
                 put_fixed32s(delta::WANTED, wanted, packet);
             }
+            Self::Notices(notices) => notice::put(notices, packet),
         }
     }
 }
@@ -115,7 +119,7 @@ pub(crate) fn decode(
     body: &[u8],
     tally: &mut Tally<'_>,
 ) -> Result<Option<GossipMessage>, DecodeError> {
-    let Some(kind) = one_of("message", field::PING..=field::DELTA, body, tally)? else {
+    let Some(kind) = one_of("message", field::PING..=field::NOTICES, body, tally)? else {
         return Ok(None);
     };
     let body = kind.bytes("kind")?;
@@ -131,6 +135,7 @@ pub(crate) fn decode(
             None => return Ok(None),
         },
         field::DELTA => decode_delta(body, tally)?,
+        field::NOTICES => GossipMessage::Notices { notices: notice::decode(body, tally)? },
         _ => decode_probe(kind.number, body, tally)?,
     }))
 }

@@ -6,7 +6,10 @@ use std::path::PathBuf;
 use std::{env, fs};
 
 use common::{alive, decode, meaning, member, packet};
-use swim_core::{Accusation, Digest, GossipMessage, MemberState, MemberUpdate};
+use swim_core::{
+    Accusation, Digest, GossipMessage, MemberState, MemberUpdate, Notice, Said, Stamp, UserEvent,
+    UserNotice,
+};
 
 /// File, what is in it, what it must decode to.
 type Golden = (&'static str, &'static str, Vec<GossipMessage>);
@@ -128,6 +131,31 @@ fn digests() -> Vec<Golden> {
     ]
 }
 
+fn stamp(ltime: u64, id: u64) -> Stamp {
+    Stamp { ltime, id }
+}
+
+fn notices() -> Vec<Golden> {
+    let event = |payload: &[u8]| {
+        let (origin, name) = ("node-1".into(), "deploy".to_owned());
+        let event = UserEvent { origin, name, payload: payload.to_vec() };
+        Said::Whole(UserNotice::Event(event.into()))
+    };
+    let notice = |stamp, after: &[Stamp], said| Notice { stamp, after: after.into(), said };
+    let after = [stamp(1, 7), stamp(299, u64::MAX)];
+    let notices = vec![
+        notice(stamp(1, 7), &[], event(&[])),
+        notice(stamp(300, 1 << 40), &after, event(&[0, 255, b'v', b'2'])),
+        notice(stamp(u64::MAX, 0), &[stamp(0, 1)], Said::Announced(70_000)),
+    ];
+    vec![(
+        "notices",
+        "Notices: event deploy of node-1 at 1, id 7; the same with payload 00 ff 76 32 at 300, id \
+         2^40, after 1/7 and 299/2^64 - 1; 70000 bytes announced at 2^64 - 1, id 0, after 0/1",
+        vec![GossipMessage::Notices { notices }],
+    )]
+}
+
 fn several() -> Golden {
     let ping = GossipMessage::Ping { seq: 1, from: "node-1".into() };
     let evidence = GossipMessage::Evidence { ages: vec![], accusations: vec![] };
@@ -184,7 +212,7 @@ fn understood((name, what, messages): &Golden) -> (Vec<u8>, Vec<GossipMessage>) 
 
 #[test]
 fn every_message_of_this_version_keeps_its_bytes() {
-    for file in [probes(), records(), digests(), vec![several()]].concat() {
+    for file in [probes(), records(), digests(), notices(), vec![several()]].concat() {
         let (bytes, decoded) = understood(&file);
         assert_eq!(packet(&decoded), bytes, "{}", file.0);
     }
@@ -200,7 +228,7 @@ fn what_was_written_in_another_way_is_understood() {
 
 #[test]
 fn every_file_is_tested() {
-    let tested: Vec<_> = [probes(), records(), former(), digests(), vec![several()]]
+    let tested: Vec<_> = [probes(), records(), former(), digests(), notices(), vec![several()]]
         .concat()
         .iter()
         .map(|(name, ..)| path(name))

@@ -374,6 +374,8 @@ impl<T: Transport, C: Codec> Driver<T, C> {
                 GossipAction::Event(event) => self.view.happened(event),
                 // The event says more; and the protocol keeps its timers.
                 GossipAction::MembershipChange { .. } | GossipAction::ScheduleTimer { .. } => {}
+                // Nobody listens to them so far.
+                GossipAction::UserEvent { .. } => {}
             }
         }
     }

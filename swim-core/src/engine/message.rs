@@ -3,6 +3,7 @@
 use std::fmt::Debug;
 
 use crate::member::{Incarnation, MemberState};
+use crate::notice::Notice;
 
 /// A member by the index that the driver gave its name. Dense: tables are indexed by it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -137,6 +138,13 @@ pub enum Message<'a, U> {
         /// Versions that the sender lacks.
         wanted: &'a [u32],
     },
+}
+
+/// A message about notices: what users have all members hear.
+#[derive(Debug)]
+pub enum NoticeMessage<'a, B> {
+    /// Some of them.
+    Tell(&'a [Notice<B>]),
 }
 
 /// A message on its way out; who sends it looks the profiles up.

@@ -4,7 +4,9 @@
 //! `membership::apply` is the one door through which a record changes.
 
 mod accusation;
+mod archive;
 mod broadcast_queue;
+mod causality;
 mod deadlines;
 mod degraded;
 mod departure;
@@ -17,6 +19,7 @@ mod local_health;
 mod look;
 mod membership;
 mod message;
+mod notices;
 mod open_probes;
 mod output;
 mod patience;
@@ -26,6 +29,7 @@ mod relay;
 mod ring;
 mod rtt;
 mod sample;
+mod spread;
 mod suspicion;
 mod sync;
 mod table;
@@ -38,7 +42,8 @@ use std::time::Duration;
 pub use deadlines::Timer;
 pub(crate) use message::MAX_ACCUSERS;
 pub use message::{
-    Accusers, Dest, DigestRef, Incoming, MemberIdx, Message, Outgoing, Rumor, Source, Update,
+    Accusers, Dest, DigestRef, Incoming, MemberIdx, Message, NoticeMessage, Outgoing, Rumor,
+    Source, Update,
 };
 pub use output::{Cause, Change, Output, Profile, Reason};
 pub(crate) use view_hash::mix;
@@ -52,6 +57,7 @@ use hearing::Hearing;
 use join::Join;
 use local_health::LocalHealth;
 use membership::{Heard, Verdict};
+use notices::Notices;
 use open_probes::Probes;
 use relay::Relays;
 use suspicion::Suspicions;
@@ -106,6 +112,7 @@ pub struct Engine<P: Profile> {
     suspicions: Suspicions,
     tombstones: BTreeMap<MemberIdx, TimerKey>,
     queue: BroadcastQueue,
+    notices: Notices<P::Body>,
     healing: Healing<P::Address>,
     join: Join<P::Address>,
     departure: Option<Departure<P::Address>>,
@@ -146,6 +153,7 @@ impl<P: Profile> Engine<P> {
             suspicions: Suspicions::default(),
             tombstones: BTreeMap::new(),
             queue: BroadcastQueue::new(),
+            notices: Notices::new(config.event_clock),
             healing: Healing::new(),
             join: Join::new(),
             departure: None,
@@ -263,6 +271,7 @@ impl<P: Profile> Engine<P> {
                     self.arm_sync(now, out);
                 }
             }
+            Timer::Spread => self.spread_timed_out(now, out),
             Timer::Healing => {
                 let taken = self.timers.healing.take();
                 if self.disarm(taken) {
@@ -329,9 +338,10 @@ impl<P: Profile> Engine<P> {
         };
         if !self.table.is_live(member) && self.departure.is_none() {
             self.correct(member, back, out);
-        } else if self.queue.len() > 0 && source.address == self.table.address(member) {
+        } else if self.is_telling() && source.address == self.table.address(member) {
             // Elsewhere anybody may have taken its name, to have news sent to where it is lost.
-            self.piggyback(None, back, true, out);
+            let left = self.piggyback(None, back, true, out);
+            self.tell_notices(back, left, out);
         }
     }
 

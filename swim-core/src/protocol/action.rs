@@ -1,11 +1,13 @@
 //! What the protocol wants done, and why members change.
 
 use std::net::SocketAddr;
+use std::sync::Arc;
 use std::time::Duration;
 
 use crate::engine::{Change, Reason};
 use crate::member::{Incarnation, MemberId, MemberState};
 use crate::message::GossipMessage;
+use crate::user::UserEvent;
 
 /// What the caller is to do after a call, in this order.
 #[derive(Debug)]
@@ -45,6 +47,14 @@ pub enum GossipAction {
     },
     /// Explains a change. Only with [`Options::events`](crate::Options::events).
     Event(MemberEvent),
+    /// An event reached this node: of any member, itself included, once, and after all events
+    /// that it may have followed from.
+    UserEvent {
+        /// The event.
+        event: Arc<UserEvent>,
+        /// Its time on the clock of events: greater than that of all that it may have followed from.
+        ltime: u64,
+    },
 }
 
 /// What happened to a member in this node's view, who brought it about, and why.

@@ -8,6 +8,7 @@ mod directory;
 mod inbox;
 mod outbox;
 mod timer_name;
+mod user;
 
 use std::collections::HashMap;
 use std::net::SocketAddr;
@@ -23,7 +24,7 @@ use inbox::LastGossip;
 use outbox::Outbox;
 
 use crate::config::{AdvancedGossipConfig, Config, GossipConfig, Options, Timers};
-use crate::engine::{Engine, Incoming, MemberIdx, Message, Source};
+use crate::engine::{Engine, Incoming, MemberIdx, Message, NoticeMessage, Source};
 use crate::error::MetadataError;
 use crate::member::{Member, MemberId, MemberState};
 use crate::message::{Accusation, GossipMessage};
@@ -203,6 +204,9 @@ impl GossipProtocol {
             }
             GossipMessage::Digest { digest } => {
                 self.hear_from(instant, from, Message::Digest(inbox::digest(&digest)))
+            }
+            GossipMessage::Notices { notices } => {
+                self.hear_notices(instant, from, NoticeMessage::Tell(&notices))
             }
             GossipMessage::Evidence { ages, accusations } => {
                 self.hear_evidence(instant, from, &ages, &accusations)

@@ -8,11 +8,14 @@ use super::card::Card;
 use super::directory::Directory;
 use super::timer_name;
 use crate::engine::{
-    Change, Dest, DigestRef, MemberIdx, Message, Outgoing, Output, Profile, Rumor, Timer,
+    Change, Dest, DigestRef, MemberIdx, Message, NoticeMessage, Outgoing, Output, Profile, Rumor,
+    Timer,
 };
 use crate::member::{Member, MemberId, MemberState};
 use crate::message::{Accusation, Digest, GossipMessage, MemberUpdate};
+use crate::notice::{Notice, Said};
 use crate::time::Time;
+use crate::user::UserNotice;
 
 /// Collects the actions of one call.
 pub(super) struct Outbox<'a> {
@@ -119,6 +122,25 @@ impl Output<Card> for Outbox<'_> {
     fn send_by_stream(&mut self, cards: &[Card], to: Dest<SocketAddr>, message: Outgoing<'_>) {
         if let Some(message) = self.message(cards, message) {
             self.actions.push(GossipAction::SendByStream { to: address(cards, to), message });
+        }
+    }
+
+    fn send_notices(
+        &mut self,
+        cards: &[Card],
+        to: Dest<SocketAddr>,
+        message: NoticeMessage<'_, UserNotice>,
+    ) {
+        let message = match message {
+            NoticeMessage::Tell(notices) => GossipMessage::Notices { notices: notices.to_vec() },
+        };
+        self.send_owned(address(cards, to), message);
+    }
+
+    fn notice(&mut self, _cards: &[Card], notice: &Notice<UserNotice>) {
+        if let Said::Whole(UserNotice::Event(event)) = &notice.said {
+            let (event, ltime) = (event.clone(), notice.stamp.ltime);
+            self.actions.push(GossipAction::UserEvent { event, ltime });
         }
     }
 

@@ -22,6 +22,7 @@ pub(super) fn name(timer: Timer, cards: &[Card]) -> Option<String> {
     match timer {
         Timer::Period => None,
         Timer::Gossip => Some("gossip".into()),
+        Timer::Spread => Some("spread".into()),
         Timer::Sync => Some("anti_entropy".into()),
         Timer::Healing => Some("healing".into()),
         Timer::Join => Some("join".into()),
@@ -41,6 +42,7 @@ pub(super) fn parse(name: &str, directory: &Directory, cards: &[Card]) -> Option
     let of = |id: &str| directory.find(cards, &MemberId::from(id));
     match name {
         "gossip" => return Some(Timer::Gossip),
+        "spread" => return Some(Timer::Spread),
         "anti_entropy" => return Some(Timer::Sync),
         "healing" => return Some(Timer::Healing),
         "join" => return Some(Timer::Join),

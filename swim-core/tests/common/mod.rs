@@ -12,7 +12,7 @@ use rand::{RngExt as _, SeedableRng as _};
 use rand_pcg::Pcg32;
 use swim_core::{
     Clock, EventKind, GossipAction, GossipMessage, GossipProtocol, MemberEvent, MemberId,
-    MemberState, Options,
+    MemberState, Options, UserEvent,
 };
 
 /// A clock that stands still until it is moved.
@@ -126,6 +126,8 @@ pub struct Cluster {
     sent: Option<Vec<Sent>>,
     /// Events by the node that reported them, with their virtual time in microseconds.
     pub events: Vec<(u64, usize, MemberEvent)>,
+    /// Events of users, with when and where they were heard.
+    pub heard: Vec<(u64, usize, Arc<UserEvent>)>,
     pub datagrams: u64,
     pub trace: u64,
     epoch: u32,
@@ -153,6 +155,7 @@ impl Cluster {
             censor: None,
             sent: None,
             events: Vec::new(),
+            heard: Vec::new(),
             datagrams: 0,
             trace: 0,
             epoch: 1,
@@ -324,6 +327,9 @@ impl Cluster {
                     self.note(node, &event);
                     self.events.push((self.clock.micros(), node, event));
                 }
+                GossipAction::UserEvent { event, .. } => {
+                    self.heard.push((self.clock.micros(), node, event));
+                }
                 GossipAction::MembershipChange { .. } => {}
                 GossipAction::ScheduleTimer { .. } => panic!("timers are owned"),
             }
@@ -336,6 +342,25 @@ impl Cluster {
         for byte in text.bytes() {
             self.trace = (self.trace ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3);
         }
+    }
+
+    /// Has a node send an event, which it must take.
+    pub fn send(&mut self, node: usize, name: &str, payload: &[u8]) {
+        self.act(node, |protocol| protocol.send_event(name, payload).unwrap());
+    }
+
+    /// The names of the events that a node heard, in order.
+    pub fn heard_by(&self, node: usize) -> Vec<&str> {
+        let by = |heard: &&(u64, usize, Arc<UserEvent>)| heard.1 == node;
+        self.heard.iter().filter(by).map(|(_, _, event)| event.name.as_str()).collect()
+    }
+
+    /// Whether every running node heard each of these events exactly once, whatever else.
+    pub fn all_heard(&self, names: &[String]) -> bool {
+        self.running().into_iter().all(|node| {
+            let heard = self.heard_by(node);
+            names.iter().all(|name| heard.iter().filter(|held| *held == name).count() == 1)
+        })
     }
 
     /// Puts a message of anybody's on its way.

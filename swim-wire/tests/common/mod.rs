@@ -10,7 +10,10 @@ use bytes::BytesMut;
 use proptest::collection::{hash_map, vec};
 use proptest::prelude::*;
 use proptest::test_runner::FileFailurePersistence;
-use swim_core::{Accusation, Digest, GossipMessage, Member, MemberId, MemberState, MemberUpdate};
+use swim_core::{
+    Accusation, Digest, GossipMessage, Member, MemberId, MemberState, MemberUpdate, Notice, Said,
+    Stamp, UserEvent, UserNotice,
+};
 use swim_wire::{Codec, DecodeError, Decoded, ProtobufCodec};
 
 pub(crate) mod schema;
@@ -168,6 +171,31 @@ fn digest() -> impl Strategy<Value = Digest> {
     ]
 }
 
+fn event() -> impl Strategy<Value = UserEvent> {
+    let payload = prop_oneof![4 => vec(any::<u8>(), 0..200), 1 => vec(any::<u8>(), 0..20_000)];
+    (name(), name(), payload).prop_map(|(origin, MemberId(name), payload)| UserEvent {
+        origin,
+        name,
+        payload,
+    })
+}
+
+/// Any notice, the latest included.
+pub(crate) fn notice() -> impl Strategy<Value = Notice<UserNotice>> {
+    let ltime = prop_oneof![4 => 1_u64..100_000, 1 => 1..=u64::MAX];
+    let said = prop_oneof![
+        4 => event().prop_map(|event| Said::Whole(UserNotice::Event(event.into()))),
+        1 => any::<u32>().prop_map(|len| Said::Announced(len as usize)),
+    ];
+    (ltime, any::<u64>(), vec((any::<u64>(), any::<u64>()), 0..=8), said).prop_map(
+        |(ltime, id, after, said)| {
+            let before = |(lag, id)| Stamp { ltime: ltime - 1 - lag % ltime, id };
+            let after = after.into_iter().map(before).collect();
+            Notice { stamp: Stamp { ltime, id }, after, said }
+        },
+    )
+}
+
 /// Any message that a receiver takes.
 pub(crate) fn message() -> impl Strategy<Value = GossipMessage> {
     let probe =
@@ -187,6 +215,7 @@ pub(crate) fn message() -> impl Strategy<Value = GossipMessage> {
         digest().prop_map(|digest| GossipMessage::Digest { digest }),
         (vec(update(), 0..12), vec(any::<u32>(), 0..12))
             .prop_map(|(updates, wanted)| GossipMessage::Delta { updates, wanted }),
+        vec(notice(), 0..6).prop_map(|notices| GossipMessage::Notices { notices }),
     ]
 }
 

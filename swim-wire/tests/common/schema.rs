@@ -3,7 +3,9 @@
 use std::collections::HashMap;
 use std::net::{IpAddr, SocketAddr};
 
-use swim_core::{Accusation, Digest, GossipMessage, Member, MemberState, MemberUpdate};
+use swim_core::{
+    Accusation, Digest, GossipMessage, Member, MemberState, MemberUpdate, Notice, Said, UserNotice,
+};
 
 use self::v1::message::Kind;
 
@@ -49,6 +51,9 @@ fn kind(message: &GossipMessage) -> Kind {
             updates: Some(columns(updates)).filter(|_| !updates.is_empty()),
             wanted: wanted.clone(),
         }),
+        GossipMessage::Notices { notices } => {
+            Kind::Notices(v1::Notices { notices: notices.iter().map(notice).collect() })
+        }
     }
 }
 
@@ -144,4 +149,23 @@ fn octets(address: &SocketAddr, same_port: bool) -> Vec<u8> {
 
 fn metadata(metadata: &HashMap<String, String>) -> v1::Metadata {
     v1::Metadata { entries: metadata.clone().into_iter().collect() }
+}
+
+fn notice(it: &Notice<UserNotice>) -> v1::Notice {
+    use v1::notice::Said as Told;
+    let said = match &it.said {
+        Said::Announced(len) => Told::Announced(*len as u32),
+        Said::Whole(UserNotice::Event(event)) => Told::Event(v1::Event {
+            origin: event.origin.0.clone(),
+            name: event.name.clone(),
+            payload: event.payload.clone(),
+        }),
+    };
+    v1::Notice {
+        id: it.stamp.id,
+        ltime: it.stamp.ltime,
+        after: it.after.iter().map(|stamp| stamp.id).collect(),
+        lag: it.after.iter().map(|stamp| it.stamp.ltime - stamp.ltime).collect(),
+        said: Some(said),
+    }
 }

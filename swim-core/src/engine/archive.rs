@@ -1,0 +1,108 @@
+//! Which notices this node has heard, and those of them that it can still tell: both bounded.
+//!
+//! What was heard is known by its stamp. When that is too much, the lowest stamps go and a floor
+//! rises: at or below it, what is not known may have been forgotten, and is not heard again.
+
+use std::collections::{BTreeMap, VecDeque};
+
+use super::heap::Handle;
+use crate::notice::{Body, Notice, Stamp};
+use crate::time::Time;
+
+/// Stamps that are known.
+const KNOWN: usize = 32_768;
+/// Notices that can still be told,
+const KEPT: usize = 8_192;
+/// and how many bytes they take, with so much beside each body.
+const KEPT_BYTES: usize = 4 << 20;
+const OVERHEAD: usize = 200;
+
+/// A notice that was heard.
+#[derive(Debug)]
+pub(super) struct Entry<B> {
+    /// What it says; `None` when that was let go.
+    pub(super) notice: Option<Notice<B>>,
+    /// Place in the queue, if it waits to be told.
+    pub(super) queued: Option<Handle>,
+    /// Predecessors that it waits for; none once it has reached the user.
+    pub(super) missing: u8,
+}
+
+/// Notices by stamp.
+#[derive(Debug)]
+pub(super) struct Archive<B> {
+    entries: BTreeMap<Stamp, Entry<B>>,
+    /// Those that can be told, by when they came.
+    arrivals: VecDeque<(Time, Stamp)>,
+    bytes: usize,
+    floor: u64,
+}
+
+impl<B: Body> Archive<B> {
+    pub(super) fn new(floor: u64) -> Self {
+        Self { entries: BTreeMap::new(), arrivals: VecDeque::new(), bytes: 0, floor }
+    }
+
+    pub(super) fn get(&self, stamp: Stamp) -> Option<&Entry<B>> {
+        self.entries.get(&stamp)
+    }
+
+    pub(super) fn get_mut(&mut self, stamp: Stamp) -> Option<&mut Entry<B>> {
+        self.entries.get_mut(&stamp)
+    }
+
+    /// A notice that can still be told.
+    pub(super) fn notice(&self, stamp: Stamp) -> Option<&Notice<B>> {
+        self.get(stamp)?.notice.as_ref()
+    }
+
+    /// Whether it was heard, if nobody knows any more.
+    pub(super) fn is_past(&self, stamp: Stamp) -> bool {
+        stamp.ltime <= self.floor
+    }
+
+    /// Whether what comes after it may reach the user.
+    pub(super) fn is_settled(&self, stamp: Stamp) -> bool {
+        match self.get(stamp) {
+            Some(entry) => entry.missing == 0,
+            None => self.is_past(stamp),
+        }
+    }
+
+    pub(super) fn insert(&mut self, now: Time, notice: Notice<B>) {
+        let stamp = notice.stamp;
+        self.bytes += OVERHEAD + notice.body_len();
+        self.arrivals.push_back((now, stamp));
+        self.entries.insert(stamp, Entry { notice: Some(notice), queued: None, missing: 0 });
+    }
+
+    /// What has to go next for the sake of room for `len` more bytes: its stamp, and whether it is to
+    /// be forgotten altogether.
+    pub(super) fn surplus(&self, more: usize, len: usize) -> Option<(Stamp, bool)> {
+        if self.arrivals.len() + more > KEPT || self.bytes + more * OVERHEAD + len > KEPT_BYTES {
+            return self.arrivals.front().map(|&(_, stamp)| (stamp, false));
+        }
+        let first = self.entries.keys().next();
+        first.filter(|_| self.entries.len() + more > KNOWN).map(|&stamp| (stamp, true))
+    }
+
+    /// Lets go of what a notice says.
+    pub(super) fn let_go(&mut self, stamp: Stamp) {
+        if let Some(at) = self.arrivals.iter().position(|&(_, held)| held == stamp) {
+            self.arrivals.remove(at);
+        }
+        if let Some(notice) = self.entries.get_mut(&stamp).and_then(|entry| entry.notice.take()) {
+            self.bytes -= OVERHEAD + notice.body_len();
+        }
+    }
+
+    /// Forgets the lowest stamp.
+    pub(super) fn forget(&mut self, stamp: Stamp) {
+        self.entries.remove(&stamp);
+        self.raise_floor(stamp.ltime);
+    }
+
+    pub(super) fn raise_floor(&mut self, floor: u64) {
+        self.floor = self.floor.max(floor);
+    }
+}

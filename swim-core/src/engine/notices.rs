@@ -1,0 +1,189 @@
+//! Notices: what users have all members hear, each once. Epidemic broadcast with a Lamport clock.
+//!
+//! A notice is opaque here. How it is told is in `spread.rs`, in which order it reaches the user
+//! in `causality.rs`, what is remembered in `archive.rs`.
+
+use super::Engine;
+use super::archive::Archive;
+use super::causality::Causality;
+use super::message::{NoticeMessage, Source};
+use super::output::{Output, Profile};
+use super::spread::NoticeQueue;
+use crate::config::{MAX_CLOCK, MAX_EVENT};
+use crate::error::EventError;
+use crate::notice::{Body, Notice, Said, Stamp};
+use crate::time::Time;
+use crate::wire_size;
+
+/// A clock is not put forward further than this by one notice: else a forged one would use all time
+/// up. A thousand events a second for thirty years do not get there.
+const LEAP: u64 = 1 << 40;
+/// Most bytes of a notice in a datagram beside its body.
+const HEAD: usize = 170;
+
+/// All that a node knows of notices.
+#[derive(Debug)]
+pub(super) struct Notices<B> {
+    /// Lamport's: at or above all stamps that were heard.
+    pub(super) clock: u64,
+    pub(super) archive: Archive<B>,
+    pub(super) queue: NoticeQueue<B>,
+    pub(super) causality: Causality,
+}
+
+impl<B: Body> Notices<B> {
+    pub(super) fn new(clock: u64) -> Self {
+        Self {
+            clock,
+            archive: Archive::new(clock),
+            queue: NoticeQueue::new(),
+            causality: Causality::default(),
+        }
+    }
+
+    /// Whether a notice is one that honest members make.
+    fn is_plausible(&self, notice: &Notice<B>) -> bool {
+        let ltime = notice.stamp.ltime;
+        let soon = ltime <= self.clock.saturating_add(LEAP).min(MAX_CLOCK);
+        let ordered = notice.after.iter().all(|before| before.ltime < ltime);
+        soon && ordered
+            && notice.after.len() <= Notice::<B>::MAX_AFTER
+            && notice.body_len() <= MAX_EVENT
+    }
+}
+
+impl<P: Profile> Engine<P> {
+    /// Has all members hear `body`, this node's own user first. O(log) of what is remembered.
+    ///
+    /// # Errors
+    /// It is too large, too much waits, or this node has left; nothing has changed.
+    pub fn send_notice<O: Output<P>>(
+        &mut self,
+        now: Time,
+        body: P::Body,
+        out: &mut O,
+    ) -> Result<Stamp, EventError> {
+        self.start(now, out);
+        if self.departure.is_some() {
+            return Err(EventError::Left);
+        }
+        let (len, limit) = (body.wire_len(), self.largest_notice());
+        if len > limit {
+            return Err(EventError::TooLarge { len, limit });
+        }
+        self.check_room(len)?;
+        let ltime = (self.notices.clock + 1).min(MAX_CLOCK);
+        let stamp = Stamp { ltime, id: self.rng.word() };
+        let after = self.notices.causality.frontier_before(stamp);
+        self.stats.notices_sent += 1;
+        self.take_in(now, Notice { stamp, after, said: Said::Whole(body) }, out);
+        Ok(stamp)
+    }
+
+    /// Most bytes of a body.
+    fn largest_notice(&self) -> usize {
+        self.config.event_limit.min(self.notice_room().saturating_sub(HEAD))
+    }
+
+    /// What was accepted here is not pushed out again before it was told.
+    fn check_room(&self, len: usize) -> Result<(), EventError> {
+        let archive = &self.notices.archive;
+        let victim = archive.surplus(1, len).and_then(|(stamp, _)| archive.get(stamp));
+        match victim.is_some_and(|entry| entry.queued.is_some()) {
+            true => Err(EventError::Busy { waiting: self.notices.queue.len() }),
+            false => Ok(()),
+        }
+    }
+
+    /// Handles one message about notices. Nothing that a peer sends makes this panic; what makes no
+    /// sense is ignored and counted.
+    pub fn handle_notices<O: Output<P>>(
+        &mut self,
+        now: Time,
+        source: Source<P::Address>,
+        message: NoticeMessage<'_, P::Body>,
+        out: &mut O,
+    ) {
+        self.start(now, out);
+        self.stats.messages_received += 1;
+        if source.member != Some(self.table.me) {
+            self.hearing.hear(now, self.config.probe_interval);
+        }
+        match message {
+            NoticeMessage::Tell(notices) => self.hear_notices(now, &source, notices, out),
+        }
+    }
+
+    /// Only live members are believed.
+    fn hear_notices<O: Output<P>>(
+        &mut self,
+        now: Time,
+        source: &Source<P::Address>,
+        notices: &[Notice<P::Body>],
+        out: &mut O,
+    ) {
+        if !source.member.is_some_and(|member| self.table.is_live(member)) {
+            self.stats.notices_refused += notices.len() as u64;
+            return;
+        }
+        // Causes first, so that what came together need not wait for each other.
+        let mut ordered: Vec<_> = notices.iter().collect();
+        ordered.sort_unstable_by_key(|notice| notice.stamp);
+        for notice in ordered {
+            self.hear_notice(now, notice, out);
+        }
+    }
+
+    fn hear_notice<O: Output<P>>(&mut self, now: Time, notice: &Notice<P::Body>, out: &mut O) {
+        let stamp = notice.stamp;
+        if self.notices.archive.get(stamp).is_some() {
+            self.stats.notices_known += 1;
+            self.notice_heard_again(stamp);
+        } else if self.notices.archive.is_past(stamp) {
+            self.stats.notices_old += 1;
+        } else if !self.notices.is_plausible(notice) {
+            self.stats.notices_refused += 1;
+        } else if matches!(notice.said, Said::Whole(_)) {
+            self.stats.notices_heard += 1;
+            self.take_in(now, notice.clone(), out);
+        }
+    }
+
+    /// Remembers a notice, tells it on, and lets it reach the user when its time has come.
+    fn take_in<O: Output<P>>(&mut self, now: Time, notice: Notice<P::Body>, out: &mut O) {
+        let stamp = notice.stamp;
+        self.notices.clock = self.notices.clock.max(stamp.ltime);
+        self.make_room(notice.body_len(), out);
+        self.notices.archive.insert(now, notice);
+        self.put_up(now, stamp, out);
+        self.deliver(stamp, out);
+    }
+
+    /// Lets the oldest go until there is room for one more.
+    fn make_room<O: Output<P>>(&mut self, len: usize, _out: &mut O) {
+        while let Some((stamp, forget)) = self.notices.archive.surplus(1, len) {
+            if self.take_down(stamp) {
+                self.stats.notices_dropped += 1;
+            }
+            self.notices.archive.let_go(stamp);
+            if forget {
+                self.notices.archive.forget(stamp);
+            }
+        }
+    }
+
+    /// The clock of notices: at or above all that were heard here.
+    pub fn notice_clock(&self) -> u64 {
+        self.notices.clock
+    }
+
+    /// Notices waiting to be told.
+    pub fn notices_waiting(&self) -> usize {
+        self.notices.queue.len()
+    }
+
+    /// Room for one notice in a datagram of its own.
+    pub(super) fn notice_room(&self) -> usize {
+        self.room_beside(wire_size::NOTICES, false).bytes
+    }
+}

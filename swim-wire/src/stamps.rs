@@ -1,0 +1,78 @@
+//! Stamps of notices, by columns: ids of eight bytes, and differences of times.
+
+use std::sync::Arc;
+
+use bytes::{BufMut, BytesMut};
+use prost::encoding::encoded_len_varint;
+use swim_core::{Notice, Stamp, UserNotice};
+
+use crate::error::DecodeError;
+use crate::limits::Tally;
+use crate::reader::{Varints, fixed};
+use crate::writer::{nonempty_len, put_header, put_number};
+
+/// Most predecessors of a notice.
+const MAX_AFTER: usize = Notice::<UserNotice>::MAX_AFTER;
+
+/// Field numbers of the two columns.
+pub(crate) type Columns = [u32; 2];
+
+fn lags(stamps: &[Stamp], ltime: u64) -> impl Iterator<Item = u64> + '_ {
+    stamps.iter().map(move |stamp| ltime.wrapping_sub(stamp.ltime))
+}
+
+/// Bytes of what precedes a notice of that time.
+pub(crate) fn after_len([ids, lag]: Columns, after: &[Stamp], ltime: u64) -> usize {
+    let column = lags(after, ltime).map(encoded_len_varint).sum();
+    nonempty_len(ids, after.len() * size_of::<u64>()) + nonempty_len(lag, column)
+}
+
+pub(crate) fn put_after([ids, lag]: Columns, after: &[Stamp], ltime: u64, packet: &mut BytesMut) {
+    if after.is_empty() {
+        return;
+    }
+    put_ids(ids, after, packet);
+    put_header(lag, lags(after, ltime).map(encoded_len_varint).sum(), packet);
+    lags(after, ltime).for_each(|lag| put_number(lag, packet));
+}
+
+fn put_ids(field: u32, stamps: &[Stamp], packet: &mut BytesMut) {
+    put_header(field, stamps.len() * size_of::<u64>(), packet);
+    stamps.iter().for_each(|stamp| packet.put_u64_le(stamp.id));
+}
+
+/// What precedes a notice of that time.
+pub(crate) fn decode_after(
+    [ids, lags]: [Option<&[u8]>; 2],
+    ltime: u64,
+    tally: &mut Tally<'_>,
+) -> Result<Arc<[Stamp]>, DecodeError> {
+    let ids: &[[u8; 8]] = fixed("after", ids.unwrap_or_default())?;
+    let (found, max) = (ids.len(), MAX_AFTER);
+    if found > max {
+        return Err(DecodeError::TooManyStamps { found, max });
+    }
+    tally.take_stamps(found)?;
+    let lags = column("lag", lags.unwrap_or_default(), found)?;
+    let mut after = [Stamp::default(); MAX_AFTER];
+    for ((stamp, id), lag) in after.iter_mut().zip(ids).zip(lags) {
+        let lag = lag?;
+        let before = ltime.checked_sub(lag).filter(|_| lag > 0);
+        let before = before.ok_or(DecodeError::Lag { ltime, lag })?;
+        *stamp = Stamp { ltime: before, id: u64::from_le_bytes(*id) };
+    }
+    Ok(after[..found].into())
+}
+
+/// A column that must have so many entries.
+fn column<'a>(
+    column: &'static str,
+    bytes: &'a [u8],
+    expected: usize,
+) -> Result<Varints<'a>, DecodeError> {
+    let numbers = Varints::of(column, bytes);
+    match numbers.count_left()? {
+        found if found == expected => Ok(numbers),
+        found => Err(DecodeError::ColumnLength { column, found, expected }),
+    }
+}
