@@ -6,7 +6,7 @@ use std::collections::HashMap;
 use std::net::SocketAddr;
 
 use crate::member::{Incarnation, Member, MemberId, MemberState};
-use crate::notice::Notice;
+use crate::notice::{Notice, Stamp};
 use crate::user::UserNotice;
 
 /// A message between two members.
@@ -81,6 +81,12 @@ pub enum GossipMessage {
     Notices {
         /// Some of it.
         notices: Vec<Notice<UserNotice>>,
+    },
+    /// Please tell me these notices, whole. To be sent by stream, so that the answer comes back on
+    /// it.
+    Fetch {
+        /// Which; ascending.
+        stamps: Vec<Stamp>,
     },
 }
 

@@ -56,6 +56,10 @@ pub struct Stats {
     pub notices_old: u64,
     /// Notices from who is no live member, or that make no sense, refused.
     pub notices_refused: u64,
+    /// Notices that reached the user before one that they follow from, which had not come in time.
+    pub notices_disordered: u64,
+    /// Notices that this node knew of and did not get when it asked for them.
+    pub notices_missed: u64,
     /// Notices that this node stopped telling before its share was done, for want of room; others
     /// may still tell them.
     pub notices_dropped: u64,

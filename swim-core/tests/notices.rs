@@ -57,3 +57,56 @@ fn alone_a_node_hears_itself_and_nothing_waits() {
     assert_eq!(cluster.heard_by(0), ["alone"]);
     assert_eq!(cluster.node(0).events_waiting(), 0);
 }
+
+/// Has nodes answer each other's events, and says what must have come before what.
+struct Talk {
+    /// Of each event, those that its sender had heard or sent, as places in `sent`.
+    before: Vec<Vec<usize>>,
+}
+
+impl Talk {
+    /// Every so often some node that has heard something new says something.
+    fn hold(cluster: &mut Cluster, nodes: usize, events: usize, pause: f64) -> Self {
+        let mut before: Vec<Vec<usize>> = Vec::new();
+        for number in 0..events {
+            let node = (number * 7 + number / 5) % nodes;
+            let known = cluster.heard_by(node).into_iter().map(number_of).collect();
+            before.push(known);
+            cluster.send(node, &format!("event-{number}"), b"");
+            cluster.run(pause);
+        }
+        Self { before }
+    }
+
+    /// Places where an event was heard before one that its sender had heard before it.
+    fn inversions(&self, cluster: &Cluster, node: usize) -> usize {
+        let heard: Vec<usize> = cluster.heard_by(node).into_iter().map(number_of).collect();
+        let place = |event: usize| heard.iter().position(|&held| held == event);
+        let late = |&event: &usize| {
+            let at = place(event);
+            self.before[event].iter().any(|&before| place(before) > at || place(before).is_none())
+        };
+        heard.iter().filter(|event| late(event)).count()
+    }
+}
+
+fn number_of(name: &str) -> usize {
+    name.trim_start_matches("event-").parse().unwrap()
+}
+
+#[test]
+fn causes_are_heard_before_effects_though_effects_overtake_them() {
+    for seed in 0..5 {
+        let mut cluster = Cluster::converged(seed, 12, Options::default());
+        cluster.loss = 0.1;
+        // Longer than several rounds: most datagrams overtake others.
+        cluster.latency = (1_000, 300_000);
+        let talk = Talk::hold(&mut cluster, 12, 150, 0.05);
+        cluster.run(30.0);
+        for node in 0..12 {
+            let stats = cluster.node(node).stats();
+            assert_eq!(stats.notices_disordered, 0, "seed {seed}, node {node}");
+            assert_eq!(talk.inversions(&cluster, node), 0, "seed {seed}, node {node}");
+        }
+    }
+}

@@ -3,7 +3,7 @@
 use std::ops::RangeInclusive;
 
 use bytes::BytesMut;
-use swim_core::{Accusation, Digest, GossipMessage, MemberId, Notice, UserNotice};
+use swim_core::{Accusation, Digest, GossipMessage, MemberId, Notice, Stamp, UserNotice};
 
 use crate::error::DecodeError;
 use crate::field::{delta, message as field, packet};
@@ -12,7 +12,7 @@ use crate::probe::{self, Probe};
 use crate::reader::{Field, Fields};
 use crate::updates::{self, Records};
 use crate::writer::{delimited_len, fixed32s_len, nonempty_len, put_fixed32s, put_header};
-use crate::{digest, evidence, notice};
+use crate::{digest, evidence, notice, stamps};
 
 /// One message, measured and ready to be written.
 pub(crate) struct Encoder<'a> {
@@ -30,6 +30,7 @@ enum Body<'a> {
     Digest(&'a Digest),
     Delta(updates::Encoder<'a>, &'a [u32]),
     Notices(&'a [Notice<UserNotice>]),
+    Stamps(&'a [Stamp]),
 }
 
 impl<'a> Encoder<'a> {
@@ -63,6 +64,7 @@ impl<'a> Encoder<'a> {
                 (field::DELTA, Body::Delta(updates, wanted))
             }
             GossipMessage::Notices { notices } => (field::NOTICES, Body::Notices(notices)),
+            GossipMessage::Fetch { stamps } => (field::FETCH, Body::Stamps(stamps)),
         };
         let body_len = body.len();
         Self { kind, body, body_len }
@@ -92,6 +94,7 @@ impl Body<'_> {
                 nonempty_len(delta::UPDATES, updates.len()) + fixed32s_len(delta::WANTED, wanted)
             }
             Self::Notices(notices) => notice::len(notices),
+            Self::Stamps(stamps) => stamps::len(stamps),
         }
     }
 
@@ -110,6 +113,7 @@ impl Body<'_> {
                 put_fixed32s(delta::WANTED, wanted, packet);
             }
             Self::Notices(notices) => notice::put(notices, packet),
+            Self::Stamps(stamps) => stamps::put(stamps, packet),
         }
     }
 }
@@ -119,7 +123,7 @@ pub(crate) fn decode(
     body: &[u8],
     tally: &mut Tally<'_>,
 ) -> Result<Option<GossipMessage>, DecodeError> {
-    let Some(kind) = one_of("message", field::PING..=field::NOTICES, body, tally)? else {
+    let Some(kind) = one_of("message", field::PING..=field::FETCH, body, tally)? else {
         return Ok(None);
     };
     let body = kind.bytes("kind")?;
@@ -136,6 +140,7 @@ pub(crate) fn decode(
         },
         field::DELTA => decode_delta(body, tally)?,
         field::NOTICES => GossipMessage::Notices { notices: notice::decode(body, tally)? },
+        field::FETCH => GossipMessage::Fetch { stamps: stamps::decode(body, tally)? },
         _ => decode_probe(kind.number, body, tally)?,
     }))
 }

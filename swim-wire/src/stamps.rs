@@ -7,8 +7,9 @@ use prost::encoding::encoded_len_varint;
 use swim_core::{Notice, Stamp, UserNotice};
 
 use crate::error::DecodeError;
+use crate::field::stamps as field;
 use crate::limits::Tally;
-use crate::reader::{Varints, fixed};
+use crate::reader::{Fields, Varints, fixed};
 use crate::writer::{nonempty_len, put_header, put_number};
 
 /// Most predecessors of a notice.
@@ -62,6 +63,52 @@ pub(crate) fn decode_after(
         *stamp = Stamp { ltime: before, id: u64::from_le_bytes(*id) };
     }
     Ok(after[..found].into())
+}
+
+fn steps(stamps: &[Stamp]) -> impl Iterator<Item = u64> + '_ {
+    let mut before = 0;
+    stamps.iter().map(move |stamp| {
+        let last = std::mem::replace(&mut before, stamp.ltime);
+        stamp.ltime.wrapping_sub(last)
+    })
+}
+
+pub(crate) fn len(stamps: &[Stamp]) -> usize {
+    let column = steps(stamps).map(encoded_len_varint).sum();
+    nonempty_len(field::ID, size_of::<u64>() * stamps.len()) + nonempty_len(field::LTIME, column)
+}
+
+pub(crate) fn put(stamps: &[Stamp], packet: &mut BytesMut) {
+    if stamps.is_empty() {
+        return;
+    }
+    put_ids(field::ID, stamps, packet);
+    put_header(field::LTIME, steps(stamps).map(encoded_len_varint).sum(), packet);
+    steps(stamps).for_each(|step| put_number(step, packet));
+}
+
+pub(crate) fn decode(body: &[u8], tally: &mut Tally<'_>) -> Result<Vec<Stamp>, DecodeError> {
+    let (mut ids, mut ltimes) = (None, None);
+    for field in Fields::of("stamps", body) {
+        let field = field?;
+        match field.number {
+            field::ID => field.bytes_once("id", &mut ids)?,
+            field::LTIME => field.bytes_once("ltime", &mut ltimes)?,
+            _ => tally.decoded.skipped_fields += 1,
+        }
+    }
+    let ids: &[[u8; 8]] = fixed("id", ids.unwrap_or_default())?;
+    tally.take_stamps(ids.len())?;
+    let mut stamps = Vec::with_capacity(ids.len());
+    let mut ltime = 0_u64;
+    for (id, step) in ids.iter().zip(column("ltime", ltimes.unwrap_or_default(), ids.len())?) {
+        let (found, max) = (step?, u64::MAX - ltime);
+        let field = "ltime";
+        ltime =
+            ltime.checked_add(found).ok_or(DecodeError::NumberTooLarge { field, found, max })?;
+        stamps.push(Stamp { ltime, id: u64::from_le_bytes(*id) });
+    }
+    Ok(stamps)
 }
 
 /// A column that must have so many entries.

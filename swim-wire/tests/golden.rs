@@ -148,12 +148,19 @@ fn notices() -> Vec<Golden> {
         notice(stamp(300, 1 << 40), &after, event(&[0, 255, b'v', b'2'])),
         notice(stamp(u64::MAX, 0), &[stamp(0, 1)], Said::Announced(70_000)),
     ];
-    vec![(
+    let stamps = vec![stamp(0, 5), stamp(300, 4), stamp(300, u64::MAX), stamp(u64::MAX, 0)];
+    let fetch = (
+        "fetch",
+        "Fetch of 0/5, 300/4, 300/2^64 - 1 and 2^64 - 1/0",
+        vec![GossipMessage::Fetch { stamps }],
+    );
+    let notices = (
         "notices",
         "Notices: event deploy of node-1 at 1, id 7; the same with payload 00 ff 76 32 at 300, id \
          2^40, after 1/7 and 299/2^64 - 1; 70000 bytes announced at 2^64 - 1, id 0, after 0/1",
         vec![GossipMessage::Notices { notices }],
-    )]
+    );
+    vec![notices, fetch]
 }
 
 fn several() -> Golden {

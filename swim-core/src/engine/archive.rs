@@ -76,23 +76,39 @@ impl<B: Body> Archive<B> {
         self.entries.insert(stamp, Entry { notice: Some(notice), queued: None, missing: 0 });
     }
 
-    /// What has to go next for the sake of room for `len` more bytes: its stamp, and whether it is to
-    /// be forgotten altogether.
-    pub(super) fn surplus(&self, more: usize, len: usize) -> Option<(Stamp, bool)> {
-        if self.arrivals.len() + more > KEPT || self.bytes + more * OVERHEAD + len > KEPT_BYTES {
+    /// What has to go next for one more with so many bytes: its stamp, and whether it is to be
+    /// forgotten altogether.
+    pub(super) fn surplus(&self, len: usize) -> Option<(Stamp, bool)> {
+        if self.arrivals.len() >= KEPT || self.bytes + OVERHEAD + len > KEPT_BYTES {
             return self.arrivals.front().map(|&(_, stamp)| (stamp, false));
         }
         let first = self.entries.keys().next();
-        first.filter(|_| self.entries.len() + more > KNOWN).map(|&stamp| (stamp, true))
+        first.filter(|_| self.entries.len() >= KNOWN).map(|&stamp| (stamp, true))
     }
 
-    /// Lets go of what a notice says.
+    /// What would have to go for one more with so many bytes.
+    pub(super) fn victims(&self, len: usize) -> impl Iterator<Item = &Entry<B>> {
+        let mut count = (self.arrivals.len() + 1).saturating_sub(KEPT);
+        let mut bytes = (self.bytes + OVERHEAD + len).saturating_sub(KEPT_BYTES);
+        let oldest = self.arrivals.iter().filter_map(|&(_, stamp)| self.get(stamp));
+        oldest.take_while(move |entry| {
+            let more = count > 0 || bytes > 0;
+            count = count.saturating_sub(1);
+            let freed = entry.notice.as_ref().map_or(0, Notice::body_len);
+            bytes = bytes.saturating_sub(OVERHEAD + freed);
+            more
+        })
+    }
+
+    /// Lets go of what a notice says. O(1) for the one that came first.
     pub(super) fn let_go(&mut self, stamp: Stamp) {
+        let Some(notice) = self.entries.get_mut(&stamp).and_then(|entry| entry.notice.take())
+        else {
+            return;
+        };
+        self.bytes -= OVERHEAD + notice.body_len();
         if let Some(at) = self.arrivals.iter().position(|&(_, held)| held == stamp) {
             self.arrivals.remove(at);
-        }
-        if let Some(notice) = self.entries.get_mut(&stamp).and_then(|entry| entry.notice.take()) {
-            self.bytes -= OVERHEAD + notice.body_len();
         }
     }
 

@@ -13,6 +13,10 @@ pub enum Timer {
     Gossip,
     /// When to tell fresh notices.
     Spread,
+    /// When to ask for notices that have not come.
+    Fetch,
+    /// When a notice is held back no longer.
+    HeldBack,
     /// When to compare views with a random member.
     Sync,
     /// When to try a lost member or seed.

@@ -3,7 +3,7 @@
 use std::fmt::Debug;
 
 use crate::member::{Incarnation, MemberState};
-use crate::notice::Notice;
+use crate::notice::{Notice, Stamp};
 
 /// A member by the index that the driver gave its name. Dense: tables are indexed by it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -145,6 +145,8 @@ pub enum Message<'a, U> {
 pub enum NoticeMessage<'a, B> {
     /// Some of them.
     Tell(&'a [Notice<B>]),
+    /// Please tell me these, whole.
+    Fetch(&'a [Stamp]),
 }
 
 /// A message on its way out; who sends it looks the profiles up.

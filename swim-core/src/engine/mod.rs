@@ -11,6 +11,7 @@ mod deadlines;
 mod degraded;
 mod departure;
 mod dissemination;
+mod fetch;
 mod healing;
 mod heap;
 mod hearing;
@@ -272,6 +273,8 @@ impl<P: Profile> Engine<P> {
                 }
             }
             Timer::Spread => self.spread_timed_out(now, out),
+            Timer::Fetch => self.fetch_timed_out(now, out),
+            Timer::HeldBack => self.held_timed_out(now, out),
             Timer::Healing => {
                 let taken = self.timers.healing.take();
                 if self.disarm(taken) {

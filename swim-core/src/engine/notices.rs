@@ -6,7 +6,8 @@
 use super::Engine;
 use super::archive::Archive;
 use super::causality::Causality;
-use super::message::{NoticeMessage, Source};
+use super::fetch::Wants;
+use super::message::{Dest, MemberIdx, NoticeMessage, Source};
 use super::output::{Output, Profile};
 use super::spread::NoticeQueue;
 use crate::config::{MAX_CLOCK, MAX_EVENT};
@@ -18,9 +19,6 @@ use crate::wire_size;
 /// A clock is not put forward further than this by one notice: else a forged one would use all time
 /// up. A thousand events a second for thirty years do not get there.
 const LEAP: u64 = 1 << 40;
-/// Most bytes of a notice in a datagram beside its body.
-const HEAD: usize = 170;
-
 /// All that a node knows of notices.
 #[derive(Debug)]
 pub(super) struct Notices<B> {
@@ -29,6 +27,7 @@ pub(super) struct Notices<B> {
     pub(super) archive: Archive<B>,
     pub(super) queue: NoticeQueue<B>,
     pub(super) causality: Causality,
+    pub(super) wants: Wants,
 }
 
 impl<B: Body> Notices<B> {
@@ -38,6 +37,7 @@ impl<B: Body> Notices<B> {
             archive: Archive::new(clock),
             queue: NoticeQueue::new(),
             causality: Causality::default(),
+            wants: Wants::default(),
         }
     }
 
@@ -67,7 +67,7 @@ impl<P: Profile> Engine<P> {
         if self.departure.is_some() {
             return Err(EventError::Left);
         }
-        let (len, limit) = (body.wire_len(), self.largest_notice());
+        let (len, limit) = (body.wire_len(), self.config.event_limit);
         if len > limit {
             return Err(EventError::TooLarge { len, limit });
         }
@@ -76,20 +76,14 @@ impl<P: Profile> Engine<P> {
         let stamp = Stamp { ltime, id: self.rng.word() };
         let after = self.notices.causality.frontier_before(stamp);
         self.stats.notices_sent += 1;
-        self.take_in(now, Notice { stamp, after, said: Said::Whole(body) }, out);
+        let me = self.table.me;
+        self.take_in(now, me, Notice { stamp, after, said: Said::Whole(body) }, out);
         Ok(stamp)
-    }
-
-    /// Most bytes of a body.
-    fn largest_notice(&self) -> usize {
-        self.config.event_limit.min(self.notice_room().saturating_sub(HEAD))
     }
 
     /// What was accepted here is not pushed out again before it was told.
     fn check_room(&self, len: usize) -> Result<(), EventError> {
-        let archive = &self.notices.archive;
-        let victim = archive.surplus(1, len).and_then(|(stamp, _)| archive.get(stamp));
-        match victim.is_some_and(|entry| entry.queued.is_some()) {
+        match self.notices.archive.victims(len).any(|entry| entry.queued.is_some()) {
             true => Err(EventError::Busy { waiting: self.notices.queue.len() }),
             false => Ok(()),
         }
@@ -111,6 +105,7 @@ impl<P: Profile> Engine<P> {
         }
         match message {
             NoticeMessage::Tell(notices) => self.hear_notices(now, &source, notices, out),
+            NoticeMessage::Fetch(stamps) => self.hear_fetch(&source, stamps, out),
         }
     }
 
@@ -122,19 +117,25 @@ impl<P: Profile> Engine<P> {
         notices: &[Notice<P::Body>],
         out: &mut O,
     ) {
-        if !source.member.is_some_and(|member| self.table.is_live(member)) {
+        let Some(from) = source.member.filter(|&member| self.table.is_live(member)) else {
             self.stats.notices_refused += notices.len() as u64;
             return;
-        }
+        };
         // Causes first, so that what came together need not wait for each other.
         let mut ordered: Vec<_> = notices.iter().collect();
         ordered.sort_unstable_by_key(|notice| notice.stamp);
         for notice in ordered {
-            self.hear_notice(now, notice, out);
+            self.hear_notice(now, from, notice, out);
         }
     }
 
-    fn hear_notice<O: Output<P>>(&mut self, now: Time, notice: &Notice<P::Body>, out: &mut O) {
+    fn hear_notice<O: Output<P>>(
+        &mut self,
+        now: Time,
+        from: MemberIdx,
+        notice: &Notice<P::Body>,
+        out: &mut O,
+    ) {
         let stamp = notice.stamp;
         if self.notices.archive.get(stamp).is_some() {
             self.stats.notices_known += 1;
@@ -143,33 +144,54 @@ impl<P: Profile> Engine<P> {
             self.stats.notices_old += 1;
         } else if !self.notices.is_plausible(notice) {
             self.stats.notices_refused += 1;
-        } else if matches!(notice.said, Said::Whole(_)) {
+        } else if let Said::Announced(_) = notice.said {
+            self.want_now(now, stamp, from, out);
+        } else {
             self.stats.notices_heard += 1;
-            self.take_in(now, notice.clone(), out);
+            self.notices.wants.came(stamp);
+            self.take_in(now, from, notice.clone(), out);
         }
     }
 
     /// Remembers a notice, tells it on, and lets it reach the user when its time has come.
-    fn take_in<O: Output<P>>(&mut self, now: Time, notice: Notice<P::Body>, out: &mut O) {
+    fn take_in<O: Output<P>>(
+        &mut self,
+        now: Time,
+        from: MemberIdx,
+        notice: Notice<P::Body>,
+        out: &mut O,
+    ) {
         let stamp = notice.stamp;
         self.notices.clock = self.notices.clock.max(stamp.ltime);
         self.make_room(notice.body_len(), out);
-        self.notices.archive.insert(now, notice);
+        self.notices.archive.insert(now, notice.clone());
         self.put_up(now, stamp, out);
-        self.deliver(stamp, out);
+        self.deliver_in_order(now, from, &notice, out);
     }
 
     /// Lets the oldest go until there is room for one more.
-    fn make_room<O: Output<P>>(&mut self, len: usize, _out: &mut O) {
-        while let Some((stamp, forget)) = self.notices.archive.surplus(1, len) {
+    fn make_room<O: Output<P>>(&mut self, len: usize, out: &mut O) {
+        while let Some((stamp, forget)) = self.notices.archive.surplus(len) {
+            self.release(stamp, out);
             if self.take_down(stamp) {
                 self.stats.notices_dropped += 1;
             }
             self.notices.archive.let_go(stamp);
             if forget {
                 self.notices.archive.forget(stamp);
+                self.settle_past(out);
             }
         }
+    }
+
+    pub(super) fn transmit_notices<O: Output<P>>(
+        &mut self,
+        to: Dest<P::Address>,
+        message: NoticeMessage<'_, P::Body>,
+        out: &mut O,
+    ) {
+        self.stats.messages_sent += 1;
+        out.send_notices(&self.table.profiles, to, message);
     }
 
     /// The clock of notices: at or above all that were heard here.

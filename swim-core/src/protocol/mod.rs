@@ -208,6 +208,9 @@ impl GossipProtocol {
             GossipMessage::Notices { notices } => {
                 self.hear_notices(instant, from, NoticeMessage::Tell(&notices))
             }
+            GossipMessage::Fetch { stamps } => {
+                self.hear_notices(instant, from, NoticeMessage::Fetch(&stamps))
+            }
             GossipMessage::Evidence { ages, accusations } => {
                 self.hear_evidence(instant, from, &ages, &accusations)
             }

@@ -133,6 +133,7 @@ impl Output<Card> for Outbox<'_> {
     ) {
         let message = match message {
             NoticeMessage::Tell(notices) => GossipMessage::Notices { notices: notices.to_vec() },
+            NoticeMessage::Fetch(stamps) => GossipMessage::Fetch { stamps: stamps.to_vec() },
         };
         self.send_owned(address(cards, to), message);
     }

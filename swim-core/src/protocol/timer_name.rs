@@ -23,6 +23,8 @@ pub(super) fn name(timer: Timer, cards: &[Card]) -> Option<String> {
         Timer::Period => None,
         Timer::Gossip => Some("gossip".into()),
         Timer::Spread => Some("spread".into()),
+        Timer::Fetch => Some("fetch".into()),
+        Timer::HeldBack => Some("held_back".into()),
         Timer::Sync => Some("anti_entropy".into()),
         Timer::Healing => Some("healing".into()),
         Timer::Join => Some("join".into()),
@@ -43,6 +45,8 @@ pub(super) fn parse(name: &str, directory: &Directory, cards: &[Card]) -> Option
     match name {
         "gossip" => return Some(Timer::Gossip),
         "spread" => return Some(Timer::Spread),
+        "fetch" => return Some(Timer::Fetch),
+        "held_back" => return Some(Timer::HeldBack),
         "anti_entropy" => return Some(Timer::Sync),
         "healing" => return Some(Timer::Healing),
         "join" => return Some(Timer::Join),

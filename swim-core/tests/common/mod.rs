@@ -372,8 +372,8 @@ impl Cluster {
     fn post(&mut self, from: SocketAddr, to: SocketAddr, message: GossipMessage, stream: bool) {
         self.datagrams += 1;
         self.note_sent(from, to, &message);
-        let bulky =
-            matches!(message, GossipMessage::Sync { .. } | GossipMessage::SyncRequest { .. });
+        use GossipMessage::{Fetch, Sync, SyncRequest};
+        let bulky = matches!(message, Sync { .. } | SyncRequest { .. } | Fetch { .. });
         // What answers a stream goes back on it.
         let by_stream = stream || bulky || self.answering == Some(to);
         let arrivals = match message {

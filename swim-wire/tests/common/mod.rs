@@ -196,6 +196,15 @@ pub(crate) fn notice() -> impl Strategy<Value = Notice<UserNotice>> {
     )
 }
 
+fn stamps() -> impl Strategy<Value = Vec<Stamp>> {
+    let ltime = prop_oneof![4 => 0_u64..100_000, 1 => any::<u64>()];
+    let stamp = (ltime, any::<u64>()).prop_map(|(ltime, id)| Stamp { ltime, id });
+    vec(stamp, 0..20).prop_map(|mut stamps| {
+        stamps.sort_unstable();
+        stamps
+    })
+}
+
 /// Any message that a receiver takes.
 pub(crate) fn message() -> impl Strategy<Value = GossipMessage> {
     let probe =
@@ -216,6 +225,7 @@ pub(crate) fn message() -> impl Strategy<Value = GossipMessage> {
         (vec(update(), 0..12), vec(any::<u32>(), 0..12))
             .prop_map(|(updates, wanted)| GossipMessage::Delta { updates, wanted }),
         vec(notice(), 0..6).prop_map(|notices| GossipMessage::Notices { notices }),
+        stamps().prop_map(|stamps| GossipMessage::Fetch { stamps }),
     ]
 }
 

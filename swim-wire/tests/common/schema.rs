@@ -4,7 +4,8 @@ use std::collections::HashMap;
 use std::net::{IpAddr, SocketAddr};
 
 use swim_core::{
-    Accusation, Digest, GossipMessage, Member, MemberState, MemberUpdate, Notice, Said, UserNotice,
+    Accusation, Digest, GossipMessage, Member, MemberState, MemberUpdate, Notice, Said, Stamp,
+    UserNotice,
 };
 
 use self::v1::message::Kind;
@@ -54,6 +55,7 @@ fn kind(message: &GossipMessage) -> Kind {
         GossipMessage::Notices { notices } => {
             Kind::Notices(v1::Notices { notices: notices.iter().map(notice).collect() })
         }
+        GossipMessage::Fetch { stamps } => Kind::Fetch(columns_of(stamps)),
     }
 }
 
@@ -167,5 +169,14 @@ fn notice(it: &Notice<UserNotice>) -> v1::Notice {
         after: it.after.iter().map(|stamp| stamp.id).collect(),
         lag: it.after.iter().map(|stamp| it.stamp.ltime - stamp.ltime).collect(),
         said: Some(said),
+    }
+}
+
+fn columns_of(stamps: &[Stamp]) -> v1::Stamps {
+    let ltimes: Vec<u64> = stamps.iter().map(|stamp| stamp.ltime).collect();
+    let before = std::iter::once(0).chain(ltimes.iter().copied());
+    v1::Stamps {
+        id: stamps.iter().map(|stamp| stamp.id).collect(),
+        ltime: ltimes.iter().zip(before).map(|(ltime, before)| ltime - before).collect(),
     }
 }
