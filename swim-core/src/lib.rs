@@ -89,7 +89,7 @@ pub use error::{ConfigError, EventError, MetadataError};
 pub use mechanisms::Mechanisms;
 pub use member::{Incarnation, Member, MemberId, MemberState};
 pub use message::{Accusation, Digest, GossipMessage, MemberUpdate};
-pub use notice::{Body, Notice, Said, Stamp};
+pub use notice::{Body, Notice, Recent, Said, Stamp};
 pub use protocol::{
     Builder, Clock, EventKind, GossipAction, GossipProtocol, MemberEvent, SystemClock,
 };

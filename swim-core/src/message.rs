@@ -6,7 +6,7 @@ use std::collections::HashMap;
 use std::net::SocketAddr;
 
 use crate::member::{Incarnation, Member, MemberId, MemberState};
-use crate::notice::{Notice, Stamp};
+use crate::notice::{Notice, Recent, Stamp};
 use crate::user::UserNotice;
 
 /// A message between two members.
@@ -86,6 +86,23 @@ pub enum GossipMessage {
     /// it.
     Fetch {
         /// Which; ascending.
+        stamps: Vec<Stamp>,
+    },
+    /// What the sender heard lately, in one hash, to find out whether somebody missed something.
+    Recent {
+        /// The sender's clock of events, and what it heard.
+        recent: Recent,
+    },
+    /// Which notices the sender heard of in a stretch of time. To be sent by stream, so that those
+    /// it lacks come back on it.
+    Held {
+        /// Who says so.
+        from: MemberId,
+        /// The stretch begins above this time.
+        above: u64,
+        /// And ends with this one.
+        upto: u64,
+        /// All that it heard of in it; ascending.
         stamps: Vec<Stamp>,
     },
 }

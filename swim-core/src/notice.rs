@@ -72,3 +72,16 @@ impl<B: Body> Notice<B> {
         }
     }
 }
+
+/// The notices of a stretch of time in one hash.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Recent {
+    /// The sender's clock.
+    pub clock: u64,
+    /// The stretch begins above this time.
+    pub above: u64,
+    /// And ends with this one.
+    pub upto: u64,
+    /// Sum of the hashes of the stamps in it.
+    pub hash: u64,
+}

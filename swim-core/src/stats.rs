@@ -63,6 +63,8 @@ pub struct Stats {
     /// Notices that this node stopped telling before its share was done, for want of room; others
     /// may still tell them.
     pub notices_dropped: u64,
+    /// Comparisons of recent notices that showed a difference.
+    pub notice_syncs_differing: u64,
     /// Fresh updates whose age was known.
     pub ages_known: u64,
     /// Sum of their ages in gossip rounds.

@@ -23,6 +23,26 @@ fn an_event_reaches_all_32_nodes_in_a_moment() {
 }
 
 #[test]
+fn events_reach_all_once_though_messages_are_lost_doubled_and_out_of_order() {
+    for seed in 0..5 {
+        let mut cluster = Cluster::converged(seed, 24, Options::default());
+        cluster.loss = 0.2;
+        cluster.duplication = 0.2;
+        cluster.latency = (200, 60_000);
+        let names = names("event", 100);
+        for (number, name) in names.iter().enumerate() {
+            cluster.send(number % 24, name, &[0; 30]);
+            cluster.run(0.02);
+        }
+        let took = cluster.run_until(60, |cluster| cluster.all_heard(&names));
+        println!("seed {seed}: {took:.1} s after the last one");
+        assert!(took < 40.0, "seed {seed}: {took} s");
+        cluster.run(60.0);
+        assert!(cluster.all_heard(&names), "seed {seed}: one was heard again");
+    }
+}
+
+#[test]
 fn what_is_too_large_is_refused_with_both_sizes_and_nothing_is_sent() {
     let options = Options { event_limit: 100, ..Options::default() };
     let mut cluster = Cluster::converged(1, 3, options);
@@ -109,4 +129,88 @@ fn causes_are_heard_before_effects_though_effects_overtake_them() {
             assert_eq!(talk.inversions(&cluster, node), 0, "seed {seed}, node {node}");
         }
     }
+}
+
+#[test]
+fn who_missed_an_event_is_told_it_without_waiting_for_another() {
+    let mut cluster = Cluster::converged(4, 8, Options::default());
+    let missed = names("missed", 1);
+    // Nothing of it gets to node 5 by gossip.
+    let deaf = common::addr(5);
+    cluster.censor(move |from, to, message| {
+        let told = matches!(message, swim_core::GossipMessage::Notices { .. });
+        told && to == deaf
+            && from != deaf
+            && !matches!(message, swim_core::GossipMessage::Held { .. })
+    });
+    cluster.send(0, &missed[0], b"");
+    cluster.run(1.0);
+    assert!(cluster.heard_by(5).is_empty());
+    cluster.heal();
+    let took = cluster.run_until(60, |cluster| cluster.all_heard(&missed));
+    assert!(took < 8.0, "{took} s");
+}
+
+#[test]
+fn a_joiner_is_told_nothing_of_the_past_and_all_of_the_future() {
+    for seed in 0..5 {
+        let mut cluster = Cluster::converged(seed, 8, Options::default());
+        let (past, future) = (names("past", 40), names("future", 40));
+        for (number, name) in past.iter().enumerate() {
+            cluster.send(number % 8, name, b"");
+            cluster.run(0.01);
+        }
+        cluster.run(10.0);
+        cluster.start(8);
+        cluster.join(8, 3);
+        cluster.run(1.0);
+        for (number, name) in future.iter().enumerate() {
+            cluster.send(number % 9, name, b"");
+            cluster.run(0.01);
+        }
+        cluster.run(90.0);
+        assert!(cluster.all_heard(&future), "seed {seed}");
+        let heard = cluster.heard_by(8);
+        assert!(heard.iter().all(|name| name.starts_with("future")), "seed {seed}: {heard:?}");
+    }
+}
+
+#[test]
+fn who_comes_back_with_its_clock_hears_nothing_again() {
+    let mut cluster = Cluster::converged(6, 6, Options::default());
+    let before = names("before", 30);
+    for name in &before {
+        cluster.send(1, name, b"");
+        cluster.run(0.02);
+    }
+    // It comes back at once: what it heard last is still being told.
+    let clock = cluster.node(5).event_clock();
+    assert!(clock >= 25, "{clock}");
+    cluster.crash(5);
+    let heard = cluster.heard_by(5).len();
+    cluster.start_with(5, Options { event_clock: clock, ..Options::default() });
+    cluster.join(5, 0);
+    cluster.run(60.0);
+    assert!(cluster.heard_by(5).len() <= before.len(), "{heard} before, twice heard");
+    cluster.send(2, "after", b"");
+    cluster.run(2.0);
+    assert_eq!(cluster.heard_by(5).last(), Some(&"after"));
+}
+
+#[test]
+fn both_sides_of_a_split_hear_of_each_other() {
+    let mut cluster = Cluster::converged(7, 10, Options::default());
+    cluster.split(&[&[0, 1, 2, 3, 4], &[5, 6, 7, 8, 9]]);
+    let (one, other) = (names("one", 20), names("other", 20));
+    for (a, b) in one.iter().zip(&other) {
+        cluster.send(0, a, b"");
+        cluster.send(9, b, b"");
+        cluster.run(0.05);
+    }
+    cluster.run(5.0);
+    cluster.heal();
+    let all = [one, other].concat();
+    let took = cluster.run_until(120, |cluster| cluster.all_heard(&all));
+    println!("{took:.1} s after the split has healed");
+    assert!(cluster.all_heard(&all));
 }

@@ -3,7 +3,7 @@
 use std::ops::RangeInclusive;
 
 use bytes::BytesMut;
-use swim_core::{Accusation, Digest, GossipMessage, MemberId, Notice, Stamp, UserNotice};
+use swim_core::{Accusation, Digest, GossipMessage, MemberId, Notice, Recent, Stamp, UserNotice};
 
 use crate::error::DecodeError;
 use crate::field::{delta, message as field, packet};
@@ -31,6 +31,8 @@ enum Body<'a> {
     Delta(updates::Encoder<'a>, &'a [u32]),
     Notices(&'a [Notice<UserNotice>]),
     Stamps(&'a [Stamp]),
+    Recent(&'a Recent),
+    Held(stamps::Held<'a>),
 }
 
 impl<'a> Encoder<'a> {
@@ -65,6 +67,11 @@ impl<'a> Encoder<'a> {
             }
             GossipMessage::Notices { notices } => (field::NOTICES, Body::Notices(notices)),
             GossipMessage::Fetch { stamps } => (field::FETCH, Body::Stamps(stamps)),
+            GossipMessage::Recent { recent } => (field::RECENT, Body::Recent(recent)),
+            GossipMessage::Held { from, above, upto, stamps } => {
+                let held = stamps::Held { from, above: *above, upto: *upto, stamps };
+                (field::HELD, Body::Held(held))
+            }
         };
         let body_len = body.len();
         Self { kind, body, body_len }
@@ -95,6 +102,8 @@ impl Body<'_> {
             }
             Self::Notices(notices) => notice::len(notices),
             Self::Stamps(stamps) => stamps::len(stamps),
+            Self::Recent(recent) => stamps::recent_len(recent),
+            Self::Held(held) => held.len(),
         }
     }
 
@@ -114,6 +123,8 @@ impl Body<'_> {
             }
             Self::Notices(notices) => notice::put(notices, packet),
             Self::Stamps(stamps) => stamps::put(stamps, packet),
+            Self::Recent(recent) => stamps::put_recent(recent, packet),
+            Self::Held(held) => held.put(packet),
         }
     }
 }
@@ -123,7 +134,7 @@ pub(crate) fn decode(
     body: &[u8],
     tally: &mut Tally<'_>,
 ) -> Result<Option<GossipMessage>, DecodeError> {
-    let Some(kind) = one_of("message", field::PING..=field::FETCH, body, tally)? else {
+    let Some(kind) = one_of("message", field::PING..=field::HELD, body, tally)? else {
         return Ok(None);
     };
     let body = kind.bytes("kind")?;
@@ -141,6 +152,8 @@ pub(crate) fn decode(
         field::DELTA => decode_delta(body, tally)?,
         field::NOTICES => GossipMessage::Notices { notices: notice::decode(body, tally)? },
         field::FETCH => GossipMessage::Fetch { stamps: stamps::decode(body, tally)? },
+        field::RECENT => GossipMessage::Recent { recent: stamps::decode_recent(body, tally)? },
+        field::HELD => stamps::decode_held(body, tally)?,
         _ => decode_probe(kind.number, body, tally)?,
     }))
 }

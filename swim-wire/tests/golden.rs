@@ -7,8 +7,8 @@ use std::{env, fs};
 
 use common::{alive, decode, meaning, member, packet};
 use swim_core::{
-    Accusation, Digest, GossipMessage, MemberState, MemberUpdate, Notice, Said, Stamp, UserEvent,
-    UserNotice,
+    Accusation, Digest, GossipMessage, MemberState, MemberUpdate, Notice, Recent, Said, Stamp,
+    UserEvent, UserNotice,
 };
 
 /// File, what is in it, what it must decode to.
@@ -160,7 +160,20 @@ fn notices() -> Vec<Golden> {
          2^40, after 1/7 and 299/2^64 - 1; 70000 bytes announced at 2^64 - 1, id 0, after 0/1",
         vec![GossipMessage::Notices { notices }],
     );
-    vec![notices, fetch]
+    let recent = (
+        "recent",
+        "Recent: clock 300, above 290, up to 299, hash 2^64 - 1",
+        vec![GossipMessage::Recent {
+            recent: Recent { clock: 300, above: 290, upto: 299, hash: u64::MAX },
+        }],
+    );
+    let stamps = vec![stamp(291, 3), stamp(299, 2)];
+    let held = (
+        "held",
+        "Held by node-1, above 290, up to 299: 291/3 and 299/2",
+        vec![GossipMessage::Held { from: "node-1".into(), above: 290, upto: 299, stamps }],
+    );
+    vec![notices, fetch, recent, held]
 }
 
 fn several() -> Golden {

@@ -372,10 +372,11 @@ impl<T: Transport, C: Codec> Driver<T, C> {
                     self.post.send_by_stream(to, &message);
                 }
                 GossipAction::Event(event) => self.view.happened(event),
-                // The event says more; and the protocol keeps its timers.
-                GossipAction::MembershipChange { .. } | GossipAction::ScheduleTimer { .. } => {}
-                // Nobody listens to them so far.
-                GossipAction::UserEvent { .. } => {}
+                // The event says more; and the protocol keeps its timers. Nobody listens to users'
+                // events so far.
+                GossipAction::MembershipChange { .. }
+                | GossipAction::ScheduleTimer { .. }
+                | GossipAction::UserEvent { .. } => {}
             }
         }
     }

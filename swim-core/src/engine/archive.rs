@@ -4,6 +4,7 @@
 //! rises: at or below it, what is not known may have been forgotten, and is not heard again.
 
 use std::collections::{BTreeMap, VecDeque};
+use std::ops::Bound::{Excluded, Included};
 
 use super::heap::Handle;
 use crate::notice::{Body, Notice, Stamp};
@@ -36,11 +37,17 @@ pub(super) struct Archive<B> {
     arrivals: VecDeque<(Time, Stamp)>,
     bytes: usize,
     floor: u64,
+    /// The latest time of which something was let go.
+    gone: u64,
 }
 
 impl<B: Body> Archive<B> {
     pub(super) fn new(floor: u64) -> Self {
-        Self { entries: BTreeMap::new(), arrivals: VecDeque::new(), bytes: 0, floor }
+        Self { entries: BTreeMap::new(), arrivals: VecDeque::new(), bytes: 0, floor, gone: 0 }
+    }
+
+    pub(super) fn is_empty(&self) -> bool {
+        self.entries.is_empty()
     }
 
     pub(super) fn get(&self, stamp: Stamp) -> Option<&Entry<B>> {
@@ -107,8 +114,39 @@ impl<B: Body> Archive<B> {
             return;
         };
         self.bytes -= OVERHEAD + notice.body_len();
+        self.gone = self.gone.max(stamp.ltime);
         if let Some(at) = self.arrivals.iter().position(|&(_, held)| held == stamp) {
             self.arrivals.remove(at);
+        }
+    }
+
+    /// The time above which nothing was forgotten or let go.
+    pub(super) fn whole_above(&self) -> u64 {
+        self.floor.max(self.gone)
+    }
+
+    /// Stamps with times above the first up to the second.
+    pub(super) fn between(
+        &self,
+        above: u64,
+        upto: u64,
+    ) -> impl DoubleEndedIterator<Item = Stamp> + '_ {
+        let last = |ltime| Stamp { ltime, id: u64::MAX };
+        let range = (Excluded(last(above)), Included(last(upto.max(above))));
+        self.entries.range(range).map(|(stamp, _)| *stamp)
+    }
+
+    /// Whether nothing came since then.
+    pub(super) fn is_quiet_since(&self, then: Time) -> bool {
+        self.arrivals.back().is_none_or(|(at, _)| *at <= then)
+    }
+
+    /// The time up to which nothing came since then.
+    pub(super) fn settled_upto(&self, then: Time) -> u64 {
+        let since = self.arrivals.iter().rev().take_while(|(at, _)| *at > then);
+        match since.map(|(_, stamp)| stamp.ltime).min() {
+            Some(first) => first.saturating_sub(1),
+            None => self.entries.keys().next_back().map_or(0, |stamp| stamp.ltime),
         }
     }
 

@@ -155,8 +155,10 @@ impl<P: Profile> Engine<P> {
         if !self.disarm(taken) {
             return;
         }
-        let is_due = |(until, _): &mut (Time, Stamp)| *until <= now;
-        while let Some((_, stamp)) = self.notices.causality.held.pop_front_if(is_due) {
+        while let Some(&(_, stamp)) =
+            self.notices.causality.held.front().filter(|(until, _)| *until <= now)
+        {
+            self.notices.causality.held.pop_front();
             self.release(stamp, out);
         }
         self.arm_held(now, out);

@@ -3,7 +3,7 @@
 use std::fmt::Debug;
 
 use crate::member::{Incarnation, MemberState};
-use crate::notice::{Notice, Stamp};
+use crate::notice::{Notice, Recent, Stamp};
 
 /// A member by the index that the driver gave its name. Dense: tables are indexed by it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -147,6 +147,17 @@ pub enum NoticeMessage<'a, B> {
     Tell(&'a [Notice<B>]),
     /// Please tell me these, whole.
     Fetch(&'a [Stamp]),
+    /// What the sender heard lately, in one hash.
+    Recent(Recent),
+    /// Which notices the sender heard of, of those with times above `above` up to `upto`.
+    Held {
+        /// Above it.
+        above: u64,
+        /// Up to it.
+        upto: u64,
+        /// Those.
+        stamps: &'a [Stamp],
+    },
 }
 
 /// A message on its way out; who sends it looks the profiles up.

@@ -25,6 +25,7 @@ mod open_probes;
 mod output;
 mod patience;
 mod probe;
+mod recent;
 mod refutation;
 mod relay;
 mod ring;

@@ -9,6 +9,7 @@ use super::causality::Causality;
 use super::fetch::Wants;
 use super::message::{Dest, MemberIdx, NoticeMessage, Source};
 use super::output::{Output, Profile};
+use super::recent::ANSWERS_PER_PERIOD;
 use super::spread::NoticeQueue;
 use crate::config::{MAX_CLOCK, MAX_EVENT};
 use crate::error::EventError;
@@ -28,6 +29,12 @@ pub(super) struct Notices<B> {
     pub(super) queue: NoticeQueue<B>,
     pub(super) causality: Causality,
     pub(super) wants: Wants,
+    /// Pings that still carry a hash of recent notices.
+    pub(super) checks: u8,
+    /// Comparisons that may still be answered in this period.
+    pub(super) answers: u32,
+    /// Whether this node lives with others and need not be told which time it is.
+    pub(super) knows_past: bool,
 }
 
 impl<B: Body> Notices<B> {
@@ -38,7 +45,15 @@ impl<B: Body> Notices<B> {
             queue: NoticeQueue::new(),
             causality: Causality::default(),
             wants: Wants::default(),
+            checks: 0,
+            answers: ANSWERS_PER_PERIOD,
+            knows_past: false,
         }
+    }
+
+    /// Whether it may be that late already.
+    pub(super) fn is_soon(&self, ltime: u64) -> bool {
+        ltime <= self.clock.saturating_add(LEAP).min(MAX_CLOCK)
     }
 
     /// Whether a notice is one that honest members make.
@@ -106,6 +121,10 @@ impl<P: Profile> Engine<P> {
         match message {
             NoticeMessage::Tell(notices) => self.hear_notices(now, &source, notices, out),
             NoticeMessage::Fetch(stamps) => self.hear_fetch(&source, stamps, out),
+            NoticeMessage::Recent(recent) => self.hear_recent(&source, recent, out),
+            NoticeMessage::Held { above, upto, stamps } => {
+                self.hear_held(now, &source, (above, upto), stamps, out);
+            }
         }
     }
 

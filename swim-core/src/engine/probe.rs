@@ -24,6 +24,7 @@ impl<P: Profile> Engine<P> {
         self.start(now, out);
         self.corrections = super::CORRECTIONS_PER_PERIOD;
         self.hints = super::HINTS_PER_PERIOD;
+        self.notices.answers = super::recent::ANSWERS_PER_PERIOD;
         if self.config.dynamic_tuning {
             self.auto_tune();
         }
@@ -33,6 +34,7 @@ impl<P: Profile> Engine<P> {
         {
             self.probe(now, member, out);
             self.check_view(member, out);
+            self.check_notices(now, member, out);
         }
     }
 

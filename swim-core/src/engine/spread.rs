@@ -11,6 +11,7 @@ use super::dissemination::{GATHER, HEARD, MISFITS, SENT};
 use super::heap::Heap;
 use super::message::{Dest, NoticeMessage};
 use super::output::{Output, Profile};
+use super::recent::CHECKS;
 use crate::notice::{Notice, Stamp};
 use crate::time::Time;
 use crate::wire_size;
@@ -137,6 +138,9 @@ impl<P: Profile> Engine<P> {
     fn put_back(&mut self) {
         while let Some((priority, waiting)) = self.notices.queue.taken.pop() {
             self.wait(priority, waiting);
+        }
+        if self.notices.queue.heap.is_empty() {
+            self.notices.checks = CHECKS;
         }
     }
 

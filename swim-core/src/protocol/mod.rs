@@ -24,7 +24,7 @@ use inbox::LastGossip;
 use outbox::Outbox;
 
 use crate::config::{AdvancedGossipConfig, Config, GossipConfig, Options, Timers};
-use crate::engine::{Engine, Incoming, MemberIdx, Message, NoticeMessage, Source};
+use crate::engine::{Engine, Incoming, MemberIdx, Message, Source};
 use crate::error::MetadataError;
 use crate::member::{Member, MemberId, MemberState};
 use crate::message::{Accusation, GossipMessage};
@@ -205,15 +205,10 @@ impl GossipProtocol {
             GossipMessage::Digest { digest } => {
                 self.hear_from(instant, from, Message::Digest(inbox::digest(&digest)))
             }
-            GossipMessage::Notices { notices } => {
-                self.hear_notices(instant, from, NoticeMessage::Tell(&notices))
-            }
-            GossipMessage::Fetch { stamps } => {
-                self.hear_notices(instant, from, NoticeMessage::Fetch(&stamps))
-            }
             GossipMessage::Evidence { ages, accusations } => {
                 self.hear_evidence(instant, from, &ages, &accusations)
             }
+            other => self.hear_of_users(instant, from, other),
         }
     }
 

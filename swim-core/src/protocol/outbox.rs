@@ -134,6 +134,11 @@ impl Output<Card> for Outbox<'_> {
         let message = match message {
             NoticeMessage::Tell(notices) => GossipMessage::Notices { notices: notices.to_vec() },
             NoticeMessage::Fetch(stamps) => GossipMessage::Fetch { stamps: stamps.to_vec() },
+            NoticeMessage::Recent(recent) => GossipMessage::Recent { recent },
+            NoticeMessage::Held { above, upto, stamps } => {
+                let Some(from) = name(cards, self.me) else { return };
+                GossipMessage::Held { from, above, upto, stamps: stamps.to_vec() }
+            }
         };
         self.send_owned(address(cards, to), message);
     }

@@ -5,8 +5,9 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use super::{GossipAction, GossipProtocol};
-use crate::engine::{NoticeMessage, Source};
+use crate::engine::{MemberIdx, NoticeMessage, Source};
 use crate::error::EventError;
+use crate::message::GossipMessage;
 use crate::user::{UserEvent, UserNotice};
 
 impl GossipProtocol {
@@ -46,14 +47,42 @@ impl GossipProtocol {
         self.engine.notices_waiting()
     }
 
-    pub(super) fn hear_notices(
+    /// Messages about what users tell.
+    pub(super) fn hear_of_users(
         &mut self,
         instant: Instant,
         from: SocketAddr,
+        message: GossipMessage,
+    ) -> Vec<GossipAction> {
+        let cards = self.engine.profiles();
+        let there = self.directory.at(cards, &from);
+        match message {
+            GossipMessage::Notices { notices } => {
+                self.hear_notices(instant, from, there, NoticeMessage::Tell(&notices))
+            }
+            GossipMessage::Fetch { stamps } => {
+                self.hear_notices(instant, from, there, NoticeMessage::Fetch(&stamps))
+            }
+            GossipMessage::Recent { recent } => {
+                self.hear_notices(instant, from, there, NoticeMessage::Recent(recent))
+            }
+            GossipMessage::Held { from: name, above, upto, stamps } => {
+                let member = self.directory.find(cards, &name);
+                let held = NoticeMessage::Held { above, upto, stamps: &stamps };
+                self.hear_notices(instant, from, member, held)
+            }
+            _ => Vec::new(),
+        }
+    }
+
+    fn hear_notices(
+        &mut self,
+        instant: Instant,
+        address: SocketAddr,
+        member: Option<MemberIdx>,
         message: NoticeMessage<'_, UserNotice>,
     ) -> Vec<GossipAction> {
-        let member = self.directory.at(self.engine.profiles(), &from);
-        let source = Source { member, address: from };
+        let source = Source { member, address };
         self.drive_at(instant, |engine, now, out| engine.handle_notices(now, source, message, out))
     }
 }

@@ -187,6 +187,13 @@ impl Cluster {
         self.start_named(node, id(node), address);
     }
 
+    /// Starts a node that differs from the others in its options.
+    pub fn start_with(&mut self, node: usize, options: Options) {
+        let usual = std::mem::replace(&mut self.options, options);
+        self.start(node);
+        self.options = usual;
+    }
+
     pub fn start_named(&mut self, node: usize, name: MemberId, address: SocketAddr) {
         let mut options = self.options.clone();
         options.seed = Some(self.rng.random());
@@ -372,8 +379,9 @@ impl Cluster {
     fn post(&mut self, from: SocketAddr, to: SocketAddr, message: GossipMessage, stream: bool) {
         self.datagrams += 1;
         self.note_sent(from, to, &message);
-        use GossipMessage::{Fetch, Sync, SyncRequest};
-        let bulky = matches!(message, Sync { .. } | SyncRequest { .. } | Fetch { .. });
+        use GossipMessage::{Fetch, Held, Sync, SyncRequest};
+        let bulky =
+            matches!(message, Sync { .. } | SyncRequest { .. } | Fetch { .. } | Held { .. });
         // What answers a stream goes back on it.
         let by_stream = stream || bulky || self.answering == Some(to);
         let arrivals = match message {

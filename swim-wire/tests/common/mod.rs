@@ -11,8 +11,8 @@ use proptest::collection::{hash_map, vec};
 use proptest::prelude::*;
 use proptest::test_runner::FileFailurePersistence;
 use swim_core::{
-    Accusation, Digest, GossipMessage, Member, MemberId, MemberState, MemberUpdate, Notice, Said,
-    Stamp, UserEvent, UserNotice,
+    Accusation, Digest, GossipMessage, Member, MemberId, MemberState, MemberUpdate, Notice, Recent,
+    Said, Stamp, UserEvent, UserNotice,
 };
 use swim_wire::{Codec, DecodeError, Decoded, ProtobufCodec};
 
@@ -205,6 +205,14 @@ fn stamps() -> impl Strategy<Value = Vec<Stamp>> {
     })
 }
 
+fn number() -> impl Strategy<Value = u64> {
+    prop_oneof![Just(0), 0_u64..100_000, any::<u64>()]
+}
+
+fn stretch() -> impl Strategy<Value = (u64, u64)> {
+    (number(), number()).prop_map(|(one, other)| (one.min(other), one.max(other)))
+}
+
 /// Any message that a receiver takes.
 pub(crate) fn message() -> impl Strategy<Value = GossipMessage> {
     let probe =
@@ -226,6 +234,12 @@ pub(crate) fn message() -> impl Strategy<Value = GossipMessage> {
             .prop_map(|(updates, wanted)| GossipMessage::Delta { updates, wanted }),
         vec(notice(), 0..6).prop_map(|notices| GossipMessage::Notices { notices }),
         stamps().prop_map(|stamps| GossipMessage::Fetch { stamps }),
+        (number(), stretch(), number()).prop_map(|(clock, (above, upto), hash)| {
+            GossipMessage::Recent { recent: Recent { clock, above, upto, hash } }
+        }),
+        (name(), stretch(), stamps()).prop_map(|(from, (above, upto), stamps)| {
+            GossipMessage::Held { from, above, upto, stamps }
+        }),
     ]
 }
 

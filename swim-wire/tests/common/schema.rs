@@ -56,6 +56,18 @@ fn kind(message: &GossipMessage) -> Kind {
             Kind::Notices(v1::Notices { notices: notices.iter().map(notice).collect() })
         }
         GossipMessage::Fetch { stamps } => Kind::Fetch(columns_of(stamps)),
+        GossipMessage::Recent { recent } => Kind::Recent(v1::Recent {
+            clock: recent.clock,
+            above: recent.above,
+            span: recent.upto - recent.above,
+            hash: recent.hash,
+        }),
+        GossipMessage::Held { from, above, upto, stamps } => Kind::Held(v1::Held {
+            from: from.0.clone(),
+            above: *above,
+            span: upto - above,
+            stamps: Some(columns_of(stamps)).filter(|_| !stamps.is_empty()),
+        }),
     }
 }
 
