@@ -3,7 +3,7 @@
 mod common;
 
 use common::Cluster;
-use swim_core::{EventError, Options};
+use swim_core::{EventError, EventKind, GossipMessage, Notice, Options, Said, UserNotice};
 
 fn names(prefix: &str, count: usize) -> Vec<String> {
     (0..count).map(|number| format!("{prefix}-{number}")).collect()
@@ -213,4 +213,65 @@ fn both_sides_of_a_split_hear_of_each_other() {
     let took = cluster.run_until(120, |cluster| cluster.all_heard(&all));
     println!("{took:.1} s after the split has healed");
     assert!(cluster.all_heard(&all));
+}
+
+#[test]
+fn what_fits_no_datagram_is_announced_and_fetched_by_stream() {
+    for (seed, len) in [(8, 1_300), (9, 60_000)] {
+        let mut cluster = Cluster::converged(seed, 16, Options::default());
+        cluster.loss = 0.1;
+        cluster.record();
+        cluster.send(0, "large", &vec![7; len]);
+        cluster.send(0, "small", b"");
+        let both = ["large".to_owned(), "small".to_owned()];
+        let took = cluster.run_until(30, |cluster| cluster.all_heard(&both));
+        println!("{len} bytes reach 16 nodes in {took:.2} s");
+        assert!(took < 10.0, "{took} s");
+        for node in 0..16 {
+            assert_eq!(cluster.heard_by(node), ["large", "small"]);
+        }
+        let announced = |notice: &Notice<UserNotice>| matches!(notice.said, Said::Announced(_));
+        let by_gossip = cluster.sent().iter().filter(|sent| match &sent.message {
+            GossipMessage::Notices { notices } => notices.iter().any(announced),
+            _ => false,
+        });
+        assert!(by_gossip.count() > 16);
+        let bodies = cluster.sent().iter().filter_map(|sent| match &sent.message {
+            GossipMessage::Notices { notices } => Some(notices),
+            _ => None,
+        });
+        let large = |notice: &&Notice<UserNotice>| notice.body_len() > 1_000 && !announced(notice);
+        let times = bodies.flatten().filter(large).count();
+        assert!((15..40).contains(&times), "sent {times} times to 15 nodes");
+    }
+}
+
+#[test]
+fn a_flood_of_events_kills_nobody_and_loses_nothing_but_what_is_counted() {
+    let mut cluster = Cluster::converged(10, 5, Options::default());
+    cluster.run(5.0);
+    let (before, start) = (cluster.datagrams, cluster.clock.micros());
+    let mut sent = 0;
+    // 2,000 a second for five seconds.
+    for round in 0..1_000 {
+        for number in 0..10 {
+            cluster.send((round + number) % 5, &format!("event-{sent}"), &[0; 20]);
+            sent += 1;
+        }
+        cluster.run(0.005);
+    }
+    let drained =
+        cluster.run_until(30, |cluster| (0..5).all(|node| cluster.heard_by_count(node) == sent));
+    let took = (cluster.clock.micros() - start) as f64 / 1e6;
+    println!(
+        "all heard {drained:.2} s after the last; {} messages a second and node",
+        ((cluster.datagrams - before) as f64 / took / 5.0) as u64
+    );
+    for node in 0..5 {
+        let stats = cluster.node(node).stats();
+        println!("{node}: {stats:?}");
+        assert_eq!(cluster.heard_by_count(node), sent, "node {node}");
+    }
+    assert!(cluster.events.iter().all(|(.., event)| event.kind != EventKind::Died));
+    assert!(cluster.events.iter().all(|(.., event)| event.kind != EventKind::Suspected));
 }

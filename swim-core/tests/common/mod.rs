@@ -362,6 +362,11 @@ impl Cluster {
         self.heard.iter().filter(by).map(|(_, _, event)| event.name.as_str()).collect()
     }
 
+    /// How many events a node heard.
+    pub fn heard_by_count(&self, node: usize) -> usize {
+        self.heard.iter().filter(|heard| heard.1 == node).count()
+    }
+
     /// Whether every running node heard each of these events exactly once, whatever else.
     pub fn all_heard(&self, names: &[String]) -> bool {
         self.running().into_iter().all(|node| {
