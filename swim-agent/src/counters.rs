@@ -114,6 +114,7 @@ impl Meter {
             | DecodeError::TooManyAccusations { .. }
             | DecodeError::TooManyDigestEntries { .. }
             | DecodeError::TooManyNotices { .. }
+            | DecodeError::TooManyFilters { .. }
             | DecodeError::TooManyStamps { .. } => &self.refused_limit,
             _ => &self.refused_malformed,
         }

@@ -102,6 +102,14 @@ pub enum EventError {
         /// Most bytes of a name.
         max: usize,
     },
+    /// A query may name so many members and patterns.
+    #[error("{found} members and patterns are above the limit of {max}")]
+    TooManyFilters {
+        /// How many.
+        found: usize,
+        /// Most of them.
+        max: usize,
+    },
     /// So much waits to be told that this one would push out what was accepted before.
     #[error("{waiting} events wait to be told already; try again later")]
     Busy {

@@ -82,8 +82,8 @@ pub mod wire_size;
 
 pub use config::{AdvancedGossipConfig, Config, GossipConfig, Options, Timers};
 pub use engine::{
-    Accusers, Cause, Change, Dest, DigestRef, Engine, Incoming, MemberIdx, Message, NoticeMessage,
-    Outgoing, Output, Profile, Reason, Rumor, Source, Timer, Update,
+    Accusers, Answer, Cause, Change, Dest, DigestRef, Engine, Incoming, MemberIdx, Message,
+    NoticeMessage, Outgoing, Output, Profile, Reason, Rumor, Source, Timer, Update,
 };
 pub use error::{ConfigError, EventError, MetadataError};
 pub use mechanisms::Mechanisms;
@@ -95,5 +95,5 @@ pub use protocol::{
 };
 pub use stats::{ConvergenceStats, Stats};
 pub use time::Time;
-pub use user::{UserEvent, UserNotice};
+pub use user::{UserEvent, UserNotice, UserQuery};
 pub use wire_size::{ENVELOPE, metadata_len};

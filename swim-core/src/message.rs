@@ -105,6 +105,19 @@ pub enum GossipMessage {
         /// All that it heard of in it; ascending.
         stamps: Vec<Stamp>,
     },
+    /// An answer to a query, or that it was heard.
+    QueryAnswer {
+        /// The query's number.
+        query: u64,
+        /// Who answers.
+        from: MemberId,
+        /// Who asked.
+        to: MemberId,
+        /// Whether the receiver is to pass it on to who asked.
+        relay: bool,
+        /// The answer; `None` only says that the query was heard.
+        payload: Option<Vec<u8>>,
+    },
 }
 
 /// News of one member.

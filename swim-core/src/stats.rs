@@ -63,6 +63,9 @@ pub struct Stats {
     /// Notices that this node stopped telling before its share was done, for want of room; others
     /// may still tell them.
     pub notices_dropped: u64,
+    /// Answers to queries that are not open or of who is not known, that were not passed on, or
+    /// that had nobody to go to.
+    pub answers_refused: u64,
     /// Comparisons of recent notices that showed a difference.
     pub notice_syncs_differing: u64,
     /// Fresh updates whose age was known.

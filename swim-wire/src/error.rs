@@ -209,6 +209,14 @@ pub enum DecodeError {
         /// The limit.
         max: usize,
     },
+    /// More names and patterns than a query may have.
+    #[error("{found} members and patterns in a query, the most is {max}")]
+    TooManyFilters {
+        /// How many, as far as counted.
+        found: usize,
+        /// The limit.
+        max: usize,
+    },
     /// More than [`Limits::stamps`](crate::Limits::stamps), or predecessors than a notice may have.
     #[error("{found} stamps of events and queries, the most is {max}")]
     TooManyStamps {

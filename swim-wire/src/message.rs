@@ -12,7 +12,7 @@ use crate::probe::{self, Probe};
 use crate::reader::{Field, Fields};
 use crate::updates::{self, Records};
 use crate::writer::{delimited_len, fixed32s_len, nonempty_len, put_fixed32s, put_header};
-use crate::{digest, evidence, notice, stamps};
+use crate::{digest, evidence, notice, stamps, user};
 
 /// One message, measured and ready to be written.
 pub(crate) struct Encoder<'a> {
@@ -33,6 +33,7 @@ enum Body<'a> {
     Stamps(&'a [Stamp]),
     Recent(&'a Recent),
     Held(stamps::Held<'a>),
+    Answer(user::Answer<'a>),
 }
 
 impl<'a> Encoder<'a> {
@@ -72,6 +73,11 @@ impl<'a> Encoder<'a> {
                 let held = stamps::Held { from, above: *above, upto: *upto, stamps };
                 (field::HELD, Body::Held(held))
             }
+            GossipMessage::QueryAnswer { query, from, to, relay, payload } => {
+                let (query, relay, payload) = (*query, *relay, payload.as_deref());
+                let answer = user::Answer { query, from, to, relay, payload };
+                (field::QUERY_ANSWER, Body::Answer(answer))
+            }
         };
         let body_len = body.len();
         Self { kind, body, body_len }
@@ -104,6 +110,7 @@ impl Body<'_> {
             Self::Stamps(stamps) => stamps::len(stamps),
             Self::Recent(recent) => stamps::recent_len(recent),
             Self::Held(held) => held.len(),
+            Self::Answer(answer) => answer.len(),
         }
     }
 
@@ -125,6 +132,7 @@ impl Body<'_> {
             Self::Stamps(stamps) => stamps::put(stamps, packet),
             Self::Recent(recent) => stamps::put_recent(recent, packet),
             Self::Held(held) => held.put(packet),
+            Self::Answer(answer) => answer.put(packet),
         }
     }
 }
@@ -134,7 +142,7 @@ pub(crate) fn decode(
     body: &[u8],
     tally: &mut Tally<'_>,
 ) -> Result<Option<GossipMessage>, DecodeError> {
-    let Some(kind) = one_of("message", field::PING..=field::HELD, body, tally)? else {
+    let Some(kind) = one_of("message", field::PING..=field::QUERY_ANSWER, body, tally)? else {
         return Ok(None);
     };
     let body = kind.bytes("kind")?;
@@ -154,6 +162,7 @@ pub(crate) fn decode(
         field::FETCH => GossipMessage::Fetch { stamps: stamps::decode(body, tally)? },
         field::RECENT => GossipMessage::Recent { recent: stamps::decode_recent(body, tally)? },
         field::HELD => stamps::decode_held(body, tally)?,
+        field::QUERY_ANSWER => user::decode_answer(body, tally)?,
         _ => decode_probe(kind.number, body, tally)?,
     }))
 }

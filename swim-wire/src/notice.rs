@@ -27,15 +27,18 @@ pub(crate) fn put(notices: &[Notice<UserNotice>], packet: &mut BytesMut) {
     }
 }
 
+fn id_len(stamp: Stamp) -> usize {
+    if stamp.id == 0 { 0 } else { fixed64_len(field::ID) }
+}
+
 fn one_len(notice: &Notice<UserNotice>) -> usize {
     let stamp = notice.stamp;
     let said = match &notice.said {
         Said::Announced(len) => varint_field_len(field::ANNOUNCED, *len as u64),
-        Said::Whole(UserNotice::Event(event)) => {
-            delimited_len(field::EVENT, user::event_len(event))
-        }
+        Said::Whole(UserNotice::Event(it)) => delimited_len(field::EVENT, user::event_len(it)),
+        Said::Whole(UserNotice::Query(it)) => delimited_len(field::QUERY, user::query_len(it)),
     };
-    fixed64_len(field::ID)
+    id_len(stamp)
         + varint_len(field::LTIME, stamp.ltime)
         + stamps::after_len(AFTER, &notice.after, stamp.ltime)
         + said
@@ -43,7 +46,9 @@ fn one_len(notice: &Notice<UserNotice>) -> usize {
 
 fn put_one(notice: &Notice<UserNotice>, packet: &mut BytesMut) {
     let stamp = notice.stamp;
-    put_fixed64(field::ID, stamp.id, packet);
+    if stamp.id != 0 {
+        put_fixed64(field::ID, stamp.id, packet);
+    }
     put_varint(field::LTIME, stamp.ltime, packet);
     stamps::put_after(AFTER, &notice.after, stamp.ltime, packet);
     match &notice.said {
@@ -51,6 +56,10 @@ fn put_one(notice: &Notice<UserNotice>, packet: &mut BytesMut) {
         Said::Whole(UserNotice::Event(event)) => {
             put_header(field::EVENT, user::event_len(event), packet);
             user::put_event(event, packet);
+        }
+        Said::Whole(UserNotice::Query(query)) => {
+            put_header(field::QUERY, user::query_len(query), packet);
+            user::put_query(query, packet);
         }
     }
 }
@@ -89,7 +98,7 @@ fn decode_one(
             field::LTIME => stamp.ltime = field.uint64("ltime")?,
             field::AFTER => field.bytes_once("after", &mut after)?,
             field::LAG => field.bytes_once("lag", &mut lag)?,
-            field::ANNOUNCED..=field::EVENT => {
+            field::ANNOUNCED..=field::QUERY => {
                 if said.replace(field).is_some() {
                     return Err(DecodeError::Repeated { field: "said" });
                 }
@@ -110,8 +119,13 @@ fn decode_said(said: &Field<'_>, tally: &mut Tally<'_>) -> Result<Said<UserNotic
     Ok(match said.number {
         // No loss: pointers of the machines that this runs on have at least 32 bits.
         field::ANNOUNCED => Said::Announced(said.uint32("announced")? as usize),
+        field::EVENT => {
+            let event = user::decode_event(said.bytes("event")?, tally)?;
+            Said::Whole(UserNotice::Event(event.into()))
+        }
         _ => {
-            Said::Whole(UserNotice::Event(user::decode_event(said.bytes("event")?, tally)?.into()))
+            let query = user::decode_query(said.bytes("query")?, tally)?;
+            Said::Whole(UserNotice::Query(query.into()))
         }
     })
 }

@@ -8,7 +8,7 @@ use std::{env, fs};
 use common::{alive, decode, meaning, member, packet};
 use swim_core::{
     Accusation, Digest, GossipMessage, MemberState, MemberUpdate, Notice, Recent, Said, Stamp,
-    UserEvent, UserNotice,
+    UserEvent, UserNotice, UserQuery,
 };
 
 /// File, what is in it, what it must decode to.
@@ -176,6 +176,38 @@ fn notices() -> Vec<Golden> {
     vec![notices, fetch, recent, held]
 }
 
+fn queries() -> Vec<Golden> {
+    let query = UserQuery {
+        origin: "node-1".into(),
+        payload: vec![1],
+        nodes: vec!["node-2".into(), "node-3".into()],
+        metadata: vec![("role".to_owned(), "^db".to_owned()), (String::new(), String::new())],
+        relays: 2,
+        timeout: std::time::Duration::from_millis(1_500),
+        ..UserQuery::new("uptime")
+    };
+    let said = Said::Whole(UserNotice::Query(query.into()));
+    let notices = vec![Notice { stamp: stamp(9, 3), after: [].into(), said }];
+    let answer = |relay, payload: Option<&[u8]>| {
+        let (from, to) = ("node-2".into(), "node-1".into());
+        let payload = payload.map(<[u8]>::to_vec);
+        GossipMessage::QueryAnswer { query: 3, from, to, relay, payload }
+    };
+    vec![
+        (
+            "query",
+            "Notices: query uptime of node-1 at 9, id 3, payload 01, to node-2 and node-3 whose \
+             role matches ^db and whose empty key matches nothing, acks, 2 relays, 1500 ms",
+            vec![GossipMessage::Notices { notices }],
+        ),
+        (
+            "query_answer",
+            "QueryAnswers to 3, from node-2 to node-1: an ack, an empty one, 00 ff to be passed on",
+            vec![answer(false, None), answer(false, Some(&[])), answer(true, Some(&[0, 255]))],
+        ),
+    ]
+}
+
 fn several() -> Golden {
     let ping = GossipMessage::Ping { seq: 1, from: "node-1".into() };
     let evidence = GossipMessage::Evidence { ages: vec![], accusations: vec![] };
@@ -232,7 +264,7 @@ fn understood((name, what, messages): &Golden) -> (Vec<u8>, Vec<GossipMessage>) 
 
 #[test]
 fn every_message_of_this_version_keeps_its_bytes() {
-    for file in [probes(), records(), digests(), notices(), vec![several()]].concat() {
+    for file in [probes(), records(), digests(), notices(), queries(), vec![several()]].concat() {
         let (bytes, decoded) = understood(&file);
         assert_eq!(packet(&decoded), bytes, "{}", file.0);
     }
@@ -248,11 +280,12 @@ fn what_was_written_in_another_way_is_understood() {
 
 #[test]
 fn every_file_is_tested() {
-    let tested: Vec<_> = [probes(), records(), former(), digests(), notices(), vec![several()]]
-        .concat()
-        .iter()
-        .map(|(name, ..)| path(name))
-        .collect();
+    let tested: Vec<_> =
+        [probes(), records(), former(), digests(), notices(), queries(), vec![several()]]
+            .concat()
+            .iter()
+            .map(|(name, ..)| path(name))
+            .collect();
     for file in fs::read_dir(path("x").with_file_name("")).expect("the folder of golden bytes") {
         let file = file.expect("a readable folder").path();
         assert!(tested.contains(&file), "{} is not in the list", file.display());

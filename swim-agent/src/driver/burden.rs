@@ -63,6 +63,8 @@ fn walks(message: &GossipMessage) -> bool {
         GossipMessage::Sync { .. } | GossipMessage::SyncRequest { .. } => true,
         GossipMessage::Digest { digest } => !matches!(digest, Digest::View { .. }),
         GossipMessage::Delta { wanted, .. } => !wanted.is_empty(),
+        // Of what users told lately, likewise.
+        GossipMessage::Fetch { .. } | GossipMessage::Held { .. } => true,
         _ => false,
     }
 }

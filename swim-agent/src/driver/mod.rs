@@ -373,10 +373,13 @@ impl<T: Transport, C: Codec> Driver<T, C> {
                 }
                 GossipAction::Event(event) => self.view.happened(event),
                 // The event says more; and the protocol keeps its timers. Nobody listens to users'
-                // events so far.
+                // events and queries so far.
                 GossipAction::MembershipChange { .. }
                 | GossipAction::ScheduleTimer { .. }
-                | GossipAction::UserEvent { .. } => {}
+                | GossipAction::UserEvent { .. }
+                | GossipAction::Query { .. }
+                | GossipAction::QueryAck { .. }
+                | GossipAction::QueryAnswer { .. } => {}
             }
         }
     }

@@ -60,6 +60,10 @@ impl Allowance {
                 Verdict::StreamOnly
             }
             GossipMessage::Digest { .. } if !fits => Verdict::StreamOnly,
+            // What answers them comes back on a stream.
+            GossipMessage::Fetch { .. } | GossipMessage::Held { .. } => Verdict::StreamOnly,
+            // What users tell is for members.
+            GossipMessage::Notices { .. } => Verdict::Refused,
             _ if !fits => Verdict::Refused,
             _ => Verdict::Granted,
         };

@@ -158,6 +158,23 @@ pub enum NoticeMessage<'a, B> {
         /// Those.
         stamps: &'a [Stamp],
     },
+    /// An answer to a query, or that it was heard.
+    Answer(Answer<'a>),
+}
+
+/// What a member says to a query.
+#[derive(Debug, Clone, Copy)]
+pub struct Answer<'a> {
+    /// The `id` of the query's stamp.
+    pub query: u64,
+    /// Who answers; `None` if this node does not know that name.
+    pub from: Option<MemberIdx>,
+    /// Who asked; `None` if this node does not know that name.
+    pub to: Option<MemberIdx>,
+    /// Whether to pass it on to who asked.
+    pub relay: bool,
+    /// The answer; `None` only says that the query was heard.
+    pub payload: Option<&'a [u8]>,
 }
 
 /// A message on its way out; who sends it looks the profiles up.

@@ -25,6 +25,7 @@ mod open_probes;
 mod output;
 mod patience;
 mod probe;
+mod query;
 mod recent;
 mod refutation;
 mod relay;
@@ -44,8 +45,8 @@ use std::time::Duration;
 pub use deadlines::Timer;
 pub(crate) use message::MAX_ACCUSERS;
 pub use message::{
-    Accusers, Dest, DigestRef, Incoming, MemberIdx, Message, NoticeMessage, Outgoing, Rumor,
-    Source, Update,
+    Accusers, Answer, Dest, DigestRef, Incoming, MemberIdx, Message, NoticeMessage, Outgoing,
+    Rumor, Source, Update,
 };
 pub use output::{Cause, Change, Output, Profile, Reason};
 pub(crate) use view_hash::mix;
@@ -61,6 +62,7 @@ use local_health::LocalHealth;
 use membership::{Heard, Verdict};
 use notices::Notices;
 use open_probes::Probes;
+use query::Queries;
 use relay::Relays;
 use suspicion::Suspicions;
 use table::Table;
@@ -115,6 +117,7 @@ pub struct Engine<P: Profile> {
     tombstones: BTreeMap<MemberIdx, TimerKey>,
     queue: BroadcastQueue,
     notices: Notices<P::Body>,
+    queries: Queries,
     healing: Healing<P::Address>,
     join: Join<P::Address>,
     departure: Option<Departure<P::Address>>,
@@ -156,6 +159,7 @@ impl<P: Profile> Engine<P> {
             tombstones: BTreeMap::new(),
             queue: BroadcastQueue::new(),
             notices: Notices::new(config.event_clock),
+            queries: Queries::new(),
             healing: Healing::new(),
             join: Join::new(),
             departure: None,

@@ -13,6 +13,7 @@ use super::recent::ANSWERS_PER_PERIOD;
 use super::spread::NoticeQueue;
 use crate::config::{MAX_CLOCK, MAX_EVENT};
 use crate::error::EventError;
+use crate::member::MemberState;
 use crate::notice::{Body, Notice, Said, Stamp};
 use crate::time::Time;
 use crate::wire_size;
@@ -125,10 +126,11 @@ impl<P: Profile> Engine<P> {
             NoticeMessage::Held { above, upto, stamps } => {
                 self.hear_held(now, &source, (above, upto), stamps, out);
             }
+            NoticeMessage::Answer(answer) => self.hear_answer(now, &source, answer, out),
         }
     }
 
-    /// Only live members are believed.
+    /// Only members are believed: live ones, and those that left, whose last words these may be.
     fn hear_notices<O: Output<P>>(
         &mut self,
         now: Time,
@@ -136,7 +138,9 @@ impl<P: Profile> Engine<P> {
         notices: &[Notice<P::Body>],
         out: &mut O,
     ) {
-        let Some(from) = source.member.filter(|&member| self.table.is_live(member)) else {
+        let state = source.member.and_then(|member| self.table.state(member));
+        let Some(from) = source.member.filter(|_| state.is_some_and(|it| it != MemberState::Dead))
+        else {
             self.stats.notices_refused += notices.len() as u64;
             return;
         };

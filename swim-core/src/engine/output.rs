@@ -92,6 +92,10 @@ pub trait Output<P: Profile> {
     fn notice(&mut self, profiles: &[P], notice: &Notice<P::Body>) {
         let _ = (profiles, notice);
     }
+    /// A member answered a query of this node's user, or without a payload says that it heard it.
+    fn answered(&mut self, profiles: &[P], query: u64, from: MemberIdx, payload: Option<&[u8]>) {
+        let _ = (profiles, query, from, payload);
+    }
     /// A timer was armed, or armed again. For drivers that mirror timers.
     fn timer_set(&mut self, profiles: &[P], timer: Timer, at: Time) {
         let _ = (profiles, timer, at);

@@ -25,6 +25,7 @@ impl<P: Profile> Engine<P> {
         self.corrections = super::CORRECTIONS_PER_PERIOD;
         self.hints = super::HINTS_PER_PERIOD;
         self.notices.answers = super::recent::ANSWERS_PER_PERIOD;
+        self.queries.relays = super::query::RELAYS_PER_PERIOD;
         if self.config.dynamic_tuning {
             self.auto_tune();
         }

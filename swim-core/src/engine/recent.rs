@@ -92,9 +92,11 @@ impl<P: Profile> Engine<P> {
         }
     }
 
-    /// Whether a comparison may be answered: they cost a walk over what is compared.
-    fn may_compare(&mut self) -> bool {
-        let may = self.notices.answers > 0;
+    /// Whether a comparison may be answered: they cost a walk over what is compared, and are for live
+    /// members.
+    fn may_compare(&mut self, source: &Source<P::Address>) -> bool {
+        let live = source.member.is_some_and(|member| self.table.is_live(member));
+        let may = live && self.notices.answers > 0;
         self.notices.answers -= u32::from(may);
         may
     }
@@ -113,7 +115,7 @@ impl<P: Profile> Engine<P> {
         }
         let Recent { above: theirs, upto, hash, .. } = recent;
         let above = theirs.max(self.notices.archive.whole_above());
-        if above >= upto || !self.may_compare() {
+        if above >= upto || !self.may_compare(source) {
             return;
         }
         let back = Dest::Address(source.address);
@@ -170,7 +172,7 @@ impl<P: Profile> Engine<P> {
         out: &mut O,
     ) {
         let above = above.max(self.notices.archive.whole_above());
-        if above >= upto || !self.may_compare() {
+        if above >= upto || !self.may_compare(source) {
             return;
         }
         let mut theirs = stamps.to_vec();
@@ -188,7 +190,7 @@ impl<P: Profile> Engine<P> {
             let back = Dest::Address(source.address);
             self.transmit_notices(back, NoticeMessage::Tell(&lacking), out);
         }
-        let Some(from) = source.member.filter(|&member| self.table.is_live(member)) else { return };
+        let Some(from) = source.member else { return };
         for stamp in theirs {
             let stretch = above < stamp.ltime && stamp.ltime <= upto;
             if stretch && self.notices.archive.get(stamp).is_none() {

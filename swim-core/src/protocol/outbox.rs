@@ -8,12 +8,12 @@ use super::card::Card;
 use super::directory::Directory;
 use super::timer_name;
 use crate::engine::{
-    Change, Dest, DigestRef, MemberIdx, Message, NoticeMessage, Outgoing, Output, Profile, Rumor,
-    Timer,
+    Answer, Change, Dest, DigestRef, MemberIdx, Message, NoticeMessage, Outgoing, Output, Profile,
+    Rumor, Timer,
 };
 use crate::member::{Member, MemberId, MemberState};
 use crate::message::{Accusation, Digest, GossipMessage, MemberUpdate};
-use crate::notice::{Notice, Said};
+use crate::notice::{Notice, Said, Stamp};
 use crate::time::Time;
 use crate::user::UserNotice;
 
@@ -139,15 +139,31 @@ impl Output<Card> for Outbox<'_> {
                 let Some(from) = name(cards, self.me) else { return };
                 GossipMessage::Held { from, above, upto, stamps: stamps.to_vec() }
             }
+            NoticeMessage::Answer(Answer { query, from, to, relay, payload }) => {
+                let named = |member: Option<MemberIdx>| name(cards, member?);
+                let (Some(from), Some(to)) = (named(from), named(to)) else { return };
+                let payload = payload.map(<[u8]>::to_vec);
+                GossipMessage::QueryAnswer { query, from, to, relay, payload }
+            }
         };
         self.send_owned(address(cards, to), message);
     }
 
     fn notice(&mut self, _cards: &[Card], notice: &Notice<UserNotice>) {
-        if let Said::Whole(UserNotice::Event(event)) = &notice.said {
-            let (event, ltime) = (event.clone(), notice.stamp.ltime);
-            self.actions.push(GossipAction::UserEvent { event, ltime });
-        }
+        let Said::Whole(said) = &notice.said else { return };
+        let Stamp { ltime, id } = notice.stamp;
+        self.actions.push(match said.clone() {
+            UserNotice::Event(event) => GossipAction::UserEvent { event, ltime },
+            UserNotice::Query(query) => GossipAction::Query { id, query, ltime },
+        });
+    }
+
+    fn answered(&mut self, cards: &[Card], id: u64, from: MemberIdx, payload: Option<&[u8]>) {
+        let Some(from) = name(cards, from) else { return };
+        self.actions.push(match payload {
+            Some(payload) => GossipAction::QueryAnswer { id, from, payload: payload.to_vec() },
+            None => GossipAction::QueryAck { id, from },
+        });
     }
 
     fn changed(&mut self, cards: &mut [Card], change: Change, replaced: Option<Card>) {

@@ -5,10 +5,11 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use super::{GossipAction, GossipProtocol};
-use crate::engine::{MemberIdx, NoticeMessage, Source};
+use crate::engine::{Answer, MemberIdx, NoticeMessage, Source};
 use crate::error::EventError;
+use crate::member::MemberId;
 use crate::message::GossipMessage;
-use crate::user::{UserEvent, UserNotice};
+use crate::user::{UserEvent, UserNotice, UserQuery};
 
 impl GossipProtocol {
     /// Has all members hear an event; this node's own user hears it among the actions.
@@ -25,6 +26,66 @@ impl GossipProtocol {
         let (name, payload) = (checked(name.into())?, payload.into());
         let origin = self.local_member().id.clone();
         self.submit(UserNotice::Event(Arc::new(UserEvent { origin, name, payload })))
+    }
+
+    /// Has all members hear a query. Acks and answers come as
+    /// [`QueryAck`](GossipAction::QueryAck) and [`QueryAnswer`](GossipAction::QueryAnswer) under the
+    /// number that is returned, until its time-out; this node's own user hears it too.
+    ///
+    /// # Errors
+    /// As [`send_event`](Self::send_event), too many names and patterns, or too many queries that
+    /// are open.
+    pub fn start_query(
+        &mut self,
+        query: UserQuery,
+    ) -> Result<(u64, Vec<GossipAction>), EventError> {
+        let (found, max) = (query.nodes.len() + query.metadata.len(), UserQuery::MAX_FILTERS);
+        if found > max {
+            return Err(EventError::TooManyFilters { found, max });
+        }
+        if let Some(node) = query.nodes.iter().find(|node| !is_name(node.as_str())) {
+            let (len, max) = (node.0.len(), MemberId::MAX_LEN);
+            return Err(EventError::NameLength { len, max });
+        }
+        let name = checked(query.name)?;
+        let origin = self.local_member().id.clone();
+        let patience = query.timeout;
+        let query = Arc::new(UserQuery { origin, name, ..query });
+        let mut submitted = Err(EventError::Left);
+        let actions = self.drive(|engine, now, out| {
+            submitted = engine.start_query(now, UserNotice::Query(query), patience, out);
+        });
+        submitted.map(|stamp| (stamp.id, actions))
+    }
+
+    /// Tells who asks that this node heard a query that is for it.
+    pub fn ack_query(&mut self, id: u64, query: &UserQuery) -> Vec<GossipAction> {
+        self.reply(id, query, None)
+    }
+
+    /// Answers a query. Nothing is sent when its origin is not held to live any more.
+    ///
+    /// # Errors
+    /// The answer is above [`Options::event_limit`](crate::Options::event_limit).
+    pub fn answer_query(
+        &mut self,
+        id: u64,
+        query: &UserQuery,
+        payload: &[u8],
+    ) -> Result<Vec<GossipAction>, EventError> {
+        let (len, limit) = (payload.len(), self.event_limit);
+        if len > limit {
+            return Err(EventError::TooLarge { len, limit });
+        }
+        Ok(self.reply(id, query, Some(payload)))
+    }
+
+    fn reply(&mut self, id: u64, query: &UserQuery, payload: Option<&[u8]>) -> Vec<GossipAction> {
+        let asker = self.directory.find(self.engine.profiles(), &query.origin);
+        let relays = usize::from(query.relays);
+        self.drive(|engine, now, out| {
+            engine.answer_query(now, (id, asker), payload, relays, out);
+        })
     }
 
     fn submit(&mut self, notice: UserNotice) -> Result<Vec<GossipAction>, EventError> {
@@ -71,6 +132,13 @@ impl GossipProtocol {
                 let held = NoticeMessage::Held { above, upto, stamps: &stamps };
                 self.hear_notices(instant, from, member, held)
             }
+            GossipMessage::QueryAnswer { query, from: name, to, relay, payload } => {
+                let member = self.directory.find(cards, &name);
+                let to = self.directory.find(cards, &to);
+                let payload = payload.as_deref();
+                let answer = Answer { query, from: member, to, relay, payload };
+                self.hear_notices(instant, from, member, NoticeMessage::Answer(answer))
+            }
             _ => Vec::new(),
         }
     }
@@ -90,5 +158,9 @@ impl GossipProtocol {
 /// A name that an event or a query may have.
 fn checked(name: String) -> Result<String, EventError> {
     let (len, max) = (name.len(), UserEvent::MAX_NAME);
-    if len == 0 || len > max { Err(EventError::NameLength { len, max }) } else { Ok(name) }
+    if is_name(&name) { Ok(name) } else { Err(EventError::NameLength { len, max }) }
+}
+
+fn is_name(name: &str) -> bool {
+    (1..=UserEvent::MAX_NAME).contains(&name.len())
 }

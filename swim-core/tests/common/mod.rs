@@ -12,7 +12,7 @@ use rand::{RngExt as _, SeedableRng as _};
 use rand_pcg::Pcg32;
 use swim_core::{
     Clock, EventKind, GossipAction, GossipMessage, GossipProtocol, MemberEvent, MemberId,
-    MemberState, Options, UserEvent,
+    MemberState, Options, UserEvent, UserQuery,
 };
 
 /// A clock that stands still until it is moved.
@@ -90,6 +90,9 @@ impl Sent {
     }
 }
 
+/// An ack or an answer: when and where it was heard, to which query, and of whom.
+pub type Heard = (u64, usize, u64, MemberId, Option<Vec<u8>>);
+
 /// Says which messages are lost.
 type Censor = Box<dyn Fn(SocketAddr, SocketAddr, &GossipMessage) -> bool>;
 
@@ -128,6 +131,10 @@ pub struct Cluster {
     pub events: Vec<(u64, usize, MemberEvent)>,
     /// Events of users, with when and where they were heard.
     pub heard: Vec<(u64, usize, Arc<UserEvent>)>,
+    /// Queries, with when and where they were heard and under which number.
+    pub asked: Vec<(u64, usize, u64, Arc<UserQuery>)>,
+    /// Acks and answers to queries.
+    pub answers: Vec<Heard>,
     pub datagrams: u64,
     pub trace: u64,
     epoch: u32,
@@ -156,6 +163,8 @@ impl Cluster {
             sent: None,
             events: Vec::new(),
             heard: Vec::new(),
+            asked: Vec::new(),
+            answers: Vec::new(),
             datagrams: 0,
             trace: 0,
             epoch: 1,
@@ -338,6 +347,15 @@ impl Cluster {
                     self.heard.push((self.clock.micros(), node, event));
                 }
                 GossipAction::MembershipChange { .. } => {}
+                GossipAction::Query { id, query, .. } => {
+                    self.asked.push((self.clock.micros(), node, id, query));
+                }
+                GossipAction::QueryAck { id, from } => {
+                    self.answers.push((self.clock.micros(), node, id, from, None));
+                }
+                GossipAction::QueryAnswer { id, from, payload } => {
+                    self.answers.push((self.clock.micros(), node, id, from, Some(payload)));
+                }
                 GossipAction::ScheduleTimer { .. } => panic!("timers are owned"),
             }
         }

@@ -4,7 +4,7 @@
 
 use std::collections::{BTreeMap, HashMap};
 use std::net::{IpAddr, SocketAddr};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use bytes::BytesMut;
 use proptest::collection::{hash_map, vec};
@@ -12,7 +12,7 @@ use proptest::prelude::*;
 use proptest::test_runner::FileFailurePersistence;
 use swim_core::{
     Accusation, Digest, GossipMessage, Member, MemberId, MemberState, MemberUpdate, Notice, Recent,
-    Said, Stamp, UserEvent, UserNotice,
+    Said, Stamp, UserEvent, UserNotice, UserQuery,
 };
 use swim_wire::{Codec, DecodeError, Decoded, ProtobufCodec};
 
@@ -180,11 +180,41 @@ fn event() -> impl Strategy<Value = UserEvent> {
     })
 }
 
+fn query() -> impl Strategy<Value = UserQuery> {
+    let pattern = || ("[a-z]{0,8}", "\\PC{0,70}");
+    let filters = (vec(name(), 0..4), vec(pattern(), 0..4));
+    let numbers = (any::<bool>(), any::<u8>(), any::<u32>());
+    (event(), filters, numbers).prop_map(|(event, filters, numbers)| UserQuery {
+        origin: event.origin,
+        name: event.name,
+        payload: event.payload,
+        nodes: filters.0,
+        metadata: filters.1,
+        ack: numbers.0,
+        relays: numbers.1,
+        timeout: Duration::from_millis(numbers.2.into()),
+    })
+}
+
+fn answer() -> impl Strategy<Value = GossipMessage> {
+    let payload = proptest::option::of(vec(any::<u8>(), 0..200));
+    (number(), name(), name(), any::<bool>(), payload).prop_map(
+        |(query, from, to, relay, payload)| GossipMessage::QueryAnswer {
+            query,
+            from,
+            to,
+            relay,
+            payload,
+        },
+    )
+}
+
 /// Any notice, the latest included.
 pub(crate) fn notice() -> impl Strategy<Value = Notice<UserNotice>> {
     let ltime = prop_oneof![4 => 1_u64..100_000, 1 => 1..=u64::MAX];
     let said = prop_oneof![
-        4 => event().prop_map(|event| Said::Whole(UserNotice::Event(event.into()))),
+        3 => event().prop_map(|event| Said::Whole(UserNotice::Event(event.into()))),
+        1 => query().prop_map(|query| Said::Whole(UserNotice::Query(query.into()))),
         1 => any::<u32>().prop_map(|len| Said::Announced(len as usize)),
     ];
     (ltime, any::<u64>(), vec((any::<u64>(), any::<u64>()), 0..=8), said).prop_map(
@@ -240,6 +270,7 @@ pub(crate) fn message() -> impl Strategy<Value = GossipMessage> {
         (name(), stretch(), stamps()).prop_map(|(from, (above, upto), stamps)| {
             GossipMessage::Held { from, above, upto, stamps }
         }),
+        answer(),
     ]
 }
 

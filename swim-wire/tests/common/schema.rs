@@ -68,6 +68,15 @@ fn kind(message: &GossipMessage) -> Kind {
             span: upto - above,
             stamps: Some(columns_of(stamps)).filter(|_| !stamps.is_empty()),
         }),
+        GossipMessage::QueryAnswer { query, from, to, relay, payload } => {
+            Kind::QueryAnswer(v1::QueryAnswer {
+                query: *query,
+                from: from.0.clone(),
+                to: to.0.clone(),
+                relay: *relay,
+                payload: payload.clone(),
+            })
+        }
     }
 }
 
@@ -174,6 +183,16 @@ fn notice(it: &Notice<UserNotice>) -> v1::Notice {
             name: event.name.clone(),
             payload: event.payload.clone(),
         }),
+        Said::Whole(UserNotice::Query(query)) => Told::Query(v1::Query {
+            origin: query.origin.0.clone(),
+            name: query.name.clone(),
+            payload: query.payload.clone(),
+            nodes: query.nodes.iter().map(|node| node.0.clone()).collect(),
+            metadata: query.metadata.iter().cloned().map(pattern).collect(),
+            ack: query.ack,
+            relays: query.relays.into(),
+            timeout: query.timeout.as_millis() as u32,
+        }),
     };
     v1::Notice {
         id: it.stamp.id,
@@ -182,6 +201,10 @@ fn notice(it: &Notice<UserNotice>) -> v1::Notice {
         lag: it.after.iter().map(|stamp| it.stamp.ltime - stamp.ltime).collect(),
         said: Some(said),
     }
+}
+
+fn pattern((key, pattern): (String, String)) -> v1::Pattern {
+    v1::Pattern { key, pattern }
 }
 
 fn columns_of(stamps: &[Stamp]) -> v1::Stamps {
