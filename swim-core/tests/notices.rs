@@ -3,7 +3,9 @@
 mod common;
 
 use common::Cluster;
-use swim_core::{EventError, EventKind, GossipMessage, Notice, Options, Said, UserNotice};
+use swim_core::{
+    EventError, EventKind, GossipAction, GossipMessage, Notice, Options, Said, UserNotice,
+};
 
 fn names(prefix: &str, count: usize) -> Vec<String> {
     (0..count).map(|number| format!("{prefix}-{number}")).collect()
@@ -19,6 +21,43 @@ fn an_event_reaches_all_32_nodes_in_a_moment() {
         let took = cluster.run_until(30, |cluster| cluster.all_heard(&deploy));
         println!("seed {seed}: {took:.3} s");
         assert!(took < 0.5, "seed {seed}: {took} s");
+    }
+}
+
+#[test]
+fn gossip_alone_reaches_all_nearly_always() {
+    for (nodes, loss) in [(5, 0.0), (32, 0.0), (32, 0.1)] {
+        let mut cluster = Cluster::converged(1, nodes, Options::default());
+        cluster.run(5.0);
+        cluster.loss = loss;
+        let names = names("event", 100);
+        cluster.record();
+        let mut times = Vec::new();
+        for (number, name) in names.iter().enumerate() {
+            cluster.send(number % nodes, name, &[0; 20]);
+            let name = std::slice::from_ref(name);
+            times.push(cluster.run_until(1, |cluster| cluster.all_heard(name)));
+            // Nobody compares what came in the last second.
+            cluster.run(5.0 - times[number]);
+        }
+        let (mut messages, mut bytes) = (0, 0);
+        for sent in cluster.sent() {
+            if let GossipMessage::Notices { notices } = &sent.message {
+                messages += 1;
+                bytes += notices.iter().map(swim_core::wire_size::notice).sum::<usize>();
+            }
+        }
+        times.sort_by(f64::total_cmp);
+        let missed = times.iter().filter(|took| **took >= 1.0).count();
+        println!(
+            "{nodes} nodes, loss {loss}: all after {:.0} ms, 95 % {:.0} ms; {missed} of 100 missed \
+             somebody; {:.1} messages and {:.0} bytes per event and node",
+            times[50] * 1e3,
+            times[95] * 1e3,
+            messages as f64 / 100.0 / nodes as f64,
+            bytes as f64 / 100.0 / nodes as f64,
+        );
+        assert!(missed <= 15 && times[50] < 0.2, "{missed} missed somebody");
     }
 }
 
@@ -138,10 +177,8 @@ fn who_missed_an_event_is_told_it_without_waiting_for_another() {
     // Nothing of it gets to node 5 by gossip.
     let deaf = common::addr(5);
     cluster.censor(move |from, to, message| {
-        let told = matches!(message, swim_core::GossipMessage::Notices { .. });
-        told && to == deaf
-            && from != deaf
-            && !matches!(message, swim_core::GossipMessage::Held { .. })
+        let told = matches!(message, GossipMessage::Notices { .. });
+        told && to == deaf && from != deaf && !matches!(message, GossipMessage::Held { .. })
     });
     cluster.send(0, &missed[0], b"");
     cluster.run(1.0);
@@ -274,4 +311,144 @@ fn a_flood_of_events_kills_nobody_and_loses_nothing_but_what_is_counted() {
     }
     assert!(cluster.events.iter().all(|(.., event)| event.kind != EventKind::Died));
     assert!(cluster.events.iter().all(|(.., event)| event.kind != EventKind::Suspected));
+}
+
+/// So many events a second, from all nodes in turn, for so long.
+fn flood(cluster: &mut Cluster, nodes: usize, rate: usize, seconds: f64) {
+    let mut sent = 0;
+    for _ in 0..(seconds * 100.0) as usize {
+        for _ in 0..rate / 100 {
+            let name = format!("flood-{}", cluster.heard.len());
+            cluster.act(sent % nodes, |protocol| protocol.send_event(name, [0; 40]).unwrap());
+            sent += 1;
+        }
+        cluster.run(0.01);
+    }
+}
+
+/// How long it takes until all know that four of 16 died and four came, while something goes on.
+fn mass_change(seed: u64, meanwhile: impl Fn(&mut Cluster)) -> f64 {
+    let mut cluster = Cluster::converged(seed, 16, Options::default());
+    cluster.run(5.0);
+    (12..16).for_each(|node| cluster.crash(node));
+    (16..20).for_each(|node| cluster.start(node));
+    (16..20).for_each(|node| cluster.join(node, 0));
+    let start = cluster.clock.micros();
+    while !cluster.agree(16) {
+        meanwhile(&mut cluster);
+        assert!(cluster.clock.micros() < start + 60_000_000, "it takes too long");
+    }
+    (cluster.clock.micros() - start) as f64 / 1e6
+}
+
+#[test]
+fn a_flood_of_events_does_not_hold_up_membership() {
+    let (mut quiet, mut flooded) = (0.0, 0.0);
+    for seed in 0..4 {
+        quiet += mass_change(seed, |cluster| cluster.run(0.1)) / 4.0;
+        flooded += mass_change(seed, |cluster| flood(cluster, 12, 1_000, 0.1)) / 4.0;
+    }
+    println!("{quiet:.1} s, and {flooded:.1} s under a flood of events");
+    assert!(flooded < quiet + 1.5, "{quiet} s became {flooded} s");
+}
+
+#[test]
+fn a_flood_of_updates_does_not_hold_up_events() {
+    let mut cluster = Cluster::converged(11, 16, Options::default());
+    cluster.run(5.0);
+    for number in 0..8 {
+        for round in 0..10 {
+            // Each change takes a third of a datagram: no round can tell all that waits.
+            for node in 0..16 {
+                let value = format!("{round}{}", "v".repeat(400));
+                cluster.act(node, |protocol| protocol.update_metadata("key".into(), value));
+            }
+            cluster.run(0.01);
+        }
+        let name = [format!("event-{number}")];
+        // As large as an event in a datagram can be, every other time.
+        cluster.send(number % 16, &name[0], &vec![0; 1_150 * (number % 2)]);
+        let took = cluster.run_until(10, |cluster| cluster.all_heard(&name));
+        assert!(took < 0.5, "event {number}: {took} s");
+    }
+}
+
+#[test]
+fn the_last_words_of_who_leaves_are_heard() {
+    let mut cluster = Cluster::converged(12, 16, Options::default());
+    cluster.run(5.0);
+    cluster.send(3, "goodbye", b"");
+    cluster.act(3, |protocol| protocol.leave());
+    cluster.run(0.5);
+    cluster.crash(3);
+    cluster.run(2.0);
+    assert!(cluster.all_heard(&["goodbye".to_owned()]));
+}
+
+#[test]
+fn strangers_and_the_dead_are_not_believed() {
+    let mut cluster = Cluster::converged(13, 4, Options::default());
+    cluster.send(1, "true", b"");
+    let told = |sent: &common::Sent| matches!(sent.message, GossipMessage::Notices { .. });
+    cluster.record();
+    cluster.send(1, "also true", b"");
+    cluster.run(1.0);
+    let message = cluster.sent().iter().find(|sent| told(sent)).unwrap().message.clone();
+    let mut lone = common::lone::Lone::knowing(3, Options::default());
+    lone.hear(100, message.clone());
+    assert_eq!(lone.protocol.stats().notices_heard, 0);
+    assert!(lone.protocol.stats().notices_refused > 0);
+    lone.hear(2, message);
+    assert!(lone.protocol.stats().notices_heard > 0);
+}
+
+#[test]
+fn what_was_accepted_is_not_pushed_out_by_what_comes_after() {
+    let mut cluster = Cluster::converged(14, 2, Options::default());
+    let mut accepted = Vec::new();
+    let mut refused = 0;
+    cluster.act(0, |protocol| {
+        let mut actions = Vec::new();
+        for number in 0..9_000 {
+            match protocol.send_event(format!("event-{number}"), []) {
+                Ok(more) => {
+                    accepted.push(format!("event-{number}"));
+                    actions.extend(more);
+                }
+                Err(EventError::Busy { waiting }) => {
+                    assert!(waiting > 8_000);
+                    refused += 1;
+                }
+                Err(other) => panic!("{other}"),
+            }
+        }
+        actions
+    });
+    assert!(accepted.len() > 8_000 && refused > 500);
+    cluster.run_until(60, |cluster| cluster.heard_by_count(1) == accepted.len());
+    assert_eq!(cluster.heard_by(1), accepted);
+    assert_eq!(cluster.node(0).stats().notices_dropped, 0);
+    cluster.run(5.0);
+    cluster.send(0, "again", b"");
+}
+
+#[test]
+fn with_named_timers_events_are_heard_too() {
+    let options = Options { timers: swim_core::Timers::Named, ..Options::default() };
+    let build = |node| {
+        let builder = swim_core::GossipProtocol::builder(common::id(node), common::addr(node));
+        builder.options(options.clone()).build().unwrap()
+    };
+    let (mut one, mut other) = (build(0), build(1));
+    for action in other.bootstrap(vec![common::addr(0)]) {
+        let GossipAction::Send { message, .. } = action else { continue };
+        one.handle_message(common::addr(1), message);
+    }
+    let named = |action: &GossipAction| matches!(action, GossipAction::ScheduleTimer { name, .. } if name == "spread");
+    assert!(one.send_event("deploy", []).unwrap().iter().any(named));
+    let told = one.handle_timer("spread");
+    let tells = |action: &GossipAction| {
+        matches!(action, GossipAction::Send { message: GossipMessage::Notices { .. }, .. })
+    };
+    assert!(told.iter().any(tells));
 }

@@ -57,14 +57,15 @@ impl Strangers {
     }
 }
 
-/// Whether to answer a message takes a walk over all members.
+/// Whether to answer a message takes a walk over all members, or over what users told lately.
 fn walks(message: &GossipMessage) -> bool {
     match message {
-        GossipMessage::Sync { .. } | GossipMessage::SyncRequest { .. } => true,
+        GossipMessage::Sync { .. }
+        | GossipMessage::SyncRequest { .. }
+        | GossipMessage::Fetch { .. }
+        | GossipMessage::Held { .. } => true,
         GossipMessage::Digest { digest } => !matches!(digest, Digest::View { .. }),
         GossipMessage::Delta { wanted, .. } => !wanted.is_empty(),
-        // Of what users told lately, likewise.
-        GossipMessage::Fetch { .. } | GossipMessage::Held { .. } => true,
         _ => false,
     }
 }

@@ -159,4 +159,15 @@ impl<B: Body> Archive<B> {
     pub(super) fn raise_floor(&mut self, floor: u64) {
         self.floor = self.floor.max(floor);
     }
+
+    /// Whether all is within its bounds and counted right.
+    #[cfg(test)]
+    pub(super) fn check(&self) {
+        assert!(self.entries.len() <= KNOWN && self.arrivals.len() <= KEPT);
+        assert!(self.bytes <= KEPT_BYTES);
+        if self.arrivals.len().is_multiple_of(1_000) {
+            let kept = self.entries.values().filter_map(|entry| entry.notice.as_ref());
+            assert_eq!(self.bytes, kept.map(|notice| OVERHEAD + notice.body_len()).sum::<usize>());
+        }
+    }
 }

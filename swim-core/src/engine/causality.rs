@@ -51,6 +51,12 @@ impl Causality {
         }
     }
 
+    /// How much is remembered of what waits.
+    #[cfg(test)]
+    pub(super) fn len(&self) -> usize {
+        self.waiting.len() + self.held.len()
+    }
+
     fn waiting_for(&self, stamp: Stamp) -> Vec<Stamp> {
         let all = (stamp, Stamp::default())..=(stamp, Stamp { ltime: u64::MAX, id: u64::MAX });
         self.waiting.range(all).map(|&(_, held)| held).collect()

@@ -374,7 +374,11 @@ impl<P: Profile> Engine<P> {
         self.queue.round = self.queue.round.wrapping_add(1);
         self.queue.last_round = now;
         let mut targets = std::mem::take(&mut self.targets);
-        self.sample(self.config.fanout, &mut targets, |_, _| true);
+        if self.queue.len() == 0 && self.notices.queue.len() > 0 {
+            self.next_to_tell(&mut targets);
+        } else {
+            self.sample(self.config.fanout, &mut targets, |_, _| true);
+        }
         // After a split has healed or a mass join, a datagram each would take too many rounds.
         let each = (self.queue.len() / LONG_QUEUE).clamp(1, MOST_DATAGRAMS);
         for &target in &targets {
@@ -383,7 +387,8 @@ impl<P: Profile> Engine<P> {
                 left = self.fill(None, usize::MAX, self.room_beside(0, true));
                 self.send_rumors(Dest::Member(target), out);
             }
-            self.tell_notices(Dest::Member(target), left, out);
+            let room = self.room_behind(left);
+            self.tell_notices(Dest::Member(target), room, out);
         }
         self.targets = targets;
         if self.queue.heap.is_empty() {

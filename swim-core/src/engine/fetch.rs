@@ -41,6 +41,11 @@ const PATIENCE: u32 = 4;
 const RETRY: u32 = 2;
 
 impl Wants {
+    #[cfg(test)]
+    pub(super) fn len(&self) -> usize {
+        self.by_stamp.len()
+    }
+
     /// It came.
     pub(super) fn came(&mut self, stamp: Stamp) {
         self.by_stamp.remove(&stamp);

@@ -188,7 +188,7 @@ impl<P: Profile> Engine<P> {
         self.notices.clock = self.notices.clock.max(stamp.ltime);
         self.make_room(notice.body_len(), out);
         self.notices.archive.insert(now, notice.clone());
-        self.put_up(now, stamp, out);
+        self.put_up(now, stamp, from == self.table.me, out);
         self.deliver_in_order(now, from, &notice, out);
     }
 
@@ -230,5 +230,130 @@ impl<P: Profile> Engine<P> {
     /// Room for one notice in a datagram of its own.
     pub(super) fn notice_room(&self) -> usize {
         self.room_beside(wire_size::NOTICES, false).bytes
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::{Config, Options};
+    use crate::engine::message::{Message, Rumor, Update};
+    use crate::engine::{Accusers, Dest, Outgoing};
+    use crate::rng::SwimRng;
+
+    /// What reached the user.
+    #[derive(Default)]
+    struct Heard(Vec<Stamp>);
+
+    impl Output<()> for Heard {
+        fn send(&mut self, _: &[()], _: Dest<MemberIdx>, _: Outgoing<'_>) {}
+        fn changed(&mut self, _: &mut [()], _: crate::engine::Change, _: Option<()>) {}
+        fn notice(&mut self, _: &[()], notice: &Notice<u32>) {
+            self.0.push(notice.stamp);
+        }
+    }
+
+    const OTHER: MemberIdx = MemberIdx(1);
+
+    /// A node that knows one other.
+    fn node(out: &mut Heard) -> Engine<()> {
+        let mut engine = Engine::new(Config::from(Options::default()), MemberIdx(0), (), 7);
+        let rumor = Rumor {
+            member: OTHER,
+            state: MemberState::Alive,
+            incarnation: 0,
+            age: None,
+            with_profile: true,
+            accusers: Accusers::default(),
+        };
+        let mut updates = [Update { rumor, profile: Some(()) }];
+        let source = Source { member: None, address: OTHER };
+        engine.handle_message(Time(1), source, Message::Gossip(&mut updates), out);
+        engine
+    }
+
+    fn hear(engine: &mut Engine<()>, now: Time, notices: &[Notice<u32>], out: &mut Heard) {
+        let source = Source { member: Some(OTHER), address: OTHER };
+        engine.handle_notices(now, source, NoticeMessage::Tell(notices), out);
+    }
+
+    fn notice(ltime: u64, id: u64, after: &[Stamp], len: u32) -> Notice<u32> {
+        Notice { stamp: Stamp { ltime, id }, after: after.into(), said: Said::Whole(len) }
+    }
+
+    #[test]
+    fn a_hostile_member_makes_nothing_grow_without_bound() {
+        let mut out = Heard::default();
+        let mut engine = node(&mut out);
+        let mut rng = SwimRng::new(3);
+        for number in 0..60_000_u64 {
+            let now = Time(number * 20);
+            let ltime = 1_000 + number + rng.below(500) as u64;
+            let never: Vec<Stamp> = (0..rng.below(9))
+                .map(|_| Stamp { ltime: ltime - 1 - rng.below(400) as u64, id: rng.word() })
+                .collect();
+            let len = if number % 100 == 0 { 1 << 20 } else { rng.below(3_000) as u32 };
+            let mut told = notice(ltime, rng.word(), &never, len);
+            if number % 7 == 0 {
+                told.said = Said::Announced(len as usize);
+            }
+            hear(&mut engine, now, &[told], &mut out);
+            engine.handle_timeout(now, &mut out);
+            let notices = &engine.notices;
+            notices.archive.check();
+            assert!(notices.queue.len() <= 8_192);
+            assert!(notices.wants.len() <= 4_096);
+            assert!(notices.causality.len() <= 9 * 4_096);
+        }
+        engine.handle_timeout(Time(10_000_000), &mut out);
+        assert_eq!(out.0.len() as u64, engine.stats().notices_heard);
+        assert!(out.0.len() > 50_000, "what waits for ever is released in the end");
+    }
+
+    #[test]
+    fn a_notice_of_a_time_that_no_honest_member_reaches_is_refused() {
+        let mut out = Heard::default();
+        let mut engine = node(&mut out);
+        for ltime in [LEAP + 1, MAX_CLOCK, u64::MAX] {
+            hear(&mut engine, Time(2), &[notice(ltime, 1, &[], 1)], &mut out);
+        }
+        hear(&mut engine, Time(2), &[notice(5, 1, &[Stamp { ltime: 5, id: 2 }], 1)], &mut out);
+        assert_eq!((engine.stats().notices_refused, engine.notice_clock()), (4, 0));
+        assert!(out.0.is_empty());
+        // At the end of all time a node still tells.
+        engine.notices.clock = MAX_CLOCK - 1;
+        hear(&mut engine, Time(3), &[notice(MAX_CLOCK, 1, &[], 1)], &mut out);
+        let stamp = engine.send_notice(Time(4), 1, &mut out).unwrap();
+        assert_eq!(stamp.ltime, MAX_CLOCK);
+    }
+
+    #[test]
+    fn what_was_forgotten_is_not_heard_again() {
+        let mut out = Heard::default();
+        let mut engine = node(&mut out);
+        let all: Vec<_> = (1..=40_000).map(|ltime| notice(ltime, ltime, &[], 10)).collect();
+        for told in all.chunks(100) {
+            hear(&mut engine, Time(2), told, &mut out);
+        }
+        assert_eq!(out.0.len(), 40_000);
+        for told in all.chunks(100) {
+            hear(&mut engine, Time(3), told, &mut out);
+        }
+        assert_eq!(out.0.len(), 40_000);
+        assert!(engine.stats().notices_old > 7_000);
+    }
+
+    #[test]
+    fn a_chain_that_comes_backwards_is_heard_forwards() {
+        let mut out = Heard::default();
+        let mut engine = node(&mut out);
+        let stamp = |ltime| Stamp { ltime, id: ltime };
+        for ltime in (2..=1_000).rev() {
+            let told = notice(ltime, ltime, &[stamp(ltime - 1)], 10);
+            hear(&mut engine, Time(2), &[told], &mut out);
+        }
+        assert!(out.0.is_empty());
+        hear(&mut engine, Time(2), &[notice(1, 1, &[], 10)], &mut out);
+        assert_eq!(out.0, (1..=1_000).map(stamp).collect::<Vec<_>>());
     }
 }

@@ -9,10 +9,10 @@ use super::broadcast_queue::Priority;
 use super::deadlines::{Timer, TimerKey};
 use super::dissemination::{GATHER, HEARD, MISFITS, SENT};
 use super::heap::Heap;
-use super::message::{Dest, NoticeMessage};
+use super::message::{Dest, MemberIdx, NoticeMessage};
 use super::output::{Output, Profile};
 use super::recent::CHECKS;
-use crate::notice::{Notice, Stamp};
+use crate::notice::{Body, Notice, Stamp};
 use crate::time::Time;
 use crate::wire_size;
 
@@ -27,6 +27,8 @@ const FEW: usize = 16;
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Waiting {
     stamp: Stamp,
+    /// Whether it is this node's own.
+    own: bool,
     /// The message in which others told it last.
     heard: u64,
 }
@@ -37,6 +39,10 @@ pub(super) struct NoticeQueue<B> {
     heap: Heap<Priority, Waiting>,
     queued: u64,
     timer: Option<TimerKey>,
+    /// Rounds that tell what this node made itself as often as it is told at all.
+    hot: u32,
+    /// Place in the ring of the member that is told next.
+    turn: usize,
     /// Scratch: what one message says.
     told: Vec<Notice<B>>,
     /// Scratch: what was taken out meanwhile.
@@ -46,7 +52,7 @@ pub(super) struct NoticeQueue<B> {
 impl<B> NoticeQueue<B> {
     pub(super) fn new() -> Self {
         let (told, taken) = (Vec::new(), Vec::new());
-        Self { heap: Heap::new(), queued: 0, timer: None, told, taken }
+        Self { heap: Heap::new(), queued: 0, timer: None, hot: 0, turn: 0, told, taken }
     }
 
     pub(super) fn len(&self) -> usize {
@@ -58,22 +64,33 @@ impl<B> NoticeQueue<B> {
         if self.heap.is_empty() { 0 } else { bytes / SHARE }
     }
 
-    /// Whether some were told to nobody so far, or more wait than the usual rounds can tell soon.
+    /// Whether some are this node's own, or were told to nobody so far, or more wait than the usual
+    /// rounds can tell soon.
     fn presses(&self) -> bool {
-        self.heap.peek().is_some_and(|(first, _)| first.sent() == 0 || self.len() > FEW)
+        let many = self.hot > 0 || self.len() > FEW;
+        self.heap.peek().is_some_and(|(first, _)| first.sent() == 0 || many)
     }
+}
+
+/// A notice as it is gossiped: without its body if that does not fit into `whole` bytes.
+fn as_told<B: Body>(notice: &Notice<B>, whole: usize) -> Notice<B> {
+    if wire_size::notice(notice) <= whole { notice.clone() } else { notice.announced() }
 }
 
 impl<P: Profile> Engine<P> {
     /// Puts a notice up for telling, if there is anybody to tell.
-    pub(super) fn put_up<O: Output<P>>(&mut self, now: Time, stamp: Stamp, out: &mut O) {
+    pub(super) fn put_up<O: Output<P>>(&mut self, now: Time, stamp: Stamp, own: bool, out: &mut O) {
         if self.table.others() == 0 {
             return;
         }
         self.notices.queue.queued += 1;
         // The other way round than updates: what came first may be what others wait for.
         let priority = Priority::new(true, 0, u64::MAX - self.notices.queue.queued);
-        self.wait(priority, Waiting { stamp, heard: 0 });
+        self.wait(priority, Waiting { stamp, own, heard: 0 });
+        if own {
+            // To different members, which in a small cluster are all.
+            self.notices.queue.hot = (self.limit() / SENT).div_ceil(self.config.fanout as u32);
+        }
         self.arm_spread(now, out);
     }
 
@@ -95,7 +112,7 @@ impl<P: Profile> Engine<P> {
         let queued = self.notices.archive.get(stamp).and_then(|entry| entry.queued);
         let held = queued.and_then(|handle| self.notices.queue.heap.get(handle));
         let Some((priority, waiting)) = held else { return };
-        if waiting.heard == message || !self.config.mechanisms.feedback {
+        if waiting.own || waiting.heard == message || !self.config.mechanisms.feedback {
             return;
         }
         self.take_down(stamp);
@@ -116,10 +133,7 @@ impl<P: Profile> Engine<P> {
             let Some(entry) = notices.archive.get_mut(waiting.stamp) else { continue };
             entry.queued = None;
             let Some(notice) = &entry.notice else { continue };
-            let notice = match wire_size::notice(notice) <= whole {
-                true => notice.clone(),
-                false => notice.announced(),
-            };
+            let notice = as_told(notice, whole);
             let len = wire_size::notice(&notice);
             if len > left {
                 misfits += 1;
@@ -169,11 +183,32 @@ impl<P: Profile> Engine<P> {
         }
     }
 
-    /// A round: to `fanout` random members some datagrams each, as long as there is something that
-    /// they were not told in it.
+    /// Room for notices behind updates that left so much of a datagram: a datagram of its own where
+    /// the next notice would have to wait for the updates to become fewer.
+    pub(super) fn room_behind(&self, left: usize) -> usize {
+        let next = self.notices.queue.heap.peek();
+        let next = next.and_then(|(_, waiting)| self.notices.archive.notice(waiting.stamp));
+        let len = next.map_or(0, |notice| wire_size::notice(&as_told(notice, self.notice_room())));
+        let fits = wire_size::NOTICES + len <= left;
+        if fits { left } else { self.room_beside(0, false).bytes }
+    }
+
+    /// The next `fanout` members of the ring, in which neighbours are random: who was told a moment
+    /// ago is not told again before the others.
+    pub(super) fn next_to_tell(&mut self, targets: &mut Vec<MemberIdx>) {
+        targets.clear();
+        let ring = self.table.ring.members();
+        let count = self.config.fanout.min(ring.len());
+        targets.extend((0..count).map(|step| ring[(self.notices.queue.turn + step) % ring.len()]));
+        self.notices.queue.turn = (self.notices.queue.turn + count) % ring.len().max(1);
+    }
+
+    /// A round: to `fanout` members some datagrams each, as long as there is something that they
+    /// were not told in it.
     pub(super) fn spread_round<O: Output<P>>(&mut self, now: Time, out: &mut O) {
         let mut targets = std::mem::take(&mut self.targets);
-        self.sample(self.config.fanout, &mut targets, |_, _| true);
+        self.next_to_tell(&mut targets);
+        self.notices.queue.hot = self.notices.queue.hot.saturating_sub(1);
         let room = self.room_beside(0, false).bytes;
         for &target in &targets {
             for _ in 0..MOST_DATAGRAMS {
