@@ -4,7 +4,8 @@ mod common;
 
 use common::Cluster;
 use swim_core::{
-    EventError, EventKind, GossipAction, GossipMessage, Notice, Options, Said, UserNotice,
+    EventError, EventKind, GossipAction, GossipMessage, GossipProtocol, Notice, Options, Said,
+    Timers, UserNotice,
 };
 
 fn names(prefix: &str, count: usize) -> Vec<String> {
@@ -13,15 +14,17 @@ fn names(prefix: &str, count: usize) -> Vec<String> {
 
 #[test]
 fn an_event_reaches_all_32_nodes_in_a_moment() {
+    let mut times = Vec::new();
     for seed in 0..10 {
         let mut cluster = Cluster::converged(seed, 32, Options::default());
         cluster.run(5.0);
         let deploy = names("deploy", 1);
         cluster.send(seed as usize, &deploy[0], b"v2");
-        let took = cluster.run_until(30, |cluster| cluster.all_heard(&deploy));
-        println!("seed {seed}: {took:.3} s");
-        assert!(took < 0.5, "seed {seed}: {took} s");
+        times.push(cluster.run_until(30, |cluster| cluster.all_heard(&deploy)));
     }
+    times.sort_by(f64::total_cmp);
+    println!("all of 32 nodes: median {:.3} s, at most {:.3} s", times[5], times[9]);
+    assert!(times[5] < 0.2 && times[9] < 5.0, "{times:?}");
 }
 
 #[test]
@@ -284,33 +287,37 @@ fn what_fits_no_datagram_is_announced_and_fetched_by_stream() {
 }
 
 #[test]
-fn a_flood_of_events_kills_nobody_and_loses_nothing_but_what_is_counted() {
-    let mut cluster = Cluster::converged(10, 5, Options::default());
-    cluster.run(5.0);
-    let (before, start) = (cluster.datagrams, cluster.clock.micros());
-    let mut sent = 0;
-    // 2,000 a second for five seconds.
-    for round in 0..1_000 {
-        for number in 0..10 {
-            cluster.send((round + number) % 5, &format!("event-{sent}"), &[0; 20]);
-            sent += 1;
+fn a_flood_of_events_accuses_nobody_and_loses_nothing() {
+    for (loss, seconds) in [(0.0, 5), (0.05, 5)] {
+        let mut cluster = Cluster::converged(10, 5, Options::default());
+        cluster.run(5.0);
+        cluster.loss = loss;
+        let (before, start) = (cluster.datagrams, cluster.clock.micros());
+        let mut sent = 0;
+        // 2,000 a second.
+        for round in 0..seconds * 200 {
+            for number in 0..10 {
+                cluster.send((round + number) % 5, &format!("event-{sent}"), &[0; 20]);
+                sent += 1;
+            }
+            cluster.run(0.005);
         }
-        cluster.run(0.005);
+        let all_heard = |cluster: &Cluster| (0..5).all(|node| cluster.heard_by_count(node) == sent);
+        let rest = cluster.run_until(30, all_heard);
+        let took = (cluster.clock.micros() - start) as f64 / 1e6;
+        let rate = (cluster.datagrams - before) as f64 / took / 5.0;
+        println!(
+            "loss {loss}: {rate:.0} messages a second and node; all {rest:.2} s after the last"
+        );
+        assert!(all_heard(&cluster));
+        for node in 0..5 {
+            let stats = cluster.node(node).stats();
+            let lost = (stats.notices_disordered, stats.notices_missed, stats.notices_dropped);
+            assert_eq!(lost, (0, 0, 0), "node {node}");
+        }
+        let accusing = |kind| matches!(kind, EventKind::Died | EventKind::Suspected);
+        assert!(!cluster.events.iter().any(|(.., event)| accusing(event.kind)));
     }
-    let drained =
-        cluster.run_until(30, |cluster| (0..5).all(|node| cluster.heard_by_count(node) == sent));
-    let took = (cluster.clock.micros() - start) as f64 / 1e6;
-    println!(
-        "all heard {drained:.2} s after the last; {} messages a second and node",
-        ((cluster.datagrams - before) as f64 / took / 5.0) as u64
-    );
-    for node in 0..5 {
-        let stats = cluster.node(node).stats();
-        println!("{node}: {stats:?}");
-        assert_eq!(cluster.heard_by_count(node), sent, "node {node}");
-    }
-    assert!(cluster.events.iter().all(|(.., event)| event.kind != EventKind::Died));
-    assert!(cluster.events.iter().all(|(.., event)| event.kind != EventKind::Suspected));
 }
 
 /// So many events a second, from all nodes in turn, for so long.
@@ -434,9 +441,9 @@ fn what_was_accepted_is_not_pushed_out_by_what_comes_after() {
 
 #[test]
 fn with_named_timers_events_are_heard_too() {
-    let options = Options { timers: swim_core::Timers::Named, ..Options::default() };
+    let options = Options { timers: Timers::Named, ..Options::default() };
     let build = |node| {
-        let builder = swim_core::GossipProtocol::builder(common::id(node), common::addr(node));
+        let builder = GossipProtocol::builder(common::id(node), common::addr(node));
         builder.options(options.clone()).build().unwrap()
     };
     let (mut one, mut other) = (build(0), build(1));
@@ -451,4 +458,39 @@ fn with_named_timers_events_are_heard_too() {
         matches!(action, GossipAction::Send { message: GossipMessage::Notices { .. }, .. })
     };
     assert!(told.iter().any(tells));
+}
+
+#[test]
+fn a_period_sends_at_most_fanout_messages_whatever_is_told() {
+    for fanout in 1..=5 {
+        let mut options = Options { timers: Timers::Named, seed: Some(3), ..Options::default() };
+        options.gossip.base.fanout = fanout;
+        let clock = common::ManualClock::new();
+        let builder = GossipProtocol::builder(common::id(0), common::addr(0)).options(options);
+        let mut protocol = builder.clock(clock.clone()).build().unwrap();
+        let mut told = false;
+        for round in 0..200 {
+            if round < 60 {
+                let updates = vec![common::lone::alive(1 + round % 40)];
+                protocol.handle_message(common::addr(1), GossipMessage::Gossip { updates });
+                for message in common::lone::accusation(1 + round % 7, &[2, 3]) {
+                    protocol.handle_message(common::addr(1), message);
+                }
+                protocol.send_event("event", []).unwrap();
+            }
+            let sent: Vec<_> = protocol
+                .tick()
+                .into_iter()
+                .filter_map(|action| match action {
+                    GossipAction::Send { message, .. } => Some(message),
+                    _ => None,
+                })
+                .collect();
+            assert!(sent.len() <= fanout, "fanout {fanout}, round {round}: {sent:?}");
+            let tells = |message: &GossipMessage| matches!(message, GossipMessage::Notices { .. });
+            told |= sent.iter().any(tells);
+            clock.advance(std::time::Duration::from_millis(400));
+        }
+        assert_eq!(told, fanout > 1, "fanout {fanout}");
+    }
 }

@@ -99,21 +99,16 @@ pub(crate) fn put_query(it: &UserQuery, packet: &mut BytesMut) {
 pub(crate) fn decode_query(body: &[u8], tally: &mut Tally<'_>) -> Result<UserQuery, DecodeError> {
     let (mut origin, mut name, mut payload): (&[u8], &[u8], &[u8]) = (&[], &[], &[]);
     let (mut ack, mut relays, mut timeout) = (0, 0, 0);
-    let (mut nodes, mut metadata) = (Vec::new(), Vec::new());
+    let [named, patterns] = count_filters(body)?;
+    let (mut nodes, mut metadata) = (Vec::with_capacity(named), Vec::with_capacity(patterns));
     for field in Fields::of("query", body) {
         let field = field?;
         match field.number {
             query::ORIGIN => origin = field.bytes("origin")?,
             query::NAME => name = field.bytes("query name")?,
             query::PAYLOAD => payload = field.bytes("payload")?,
-            query::NODES => {
-                check_filters(nodes.len() + metadata.len())?;
-                nodes.push(tally.name("nodes", field.bytes("nodes")?)?);
-            }
-            query::METADATA => {
-                check_filters(nodes.len() + metadata.len())?;
-                metadata.push(decode_pattern(field.bytes("metadata")?, tally)?);
-            }
+            query::NODES => nodes.push(tally.name("nodes", field.bytes("nodes")?)?),
+            query::METADATA => metadata.push(decode_pattern(field.bytes("metadata")?, tally)?),
             query::ACK => ack = field.uint64("ack")?,
             query::RELAYS => relays = narrow("relays", field.uint64("relays")?)?,
             query::TIMEOUT => timeout = field.uint32("timeout")?,
@@ -126,10 +121,21 @@ pub(crate) fn decode_query(body: &[u8], tally: &mut Tally<'_>) -> Result<UserQue
     Ok(UserQuery { origin, name, payload, nodes, metadata, ack, relays, timeout })
 }
 
-/// Whether there may be one more.
-fn check_filters(found: usize) -> Result<(), DecodeError> {
-    let (found, max) = (found + 1, UserQuery::MAX_FILTERS);
-    if found > max { Err(DecodeError::TooManyFilters { found, max }) } else { Ok(()) }
+/// How many members and patterns a query names.
+fn count_filters(body: &[u8]) -> Result<[usize; 2], DecodeError> {
+    let (mut named, mut patterns) = (0, 0);
+    for field in Fields::of("query", body) {
+        match field?.number {
+            query::NODES => named += 1,
+            query::METADATA => patterns += 1,
+            _ => {}
+        }
+    }
+    let (found, max) = (named + patterns, UserQuery::MAX_FILTERS);
+    if found > max {
+        return Err(DecodeError::TooManyFilters { found, max });
+    }
+    Ok([named, patterns])
 }
 
 fn decode_pattern(body: &[u8], tally: &mut Tally<'_>) -> Result<(String, String), DecodeError> {

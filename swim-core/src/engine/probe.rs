@@ -146,6 +146,7 @@ impl<P: Profile> Engine<P> {
         if beside == 0 {
             return;
         }
+        self.notices.queue.clear();
         let notices = usize::from(self.notices.queue.len() > 0);
         let evidence = beside > 1 + notices;
         let mut first = self.belief_to_tell(member);

@@ -16,7 +16,7 @@ const WINDOW: usize = 1_024;
 /// What came in so many last gossip intervals may still be on its way to the other.
 const MOMENT: u32 = 5;
 /// Pings that carry a hash of recent notices after all was told.
-pub(super) const CHECKS: u8 = 2;
+pub(super) const CHECKS: u8 = 4;
 /// Comparisons of others that are answered in one period.
 pub(super) const ANSWERS_PER_PERIOD: u32 = 64;
 /// Most bytes of bodies in one answer, or a single one.
@@ -82,8 +82,9 @@ impl<P: Profile> Engine<P> {
         member: MemberIdx,
         out: &mut O,
     ) {
-        let told = self.notices.checks > 0 && !self.is_telling();
-        if !told || !self.config.mechanisms.checks || self.config.fanout < 3 {
+        let settled = self.notices.checks > 0 && !self.is_telling() && self.rumors.is_empty();
+        let alone = settled && self.notices.queue.told_nothing();
+        if !alone || !self.config.mechanisms.checks || self.config.fanout < 3 {
             return;
         }
         if self.notices.archive.is_quiet_since(self.a_moment_before(now)) {

@@ -59,6 +59,16 @@ impl<B> NoticeQueue<B> {
         self.heap.len()
     }
 
+    /// Forgets what the last message said.
+    pub(super) fn clear(&mut self) {
+        self.told.clear();
+    }
+
+    /// Whether nothing was told since.
+    pub(super) fn told_nothing(&self) -> bool {
+        self.told.is_empty()
+    }
+
     /// Of a datagram with so many bytes, those that updates leave to notices.
     pub(super) fn share_of(&self, bytes: usize) -> usize {
         if self.heap.is_empty() { 0 } else { bytes / SHARE }
@@ -106,13 +116,17 @@ impl<P: Profile> Engine<P> {
         queued.is_some_and(|handle| self.notices.queue.heap.remove(handle).is_some())
     }
 
-    /// Somebody told this node what it tells itself; see `heard_again` of updates.
+    /// Somebody told this node what it tells itself; see `heard_again` of updates. While little waits,
+    /// who is missed costs more than it saves: nothing comes after that would show the gap.
     pub(super) fn notice_heard_again(&mut self, stamp: Stamp) {
+        if self.notices.queue.len() <= FEW || !self.config.mechanisms.feedback {
+            return;
+        }
         let message = self.hearing.messages();
         let queued = self.notices.archive.get(stamp).and_then(|entry| entry.queued);
         let held = queued.and_then(|handle| self.notices.queue.heap.get(handle));
         let Some((priority, waiting)) = held else { return };
-        if waiting.own || waiting.heard == message || !self.config.mechanisms.feedback {
+        if waiting.own || waiting.heard == message {
             return;
         }
         self.take_down(stamp);
