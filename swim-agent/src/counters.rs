@@ -112,7 +112,10 @@ impl Meter {
             | DecodeError::TooManyMessages { .. }
             | DecodeError::TooManyUpdates { .. }
             | DecodeError::TooManyAccusations { .. }
-            | DecodeError::TooManyDigestEntries { .. } => &self.refused_limit,
+            | DecodeError::TooManyDigestEntries { .. }
+            | DecodeError::TooManyNotices { .. }
+            | DecodeError::TooManyFilters { .. }
+            | DecodeError::TooManyStamps { .. } => &self.refused_limit,
             _ => &self.refused_malformed,
         }
         .one();

@@ -135,6 +135,13 @@ pub struct Options {
     /// Bytes that a member's metadata may take on the wire ([`metadata_len`](crate::metadata_len)),
     /// default 512, at most half of `datagram_budget`.
     pub metadata_limit: usize,
+    /// Bytes that an event or a query may take on the wire, default 65,536, from 0 to 1,048,576.
+    /// What does not fit a datagram is announced, and fetched by stream.
+    pub event_limit: usize,
+    /// Where the clock of events starts, default 0: what it was, as
+    /// [`event_clock`](crate::GossipProtocol::event_clock) said, before a restart. Events up to then
+    /// are not heard again.
+    pub event_clock: u64,
     /// Upper half of the incarnation that this node starts with, default 0. A value that grows
     /// with every start, such as the Unix time in seconds, lets a restarted node take its name
     /// back at once instead of after a round of correction.
@@ -165,6 +172,8 @@ impl Default for Options {
             datagram_budget: 1_400,
             envelope: wire_size::ENVELOPE,
             metadata_limit: 512,
+            event_limit: 65_536,
+            event_clock: 0,
             boot_epoch: 0,
             healing_interval: 5_000,
             dead_retention: 300_000,
@@ -225,6 +234,8 @@ impl Options {
         self.datagram_budget = self.datagram_budget.clamp(MIN_DATAGRAM, MAX_DATAGRAM);
         self.envelope = self.envelope.min(MAX_ENVELOPE);
         self.metadata_limit = self.metadata_limit.min(self.datagram_budget / 2);
+        self.event_limit = self.event_limit.min(MAX_EVENT);
+        self.event_clock = self.event_clock.min(MAX_CLOCK);
         self.healing_interval = self.healing_interval.clamp(1, MAX_MILLIS);
         self.dead_retention = self.dead_retention.clamp(1, MAX_MILLIS);
         self.boot_epoch = self.boot_epoch.min(MAX_EPOCH);
@@ -260,7 +271,7 @@ impl Options {
     }
 
     /// Every value that has a range of its own.
-    fn ranged_values(&self) -> [(&'static str, u64, &'static str); 17] {
+    fn ranged_values(&self) -> [(&'static str, u64, &'static str); 19] {
         let gossip = &self.gossip;
         let base = &gossip.base;
         [
@@ -278,6 +289,8 @@ impl Options {
             ("confirmations", self.confirmations.into(), "0 to 3"),
             ("datagram_budget", self.datagram_budget as u64, "1024 to 65000 bytes"),
             ("envelope", self.envelope as u64, "0 to 128 bytes"),
+            ("event_limit", self.event_limit as u64, "0 to 1048576 bytes"),
+            ("event_clock", self.event_clock, "0 to 2^63"),
             ("healing_interval", self.healing_interval, "1 ms to 7 days"),
             ("dead_retention", self.dead_retention, "1 ms to 7 days"),
             ("boot_epoch", self.boot_epoch.into(), "0 to 4294967293"),
@@ -297,6 +310,10 @@ const MIN_DATAGRAM: usize = 1_024;
 const MAX_DATAGRAM: usize = 65_000;
 /// The least datagram still has room for the longest name with the most metadata.
 const MAX_ENVELOPE: usize = 128;
+/// Receivers refuse longer ones.
+pub(crate) const MAX_EVENT: usize = 1 << 20;
+/// Notices above it are refused by all members.
+pub(crate) const MAX_CLOCK: u64 = 1 << 63;
 /// The incarnations of the two above it are refused by all members.
 const MAX_EPOCH: u32 = u32::MAX - 2;
 const MAX_MILLIS: u64 = 7 * 24 * 3_600 * 1_000;
@@ -319,6 +336,8 @@ pub struct Config {
     pub(crate) confirmations: u32,
     pub(crate) datagram_budget: usize,
     pub(crate) envelope: usize,
+    pub(crate) event_limit: usize,
+    pub(crate) event_clock: u64,
     pub(crate) boot_epoch: u32,
     pub(crate) healing_interval: Duration,
     pub(crate) dead_retention: Duration,
@@ -348,6 +367,8 @@ impl From<Options> for Config {
             confirmations: options.confirmations,
             datagram_budget: options.datagram_budget,
             envelope: options.envelope,
+            event_limit: options.event_limit,
+            event_clock: options.event_clock,
             boot_epoch: options.boot_epoch,
             healing_interval: Duration::from_millis(options.healing_interval),
             dead_retention: Duration::from_millis(options.dead_retention),

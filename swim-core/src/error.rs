@@ -81,3 +81,42 @@ pub enum MetadataError {
     #[error("the node has left its cluster")]
     Left,
 }
+
+/// An event or a query that was refused; nothing has changed and nobody was told.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum EventError {
+    /// It must fit [`Options::event_limit`](crate::Options::event_limit).
+    #[error("{len} bytes encoded are above the limit of {limit} bytes")]
+    TooLarge {
+        /// Bytes that it would take on the wire.
+        len: usize,
+        /// Bytes that it may take.
+        limit: usize,
+    },
+    /// A name must have between 1 and 255 bytes.
+    #[error("a name of {len} bytes is not within 1 to {max} bytes")]
+    NameLength {
+        /// Bytes of the name.
+        len: usize,
+        /// Most bytes of a name.
+        max: usize,
+    },
+    /// A query may name so many members and patterns.
+    #[error("{found} members and patterns are above the limit of {max}")]
+    TooManyFilters {
+        /// How many.
+        found: usize,
+        /// Most of them.
+        max: usize,
+    },
+    /// So much waits to be told that this one would push out what was accepted before.
+    #[error("{waiting} events wait to be told already; try again later")]
+    Busy {
+        /// How many.
+        waiting: usize,
+    },
+    /// A node that left has nothing to say any more.
+    #[error("the node has left its cluster")]
+    Left,
+}

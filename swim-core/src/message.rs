@@ -6,6 +6,8 @@ use std::collections::HashMap;
 use std::net::SocketAddr;
 
 use crate::member::{Incarnation, Member, MemberId, MemberState};
+use crate::notice::{Notice, Recent, Stamp};
+use crate::user::UserNotice;
 
 /// A message between two members.
 #[derive(Debug, Clone)]
@@ -74,6 +76,47 @@ pub enum GossipMessage {
         updates: Vec<MemberUpdate>,
         /// Version hashes (see [`Digest::Versions`]) that the sender lacks.
         wanted: Vec<u32>,
+    },
+    /// What users have all members hear.
+    Notices {
+        /// Some of it.
+        notices: Vec<Notice<UserNotice>>,
+    },
+    /// Please tell me these notices, whole. To be sent by stream, so that the answer comes back on
+    /// it.
+    Fetch {
+        /// Which; ascending.
+        stamps: Vec<Stamp>,
+    },
+    /// What the sender heard lately, in one hash, to find out whether somebody missed something.
+    Recent {
+        /// The sender's clock of events, and what it heard.
+        recent: Recent,
+    },
+    /// Which notices the sender heard of in a stretch of time. To be sent by stream, so that those
+    /// it lacks come back on it.
+    Held {
+        /// Who says so.
+        from: MemberId,
+        /// The stretch begins above this time.
+        above: u64,
+        /// And ends with this one.
+        upto: u64,
+        /// All that it heard of in it; ascending.
+        stamps: Vec<Stamp>,
+    },
+    /// An answer to a query, or that it was heard.
+    QueryAnswer {
+        /// The query's number.
+        query: u64,
+        /// Who answers.
+        from: MemberId,
+        /// Who asked.
+        to: MemberId,
+        /// Whether the receiver is to pass it on to who asked.
+        relay: bool,
+        /// The answer; `None` only says that the query was heard.
+        payload: Option<Vec<u8>>,
     },
 }
 

@@ -20,6 +20,11 @@ impl SwimRng {
         self.0.random_range(0..n) as usize
     }
 
+    /// Any number of 64 bits.
+    pub(crate) fn word(&mut self) -> u64 {
+        self.0.next_u64()
+    }
+
     /// Between 0 and 1.
     pub(crate) fn unit(&mut self) -> f64 {
         f64::from(self.0.next_u32()) / f64::from(u32::MAX)

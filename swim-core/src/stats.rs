@@ -46,6 +46,28 @@ pub struct Stats {
     pub degradations: u64,
     /// Two nodes under one name, or two claims at one incarnation.
     pub conflicts: u64,
+    /// Notices (events and queries of users) that were submitted here.
+    pub notices_sent: u64,
+    /// Notices of others that reached this node's user.
+    pub notices_heard: u64,
+    /// Notices that had been heard before.
+    pub notices_known: u64,
+    /// Notices from before this node's time, or too late to be told from those heard before.
+    pub notices_old: u64,
+    /// Notices from who is no live member, or that make no sense, refused.
+    pub notices_refused: u64,
+    /// Notices that reached the user before one that they follow from, which had not come in time.
+    pub notices_disordered: u64,
+    /// Notices that this node knew of and did not get when it asked for them.
+    pub notices_missed: u64,
+    /// Notices that this node stopped telling before its share was done, for want of room; others
+    /// may still tell them.
+    pub notices_dropped: u64,
+    /// Answers to queries that are not open or of who is not known, that were not passed on, or
+    /// that had nobody to go to.
+    pub answers_refused: u64,
+    /// Comparisons of recent notices that showed a difference.
+    pub notice_syncs_differing: u64,
     /// Fresh updates whose age was known.
     pub ages_known: u64,
     /// Sum of their ages in gossip rounds.

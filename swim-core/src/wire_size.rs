@@ -10,6 +10,7 @@ use std::collections::HashMap;
 use std::net::SocketAddr;
 
 use crate::member::Incarnation;
+use crate::notice::{Body, Notice, Said};
 
 /// Most bytes of a datagram's envelope: version, and a cluster name of 64 bytes.
 pub const ENVELOPE: usize = uint(1) + uint(1) + text(64);
@@ -19,12 +20,16 @@ pub const PROBE: usize = 2 * HEADER + uint(u64::MAX);
 /// headers, those of three columns and that of the ages, for at most 255 updates.
 pub const GOSSIP: usize = 2 * 2 * LONG_HEADER + 4 * HEADER;
 
+/// Most bytes of a list of notices in a datagram beside the notices: its headers.
+pub const NOTICES: usize = 2 * LONG_HEADER;
+
 /// Key and length of what is below 16 KiB, as every column of 255 entries is.
 const HEADER: usize = KEY + 2;
 /// Key and length of what is below 2 MiB, as every datagram is.
 const LONG_HEADER: usize = KEY + 3;
 /// All field numbers are below 16.
 const KEY: usize = 1;
+const FIXED64: usize = 8;
 /// Of an octet in a column.
 const AGE: usize = 1;
 /// Of the difference of two epochs of 32 bits, which has a sign.
@@ -70,6 +75,22 @@ pub const fn text(len: usize) -> usize {
 /// ```
 pub fn metadata_len(metadata: &HashMap<String, String>) -> usize {
     metadata.iter().map(|(key, value)| text(text(key.len()) + text(value.len()))).sum()
+}
+
+/// Most bytes of a notice in a datagram: its header, what names it and what precedes it, and its
+/// body or how long that is.
+pub fn notice<B: Body>(notice: &Notice<B>) -> usize {
+    let stamp = notice.stamp;
+    let lags = notice.after.iter().map(|before| varint(stamp.ltime.saturating_sub(before.ltime)));
+    let after = match notice.after.len() {
+        0 => 0,
+        count => text(FIXED64 * count) + text(lags.sum()),
+    };
+    let said = match &notice.said {
+        Said::Whole(body) => body.wire_len(),
+        Said::Announced(len) => KEY + varint(*len as u64),
+    };
+    text(KEY + FIXED64 + uint(stamp.ltime) + after + said)
 }
 
 /// A number with its key; zero is left out.

@@ -10,7 +10,8 @@ use common::{ManualClock, addr, id};
 use proptest::prelude::*;
 use swim_core::{
     Accusation, AdvancedGossipConfig, Clock as _, Digest, GossipMessage, GossipProtocol, Member,
-    MemberId, MemberState, MemberUpdate, Options, Timers,
+    MemberId, MemberState, MemberUpdate, Notice, Options, Recent, Said, Stamp, Timers, UserEvent,
+    UserNotice, UserQuery,
 };
 
 const NODES: usize = 6;
@@ -29,6 +30,9 @@ enum Operation {
     Sync,
     Tune,
     Leave,
+    Event(usize),
+    Query,
+    Answer(u64, MemberId, u8),
 }
 
 fn name() -> impl Strategy<Value = MemberId> {
@@ -118,6 +122,57 @@ fn message() -> impl Strategy<Value = GossipMessage> {
         digest().prop_map(|digest| GossipMessage::Digest { digest }),
         (updates(), prop::collection::vec(any::<u32>(), 0..6))
             .prop_map(|(updates, wanted)| GossipMessage::Delta { updates, wanted }),
+        told(),
+    ]
+}
+
+fn ltime() -> impl Strategy<Value = u64> {
+    prop_oneof![6 => 0..30u64, 1 => (1u64 << 39)..(1 << 41), 1 => any::<u64>()]
+}
+
+fn stamps() -> impl Strategy<Value = Vec<Stamp>> {
+    prop::collection::vec((ltime(), 0..4u64).prop_map(|(ltime, id)| Stamp { ltime, id }), 0..12)
+}
+
+fn notice() -> impl Strategy<Value = Notice<UserNotice>> {
+    let event = (name(), 0..3_000usize).prop_map(|(origin, len)| {
+        let event = UserEvent { origin, name: "x".into(), payload: vec![0; len] };
+        Said::Whole(UserNotice::Event(event.into()))
+    });
+    let query = name().prop_map(|origin| {
+        let query = UserQuery { origin, ..UserQuery::new("x") };
+        Said::Whole(UserNotice::Query(query.into()))
+    });
+    let announced = (0..3_000_000usize).prop_map(Said::Announced);
+    let said = prop_oneof![3 => event, 1 => query, 1 => announced];
+    (ltime(), 0..4u64, stamps(), said).prop_map(|(ltime, id, after, said)| Notice {
+        stamp: Stamp { ltime, id },
+        after: after.into(),
+        said,
+    })
+}
+
+/// What is said of what users tell.
+fn told() -> impl Strategy<Value = GossipMessage> {
+    let recent = (ltime(), ltime(), ltime(), any::<u64>())
+        .prop_map(|(clock, above, upto, hash)| Recent { clock, above, upto, hash });
+    let payload = prop::option::of(prop::collection::vec(any::<u8>(), 0..6));
+    let answer = (0..4u64, name(), name(), any::<bool>(), payload);
+    prop_oneof![
+        4 => prop::collection::vec(notice(), 0..6)
+            .prop_map(|notices| GossipMessage::Notices { notices }),
+        1 => stamps().prop_map(|stamps| GossipMessage::Fetch { stamps }),
+        1 => recent.prop_map(|recent| GossipMessage::Recent { recent }),
+        1 => (name(), ltime(), ltime(), stamps()).prop_map(|(from, above, upto, stamps)| {
+            GossipMessage::Held { from, above, upto, stamps }
+        }),
+        1 => answer.prop_map(|(query, from, to, relay, payload)| GossipMessage::QueryAnswer {
+            query,
+            from,
+            to,
+            relay,
+            payload
+        }),
     ]
 }
 
@@ -154,7 +209,16 @@ fn operation() -> impl Strategy<Value = Operation> {
             .prop_map(|(from, gossip, evidence)| Operation::HearBoth(from, gossip, evidence)),
         3 => Just(Operation::Tick),
         3 => timer.prop_map(Operation::Timer),
-        1 => prop_oneof!["gossip", "anti_entropy", "healing", "join", "leave"]
+        1 => prop_oneof![
+            "gossip",
+            "anti_entropy",
+            "healing",
+            "join",
+            "leave",
+            "spread",
+            "fetch",
+            "held_back"
+        ]
             .prop_map(Operation::Timer),
         3 => Just(Operation::Timeout),
         3 => (0..40_000_000u64).prop_map(Operation::Advance),
@@ -163,6 +227,10 @@ fn operation() -> impl Strategy<Value = Operation> {
         1 => Just(Operation::Sync),
         1 => Just(Operation::Tune),
         1 => Just(Operation::Leave),
+        2 => prop_oneof![0..50usize, 0..80_000usize].prop_map(Operation::Event),
+        1 => Just(Operation::Query),
+        1 => (0..4u64, name(), any::<u8>())
+            .prop_map(|(id, origin, relays)| Operation::Answer(id, origin, relays)),
     ]
 }
 
@@ -192,6 +260,15 @@ fn perform(protocol: &mut GossipProtocol, clock: &ManualClock, operation: Operat
             Vec::new()
         }
         Operation::Leave => protocol.leave(),
+        Operation::Event(len) => protocol.send_event("x", vec![0; len]).unwrap_or_default(),
+        Operation::Query => match protocol.start_query(UserQuery::new("x")) {
+            Ok((_, actions)) => actions,
+            Err(_) => Vec::new(),
+        },
+        Operation::Answer(id, origin, relays) => {
+            let query = UserQuery { origin, relays, ..UserQuery::new("x") };
+            protocol.answer_query(id, &query, &[1]).unwrap_or_default()
+        }
     };
     actions.len()
 }

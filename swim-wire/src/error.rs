@@ -135,6 +135,14 @@ pub enum DecodeError {
         /// How many there are.
         of: u32,
     },
+    /// A predecessor of a notice that is not before it, or before all time.
+    #[error("a notice of time {ltime} after one that is {lag} earlier")]
+    Lag {
+        /// The notice's time.
+        ltime: u64,
+        /// By how much the other's is lower.
+        lag: u64,
+    },
     /// Longer than [`Limits::packet_bytes`](crate::Limits::packet_bytes).
     #[error("packet of {len} bytes, the most is {max}")]
     PacketTooLong {
@@ -188,6 +196,30 @@ pub enum DecodeError {
     /// More than [`Limits::digest_entries`](crate::Limits::digest_entries).
     #[error("{found} digest entries in a packet, the most is {max}")]
     TooManyDigestEntries {
+        /// How many, as far as counted.
+        found: usize,
+        /// The limit.
+        max: usize,
+    },
+    /// More than [`Limits::notices`](crate::Limits::notices).
+    #[error("{found} events and queries in a packet, the most is {max}")]
+    TooManyNotices {
+        /// How many, as far as counted.
+        found: usize,
+        /// The limit.
+        max: usize,
+    },
+    /// More names and patterns than a query may have.
+    #[error("{found} members and patterns in a query, the most is {max}")]
+    TooManyFilters {
+        /// How many, as far as counted.
+        found: usize,
+        /// The limit.
+        max: usize,
+    },
+    /// More than [`Limits::stamps`](crate::Limits::stamps), or predecessors than a notice may have.
+    #[error("{found} stamps of events and queries, the most is {max}")]
+    TooManyStamps {
         /// How many, as far as counted.
         found: usize,
         /// The limit.

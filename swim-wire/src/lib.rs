@@ -57,9 +57,12 @@ mod framing;
 mod limits;
 mod message;
 mod metadata;
+mod notice;
 mod probe;
 mod reader;
+mod stamps;
 mod updates;
+mod user;
 mod writer;
 
 /// Field numbers, by message, from `swim.proto`. The compiler reports one that the codec does

@@ -35,6 +35,12 @@ pub struct Limits {
     /// Bucket hashes, bucket numbers and version hashes in a packet, all messages together;
     /// default 262,144, each 4 or 8 bytes of memory.
     pub digest_entries: usize,
+    /// Events and queries in a packet, all messages together; default 16,384, each about 250 bytes
+    /// of memory beside its texts.
+    pub notices: usize,
+    /// Stamps of such in a packet, all messages together and predecessors included; default
+    /// 65,536, each 16 bytes of memory.
+    pub stamps: usize,
 }
 
 impl Limits {
@@ -63,6 +69,8 @@ impl Default for Limits {
             metadata_bytes: Self::MAX_METADATA_BYTES,
             accusations: 4_096,
             digest_entries: 262_144,
+            notices: 16_384,
+            stamps: 65_536,
         }
     }
 }
@@ -73,6 +81,8 @@ pub(crate) struct Tally<'a> {
     updates: usize,
     accusations: usize,
     digest_entries: usize,
+    notices: usize,
+    stamps: usize,
     /// Grows as the packet is read.
     pub(crate) decoded: Decoded,
 }
@@ -80,7 +90,8 @@ pub(crate) struct Tally<'a> {
 impl<'a> Tally<'a> {
     pub(crate) fn new(limits: &'a Limits) -> Self {
         let decoded = Decoded::default();
-        Self { limits, updates: 0, accusations: 0, digest_entries: 0, decoded }
+        let (updates, accusations, digest_entries) = (0, 0, 0);
+        Self { limits, updates, accusations, digest_entries, notices: 0, stamps: 0, decoded }
     }
 
     /// Whether a packet may hold `found` messages.
@@ -108,6 +119,20 @@ impl<'a> Tally<'a> {
         self.digest_entries += more;
         let (found, max) = (self.digest_entries, self.limits.digest_entries);
         if found > max { Err(DecodeError::TooManyDigestEntries { found, max }) } else { Ok(()) }
+    }
+
+    /// Before room is made for `more` notices.
+    pub(crate) fn take_notices(&mut self, more: usize) -> Result<(), DecodeError> {
+        self.notices += more;
+        let (found, max) = (self.notices, self.limits.notices);
+        if found > max { Err(DecodeError::TooManyNotices { found, max }) } else { Ok(()) }
+    }
+
+    /// Before room is made for `more` stamps of notices.
+    pub(crate) fn take_stamps(&mut self, more: usize) -> Result<(), DecodeError> {
+        self.stamps += more;
+        let (found, max) = (self.stamps, self.limits.stamps);
+        if found > max { Err(DecodeError::TooManyStamps { found, max }) } else { Ok(()) }
     }
 
     /// Whether a member's name may have `len` bytes.

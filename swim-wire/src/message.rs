@@ -3,7 +3,10 @@
 use std::ops::RangeInclusive;
 
 use bytes::BytesMut;
-use swim_core::{Accusation, Digest, GossipMessage, Member, MemberId, MemberUpdate};
+use swim_core::{
+    Accusation, Digest, GossipMessage, Member, MemberId, MemberUpdate, Notice, Recent, Stamp,
+    UserNotice,
+};
 
 use crate::error::DecodeError;
 use crate::field::{delta, message as field, packet};
@@ -12,7 +15,7 @@ use crate::probe::{self, Probe};
 use crate::reader::{Field, Fields};
 use crate::updates;
 use crate::writer::{delimited_len, fixed32s_len, nonempty_len, put_fixed32s, put_header};
-use crate::{digest, evidence};
+use crate::{digest, evidence, notice, stamps, user};
 
 /// One message, measured and ready to be written.
 pub(crate) struct Encoder<'a> {
@@ -30,6 +33,11 @@ enum Body<'a> {
     Evidence(&'a [u8], &'a [Accusation]),
     Digest(&'a Digest),
     Delta(updates::Encoder<'a, MemberUpdate>, &'a [u32]),
+    Notices(&'a [Notice<UserNotice>]),
+    Stamps(&'a [Stamp]),
+    Recent(&'a Recent),
+    Held(stamps::Held<'a>),
+    Answer(user::Answer<'a>),
 }
 
 impl<'a> Encoder<'a> {
@@ -62,6 +70,18 @@ impl<'a> Encoder<'a> {
                 let updates = updates::Encoder::new(updates);
                 (field::DELTA, Body::Delta(updates, wanted))
             }
+            GossipMessage::Notices { notices } => (field::NOTICES, Body::Notices(notices)),
+            GossipMessage::Fetch { stamps } => (field::FETCH, Body::Stamps(stamps)),
+            GossipMessage::Recent { recent } => (field::RECENT, Body::Recent(recent)),
+            GossipMessage::Held { from, above, upto, stamps } => {
+                let held = stamps::Held { from, above: *above, upto: *upto, stamps };
+                (field::HELD, Body::Held(held))
+            }
+            GossipMessage::QueryAnswer { query, from, to, relay, payload } => {
+                let (query, relay, payload) = (*query, *relay, payload.as_deref());
+                let answer = user::Answer { query, from, to, relay, payload };
+                (field::QUERY_ANSWER, Body::Answer(answer))
+            }
         };
         let body_len = body.len();
         Self { kind, body, body_len }
@@ -91,6 +111,11 @@ impl Body<'_> {
             Self::Delta(updates, wanted) => {
                 nonempty_len(delta::UPDATES, updates.len()) + fixed32s_len(delta::WANTED, wanted)
             }
+            Self::Notices(notices) => notice::len(notices),
+            Self::Stamps(stamps) => stamps::len(stamps),
+            Self::Recent(recent) => stamps::recent_len(recent),
+            Self::Held(held) => held.len(),
+            Self::Answer(answer) => answer.len(),
         }
     }
 
@@ -109,6 +134,11 @@ impl Body<'_> {
                 }
                 put_fixed32s(delta::WANTED, wanted, packet);
             }
+            Self::Notices(notices) => notice::put(notices, packet),
+            Self::Stamps(stamps) => stamps::put(stamps, packet),
+            Self::Recent(recent) => stamps::put_recent(recent, packet),
+            Self::Held(held) => held.put(packet),
+            Self::Answer(answer) => answer.put(packet),
         }
     }
 }
@@ -118,7 +148,7 @@ pub(crate) fn decode(
     body: &[u8],
     tally: &mut Tally<'_>,
 ) -> Result<Option<GossipMessage>, DecodeError> {
-    let Some(kind) = one_of("message", field::PING..=field::DELTA, body, tally)? else {
+    let Some(kind) = one_of("message", field::PING..=field::QUERY_ANSWER, body, tally)? else {
         return Ok(None);
     };
     let body = kind.bytes("kind")?;
@@ -134,6 +164,11 @@ pub(crate) fn decode(
             None => return Ok(None),
         },
         field::DELTA => decode_delta(body, tally)?,
+        field::NOTICES => GossipMessage::Notices { notices: notice::decode(body, tally)? },
+        field::FETCH => GossipMessage::Fetch { stamps: stamps::decode(body, tally)? },
+        field::RECENT => GossipMessage::Recent { recent: stamps::decode_recent(body, tally)? },
+        field::HELD => stamps::decode_held(body, tally)?,
+        field::QUERY_ANSWER => user::decode_answer(body, tally)?,
         _ => decode_probe(kind.number, body, tally)?,
     }))
 }

@@ -55,6 +55,17 @@ pub(crate) fn put_varint(field: u32, value: u64, packet: &mut BytesMut) {
     }
 }
 
+/// Bytes of a varint field, zero too: one of a oneof.
+pub(crate) fn varint_field_len(field: u32, value: u64) -> usize {
+    key_len(field) + encoded_len_varint(value)
+}
+
+/// A varint field, zero too.
+pub(crate) fn put_key_and_number(field: u32, value: u64, packet: &mut BytesMut) {
+    put_key(field, WireType::Varint, packet);
+    put_number(value, packet);
+}
+
 /// Bytes of a field of eight bytes.
 pub(crate) fn fixed64_len(field: u32) -> usize {
     key_len(field) + size_of::<u64>()

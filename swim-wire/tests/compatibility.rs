@@ -43,9 +43,11 @@ fn messages_of_unknown_kinds_are_skipped_and_counted() {
     // A digest of a summary unknown here.
     bytes.extend(delimited(4, &delimited(9, &delimited(8, b"finer"))));
     bytes.extend(&packet(&[ping()])[packet(&[]).len()..]);
+    // A notice that says something unknown here.
+    bytes.extend(delimited(4, &delimited(11, &delimited(1, &delimited(9, b"more")))));
     let (messages, decoded) = decode(&bytes).unwrap();
-    assert_eq!(messages.len(), 2);
-    assert_eq!((decoded.skipped_kinds, decoded.skipped_fields), (3, 0));
+    assert_eq!(messages.len(), 3);
+    assert_eq!((decoded.skipped_kinds, decoded.skipped_fields), (4, 0));
 }
 
 #[test]
@@ -59,6 +61,9 @@ fn unknown_fields_are_skipped_and_counted_at_every_level() {
     let columns = [delimited(1, b"a"), delimited(2, &[32]), delimited(4, &[0])].concat();
     let updates = with_news(&[columns, delimited(5, &metadata)].concat());
     let versions = [vec![0x08, 4], news.clone()].concat();
+    let event = with_news(&[delimited(1, b"a"), delimited(2, b"b")].concat());
+    let query = [delimited(1, b"a"), delimited(2, b"b"), delimited(5, &news)].concat();
+    let query = with_news(&query);
     let kinds = [
         (1, named),
         (6, with_news(&delimited(1, b"a"))),
@@ -67,9 +72,16 @@ fn unknown_fields_are_skipped_and_counted_at_every_level() {
         (9, with_news(&delimited(2, &with_news(&delimited(1, &[0; 8]))))),
         (9, delimited(3, &versions)),
         (10, with_news(&delimited(1, &updates))),
+        (11, with_news(&delimited(1, &with_news(&delimited(6, &event))))),
+        (11, delimited(1, &delimited(7, &query))),
+        (12, with_news(&[])),
+        (13, with_news(&[])),
+        (14, with_news(&[delimited(1, b"a"), delimited(4, &news)].concat())),
+        (15, with_news(&[delimited(2, b"a"), delimited(3, b"b")].concat())),
     ];
     // Levels with news: in the messages, in each of these, in the packet.
-    let levels = [1, 1, 3, 2, 2, 1, 4].iter().sum::<u32>() + kinds.len() as u32 + 1;
+    let levels = [1, 1, 3, 2, 2, 1, 4, 3, 2, 1, 1, 2, 1].iter().sum::<u32>();
+    let levels = levels + kinds.len() as u32 + 1;
     let mut bytes = packet(&[]).to_vec();
     for (kind, body) in &kinds {
         bytes.extend(delimited(4, &with_news(&delimited(*kind, body))));

@@ -6,7 +6,10 @@ use std::path::PathBuf;
 use std::{env, fs};
 
 use common::{alive, decode, meaning, member, packet};
-use swim_core::{Accusation, Digest, GossipMessage, MemberState, MemberUpdate};
+use swim_core::{
+    Accusation, Digest, GossipMessage, MemberState, MemberUpdate, Notice, Recent, Said, Stamp,
+    UserEvent, UserNotice, UserQuery,
+};
 
 /// File, what is in it, what it must decode to.
 type Golden = (&'static str, &'static str, Vec<GossipMessage>);
@@ -128,6 +131,83 @@ fn digests() -> Vec<Golden> {
     ]
 }
 
+fn stamp(ltime: u64, id: u64) -> Stamp {
+    Stamp { ltime, id }
+}
+
+fn notices() -> Vec<Golden> {
+    let event = |payload: &[u8]| {
+        let (origin, name) = ("node-1".into(), "deploy".to_owned());
+        let event = UserEvent { origin, name, payload: payload.to_vec() };
+        Said::Whole(UserNotice::Event(event.into()))
+    };
+    let notice = |stamp, after: &[Stamp], said| Notice { stamp, after: after.into(), said };
+    let after = [stamp(1, 7), stamp(299, u64::MAX)];
+    let notices = vec![
+        notice(stamp(1, 7), &[], event(&[])),
+        notice(stamp(300, 1 << 40), &after, event(&[0, 255, b'v', b'2'])),
+        notice(stamp(u64::MAX, 0), &[stamp(0, 1)], Said::Announced(70_000)),
+    ];
+    let stamps = vec![stamp(0, 5), stamp(300, 4), stamp(300, u64::MAX), stamp(u64::MAX, 0)];
+    let fetch = (
+        "fetch",
+        "Fetch of 0/5, 300/4, 300/2^64 - 1 and 2^64 - 1/0",
+        vec![GossipMessage::Fetch { stamps }],
+    );
+    let notices = (
+        "notices",
+        "Notices: event deploy of node-1 at 1, id 7; the same with payload 00 ff 76 32 at 300, id \
+         2^40, after 1/7 and 299/2^64 - 1; 70000 bytes announced at 2^64 - 1, id 0, after 0/1",
+        vec![GossipMessage::Notices { notices }],
+    );
+    let recent = (
+        "recent",
+        "Recent: clock 300, above 290, up to 299, hash 2^64 - 1",
+        vec![GossipMessage::Recent {
+            recent: Recent { clock: 300, above: 290, upto: 299, hash: u64::MAX },
+        }],
+    );
+    let stamps = vec![stamp(291, 3), stamp(299, 2)];
+    let held = (
+        "held",
+        "Held by node-1, above 290, up to 299: 291/3 and 299/2",
+        vec![GossipMessage::Held { from: "node-1".into(), above: 290, upto: 299, stamps }],
+    );
+    vec![notices, fetch, recent, held]
+}
+
+fn queries() -> Vec<Golden> {
+    let query = UserQuery {
+        origin: "node-1".into(),
+        payload: vec![1],
+        nodes: vec!["node-2".into(), "node-3".into()],
+        metadata: vec![("role".to_owned(), "^db".to_owned()), (String::new(), String::new())],
+        relays: 2,
+        timeout: std::time::Duration::from_millis(1_500),
+        ..UserQuery::new("uptime")
+    };
+    let said = Said::Whole(UserNotice::Query(query.into()));
+    let notices = vec![Notice { stamp: stamp(9, 3), after: [].into(), said }];
+    let answer = |relay, payload: Option<&[u8]>| {
+        let (from, to) = ("node-2".into(), "node-1".into());
+        let payload = payload.map(<[u8]>::to_vec);
+        GossipMessage::QueryAnswer { query: 3, from, to, relay, payload }
+    };
+    vec![
+        (
+            "query",
+            "Notices: query uptime of node-1 at 9, id 3, payload 01, to node-2 and node-3 whose \
+             role matches ^db and whose empty key matches nothing, acks, 2 relays, 1500 ms",
+            vec![GossipMessage::Notices { notices }],
+        ),
+        (
+            "query_answer",
+            "QueryAnswers to 3, from node-2 to node-1: an ack, an empty one, 00 ff to be passed on",
+            vec![answer(false, None), answer(false, Some(&[])), answer(true, Some(&[0, 255]))],
+        ),
+    ]
+}
+
 fn several() -> Golden {
     let ping = GossipMessage::Ping { seq: 1, from: "node-1".into() };
     let evidence = GossipMessage::Evidence { ages: vec![], accusations: vec![] };
@@ -184,7 +264,7 @@ fn understood((name, what, messages): &Golden) -> (Vec<u8>, Vec<GossipMessage>) 
 
 #[test]
 fn every_message_of_this_version_keeps_its_bytes() {
-    for file in [probes(), records(), digests(), vec![several()]].concat() {
+    for file in [probes(), records(), digests(), notices(), queries(), vec![several()]].concat() {
         let (bytes, decoded) = understood(&file);
         assert_eq!(packet(&decoded), bytes, "{}", file.0);
     }
@@ -200,11 +280,12 @@ fn what_was_written_in_another_way_is_understood() {
 
 #[test]
 fn every_file_is_tested() {
-    let tested: Vec<_> = [probes(), records(), former(), digests(), vec![several()]]
-        .concat()
-        .iter()
-        .map(|(name, ..)| path(name))
-        .collect();
+    let tested: Vec<_> =
+        [probes(), records(), former(), digests(), notices(), queries(), vec![several()]]
+            .concat()
+            .iter()
+            .map(|(name, ..)| path(name))
+            .collect();
     for file in fs::read_dir(path("x").with_file_name("")).expect("the folder of golden bytes") {
         let file = file.expect("a readable folder").path();
         assert!(tested.contains(&file), "{} is not in the list", file.display());

@@ -7,7 +7,10 @@ use common::{alive, codec, decode, message, packet, schema};
 use proptest::collection::vec;
 use proptest::prelude::*;
 use prost::Message;
-use swim_core::{Accusation, Digest, GossipMessage, Member, MemberUpdate};
+use swim_core::{
+    Accusation, Digest, GossipMessage, Member, MemberUpdate, Notice, Said, Stamp, UserEvent,
+    UserNotice, UserQuery,
+};
 use swim_wire::{Codec, DecodeError, Limits, ProtobufCodec};
 
 /// Why a packet of one message of that kind is refused.
@@ -121,6 +124,65 @@ fn digests_that_make_no_sense_are_refused() {
 }
 
 #[test]
+fn notices_that_make_no_sense_are_refused() {
+    let event = || v1::Event { origin: "a".to_owned(), name: "b".to_owned(), payload: vec![] };
+    let whole = || v1::Notice {
+        id: 1,
+        ltime: 5,
+        after: vec![7],
+        lag: vec![1],
+        said: Some(v1::notice::Said::Event(event())),
+    };
+    let refused = |notice| refusal(Kind::Notices(v1::Notices { notices: vec![notice] }));
+    for lag in [0, 6, u64::MAX] {
+        let expected = DecodeError::Lag { ltime: 5, lag };
+        assert_eq!(refused(v1::Notice { lag: vec![lag], ..whole() }), expected);
+    }
+    let uneven = refused(v1::Notice { lag: vec![1, 1], ..whole() });
+    assert_eq!(uneven, column_length("lag", 2, 1));
+    let many = refused(v1::Notice { after: vec![1; 9], lag: vec![1; 9], ..whole() });
+    assert_eq!(many, DecodeError::TooManyStamps { found: 9, max: 8 });
+
+    let said = |event| refused(v1::Notice { said: Some(event), ..whole() });
+    let nameless = v1::Event { name: String::new(), ..event() };
+    let empty = |field| DecodeError::EmptyName { field };
+    assert_eq!(said(v1::notice::Said::Event(nameless)), empty("event name"));
+    let long = v1::Event { name: "n".repeat(256), ..event() };
+    let too_long = DecodeError::NameTooLong { field: "event name", len: 256, max: 255 };
+    assert_eq!(said(v1::notice::Said::Event(long)), too_long);
+    let query =
+        || v1::Query { origin: "a".to_owned(), name: "b".to_owned(), ..v1::Query::default() };
+    let asked = |query| said(v1::notice::Said::Query(query));
+    assert_eq!(asked(v1::Query { origin: String::new(), ..query() }), empty("origin"));
+    assert_eq!(asked(v1::Query { nodes: vec![String::new()], ..query() }), empty("nodes"));
+    let many = v1::Query {
+        nodes: vec!["a".to_owned(); 1_000],
+        metadata: vec![v1::Pattern::default(); 25],
+        ..query()
+    };
+    assert_eq!(asked(many), DecodeError::TooManyFilters { found: 1_025, max: 1_024 });
+    let relays = DecodeError::NumberTooLarge { field: "relays", found: 256, max: 255 };
+    assert_eq!(asked(v1::Query { relays: 256, ..query() }), relays);
+}
+
+#[test]
+fn times_that_lead_beyond_all_time_are_refused() {
+    let large = |field, found, max| DecodeError::NumberTooLarge { field, found, max };
+    let stamps = v1::Stamps { id: vec![1, 2], ltime: vec![u64::MAX, 1] };
+    assert_eq!(refusal(Kind::Fetch(stamps)), large("ltime", 1, 0));
+    let recent = v1::Recent { above: u64::MAX - 1, span: 2, ..Default::default() };
+    assert_eq!(refusal(Kind::Recent(recent)), large("span", 2, 1));
+    let held = v1::Held { from: "a".to_owned(), above: 1, span: u64::MAX, stamps: None };
+    assert_eq!(refusal(Kind::Held(held)), large("span", u64::MAX, u64::MAX - 1));
+    let nameless = v1::Held { above: 1, span: 1, ..Default::default() };
+    assert_eq!(refusal(Kind::Held(nameless)), DecodeError::EmptyName { field: "from" });
+    let stamps = v1::Stamps { id: vec![1, 2], ltime: vec![1] };
+    assert_eq!(refusal(Kind::Fetch(stamps)), column_length("ltime", 1, 2));
+    let answer = v1::QueryAnswer { from: "a".to_owned(), ..Default::default() };
+    assert_eq!(refusal(Kind::QueryAnswer(answer)), DecodeError::EmptyName { field: "to" });
+}
+
+#[test]
 fn accusations_that_make_no_sense_are_refused() {
     let accusation = |update, accuser: &str, health| {
         let accusations = vec![v1::Accusation { update, accuser: accuser.to_owned(), health }];
@@ -214,6 +276,14 @@ fn each_limit_is_kept() {
     assert_eq!(limited(Limits { accusations: 3, ..none() }, &[evidence(), evidence()]), many);
     let many = DecodeError::TooManyDigestEntries { found: 4, max: 3 };
     assert_eq!(limited(Limits { digest_entries: 3, ..none() }, &[digest(), digest()]), many);
+    let fetch = || GossipMessage::Fetch { stamps: vec![Stamp { ltime: 1, id: 2 }; 2] };
+    let many = DecodeError::TooManyStamps { found: 4, max: 3 };
+    assert_eq!(limited(Limits { stamps: 3, ..none() }, &[fetch(), fetch()]), many);
+    let stamp = Stamp { ltime: 1, id: 2 };
+    let notice = Notice { stamp, after: [].into(), said: Said::Announced(9) };
+    let notices = || GossipMessage::Notices { notices: vec![notice.clone(); 2] };
+    let many = DecodeError::TooManyNotices { found: 4, max: 3 };
+    assert_eq!(limited(Limits { notices: 3, ..none() }, &[notices(), notices()]), many);
 }
 
 /// Bytes of memory that a decoded message keeps, from the capacities.
@@ -245,8 +315,41 @@ fn memory(message: &GossipMessage) -> usize {
         GossipMessage::Digest { digest: Digest::Versions { buckets, versions, .. } } => {
             (buckets.capacity() + versions.capacity()) * 4
         }
+        GossipMessage::Notices { notices } => {
+            let them = notices.capacity() * size_of::<Notice<UserNotice>>();
+            them + notices.iter().map(notice_memory).sum::<usize>()
+        }
+        GossipMessage::Fetch { stamps } => stamps.capacity() * size_of::<Stamp>(),
+        GossipMessage::Held { from, stamps, .. } => {
+            id(from) + stamps.capacity() * size_of::<Stamp>()
+        }
+        GossipMessage::QueryAnswer { from, to, payload, .. } => {
+            id(from) + id(to) + payload.as_ref().map_or(0, Vec::capacity)
+        }
         _ => 0,
     }
+}
+
+/// What a notice keeps elsewhere; two counters stand before what is shared.
+fn notice_memory(notice: &Notice<UserNotice>) -> usize {
+    const SHARED: usize = 16;
+    let said = match &notice.said {
+        Said::Announced(_) => 0,
+        Said::Whole(UserNotice::Event(it)) => {
+            let texts = it.origin.0.capacity() + it.name.capacity() + it.payload.capacity();
+            SHARED + size_of::<UserEvent>() + texts
+        }
+        Said::Whole(UserNotice::Query(it)) => {
+            let texts = it.origin.0.capacity() + it.name.capacity() + it.payload.capacity();
+            let nodes = it.nodes.capacity() * size_of::<swim_core::MemberId>();
+            let nodes = nodes + it.nodes.iter().map(|node| node.0.capacity()).sum::<usize>();
+            let pair = |(key, value): &(String, String)| key.capacity() + value.capacity();
+            let metadata = it.metadata.capacity() * size_of::<(String, String)>();
+            let metadata = metadata + it.metadata.iter().map(pair).sum::<usize>();
+            SHARED + size_of::<UserQuery>() + texts + nodes + metadata
+        }
+    };
+    SHARED + size_of_val(&*notice.after) + said
 }
 
 fn memory_of(messages: &Vec<GossipMessage>) -> usize {
@@ -269,7 +372,19 @@ fn the_densest_packets_take_memory_in_proportion() {
     let key = |i: u32| (char::from_u32(i + 33).unwrap_or('!').to_string(), String::new());
     let crammed = MemberUpdate { metadata: Some((0..8_000).map(key).collect()), ..nobody(0) };
     let accused = || Accusation { update: 0, accuser: "a".into(), health: 0 };
+    let event = UserEvent { origin: "a".into(), name: "b".to_owned(), payload: vec![] };
+    let event = Said::Whole(UserNotice::Event(event.into()));
+    let metadata = vec![(String::new(), String::new()); 1_024];
+    let query = UserQuery { origin: "a".into(), metadata, ..UserQuery::new("b") };
+    let query = Said::Whole(UserNotice::Query(query.into()));
+    let notices = |said: &Said<UserNotice>, count| {
+        let notice = Notice { stamp: Stamp::default(), after: [].into(), said: said.clone() };
+        GossipMessage::Notices { notices: vec![notice; count] }
+    };
     let dense = [
+        ("events", notices(&event, 10_000)),
+        ("queries", notices(&query, 100)),
+        ("stamps", GossipMessage::Fetch { stamps: vec![Stamp::default(); 10_000] }),
         ("updates", GossipMessage::Gossip { updates: crowd() }),
         ("delta", GossipMessage::Delta { updates: crowd(), wanted: vec![0; 9] }),
         ("members", GossipMessage::Sync { members }),

@@ -4,7 +4,7 @@ mod common;
 
 use std::collections::HashMap;
 
-use common::{accusation, alive, codec, metadata, name, packet, update};
+use common::{accusation, alive, codec, metadata, name, notice, packet, update};
 use proptest::collection::vec;
 use proptest::prelude::*;
 use swim_core::wire_size::{self, text};
@@ -128,6 +128,13 @@ proptest! {
     fn one_update_stays_below_its_bound(update in update()) {
         let bound = gossip_bound(std::slice::from_ref(&update), &[]);
         prop_assert!(gossip_len(vec![update], vec![]) <= bound);
+    }
+
+    #[test]
+    fn notices_stay_below_their_bound(notices in vec(notice(), 0..20)) {
+        let bound = wire_size::NOTICES + notices.iter().map(wire_size::notice).sum::<usize>();
+        let message = GossipMessage::Notices { notices };
+        prop_assert!(codec().encoded_len(&message) <= bound);
     }
 
     #[test]

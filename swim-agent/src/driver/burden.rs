@@ -57,10 +57,13 @@ impl Strangers {
     }
 }
 
-/// Whether to answer a message takes a walk over all members.
+/// Whether to answer a message takes a walk over all members, or over what users told lately.
 fn walks(message: &GossipMessage) -> bool {
     match message {
-        GossipMessage::Sync { .. } | GossipMessage::SyncRequest { .. } => true,
+        GossipMessage::Sync { .. }
+        | GossipMessage::SyncRequest { .. }
+        | GossipMessage::Fetch { .. }
+        | GossipMessage::Held { .. } => true,
         GossipMessage::Digest { digest } => !matches!(digest, Digest::View { .. }),
         GossipMessage::Delta { wanted, .. } => !wanted.is_empty(),
         _ => false,

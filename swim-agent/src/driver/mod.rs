@@ -373,8 +373,14 @@ impl<T: Transport, C: Codec> Driver<T, C> {
                     self.post.send_by_stream(to, &message);
                 }
                 GossipAction::Event(event) => self.view.happened(event),
-                // The event says more; and the protocol keeps its timers.
-                GossipAction::MembershipChange { .. } | GossipAction::ScheduleTimer { .. } => {}
+                // The event says more; and the protocol keeps its timers. Nobody listens to users'
+                // events and queries so far.
+                GossipAction::MembershipChange { .. }
+                | GossipAction::ScheduleTimer { .. }
+                | GossipAction::UserEvent { .. }
+                | GossipAction::Query { .. }
+                | GossipAction::QueryAck { .. }
+                | GossipAction::QueryAnswer { .. } => {}
             }
         }
     }

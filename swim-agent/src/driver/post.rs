@@ -125,14 +125,15 @@ impl<T: Transport, C: Codec> Post<T, C> {
     }
 
     fn pack(&mut self, to: SocketAddr, message: &GossipMessage) {
-        use GossipMessage::{Sync, SyncRequest};
+        use GossipMessage::{Fetch, Held, Sync, SyncRequest};
         if self.open.to != Some(to) {
             self.flush();
             self.start(to);
         }
         let len = self.codec.encoded_len(message);
         // What waits for the same address goes along: one's own Alive with the request.
-        self.open.by_stream |= matches!(message, Sync { .. } | SyncRequest { .. });
+        self.open.by_stream |=
+            matches!(message, Sync { .. } | SyncRequest { .. } | Fetch { .. } | Held { .. });
         if !self.open.by_stream && self.open.packet.len() + len > self.budget {
             self.flush();
             self.start(to);

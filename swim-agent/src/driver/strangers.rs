@@ -51,8 +51,11 @@ impl Allowance {
     pub(super) fn grant(&mut self, answer: &GossipMessage, len: usize) -> Verdict {
         let fits = len <= self.bytes;
         let verdict = match answer {
-            // All members, to whoever claims to ask: by the asker's own stream only.
-            GossipMessage::Sync { .. } | GossipMessage::SyncRequest { .. } => Verdict::Refused,
+            // All members, and what users tell, to whoever claims to ask: by the asker's own stream
+            // only.
+            GossipMessage::Sync { .. }
+            | GossipMessage::SyncRequest { .. }
+            | GossipMessage::Notices { .. } => Verdict::Refused,
             GossipMessage::Gossip { .. } if self.is_piggyback(answer) || !fits => Verdict::Refused,
             GossipMessage::Evidence { .. } if !self.told || !fits => Verdict::Refused,
             // It tells of others.
@@ -60,6 +63,8 @@ impl Allowance {
                 Verdict::StreamOnly
             }
             GossipMessage::Digest { .. } if !fits => Verdict::StreamOnly,
+            // What answers them comes back on a stream.
+            GossipMessage::Fetch { .. } | GossipMessage::Held { .. } => Verdict::StreamOnly,
             _ if !fits => Verdict::Refused,
             _ => Verdict::Granted,
         };

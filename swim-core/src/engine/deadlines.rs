@@ -11,6 +11,12 @@ pub enum Timer {
     Period,
     /// When to gossip what waits in the broadcast queue.
     Gossip,
+    /// When to tell fresh notices.
+    Spread,
+    /// When to ask for notices that have not come.
+    Fetch,
+    /// When a notice is held back no longer.
+    HeldBack,
     /// When to compare views with a random member.
     Sync,
     /// When to try a lost member or seed.

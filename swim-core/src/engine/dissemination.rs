@@ -14,9 +14,9 @@ use crate::time::Time;
 use crate::{tuning, wire_size};
 
 /// What a sending counts.
-const SENT: u32 = 2;
+pub(super) const SENT: u32 = 2;
 /// What it counts that somebody else told this node the same.
-const HEARD: u32 = 1;
+pub(super) const HEARD: u32 = 1;
 // A thousand sendings for each decimal digit is the most that can be configured, and members are
 // numbered in 32 bits.
 const _: () = assert!(SENT * 1_000 * 10 <= MOST_SENT);
@@ -26,13 +26,15 @@ const _: () = assert!(SENT * 1_000 * 10 <= MOST_SENT);
 pub(super) struct Room {
     /// Bytes left.
     pub(super) bytes: usize,
+    /// Of these, what all but the first update leave to notices.
+    reserved: usize,
     /// Whether the companion that names origins can go along; forwarded suspicions need it.
     pub(super) evidence: bool,
 }
 
 /// The first round after a quiet time waits this part of the interval, so that what changes
 /// together travels together.
-const GATHER: u32 = 10;
+pub(super) const GATHER: u32 = 10;
 /// With at most so much to tell, fresh news does not wait for the next round: there is nothing that
 /// it could share a datagram with.
 const FEW: usize = 4;
@@ -48,7 +50,7 @@ const RARE_QUEUE: usize = 512;
 /// Members that are told when only more accusers of a known suspect are news.
 const TOLD_MORE: u32 = 2;
 /// Entries that do not fit are passed over this often before a message is full.
-const MISFITS: usize = 4;
+pub(super) const MISFITS: usize = 4;
 
 impl<P: Profile> Engine<P> {
     /// Puts news of `member` up for telling, in place of older news of it.
@@ -137,7 +139,7 @@ impl<P: Profile> Engine<P> {
     }
 
     /// How often news is sent, in parts of a sending.
-    fn limit(&self) -> u32 {
+    pub(super) fn limit(&self) -> u32 {
         let limit = tuning::retransmit_limit(self.config.retransmit_mult, self.table.n());
         limit * SENT
     }
@@ -233,8 +235,8 @@ impl<P: Profile> Engine<P> {
     }
 
     /// Fills the rumor list with at most `most` things to be told next, after `first`; counts each
-    /// as sent.
-    pub(super) fn fill(&mut self, first: Option<Rumor>, most: usize, mut room: Room) {
+    /// as sent. Returns how many bytes are left.
+    pub(super) fn fill(&mut self, first: Option<Rumor>, most: usize, mut room: Room) -> usize {
         self.rumors.clear();
         if let Some(rumor) = first {
             self.put(rumor, &mut room);
@@ -266,6 +268,7 @@ impl<P: Profile> Engine<P> {
         while let Some((priority, entry)) = self.queue.taken.pop() {
             self.requeue(priority, entry);
         }
+        room.bytes
     }
 
     /// Whether a datagram of its own has room for it. What has none would wait for ever, ahead of
@@ -285,7 +288,8 @@ impl<P: Profile> Engine<P> {
             0
         };
         let len = header + self.rumor_len(&rumor);
-        if len > room.bytes || (!room.evidence && self.needs_evidence(&rumor)) {
+        let reserved = if self.rumors.is_empty() { 0 } else { room.reserved };
+        if len + reserved > room.bytes || (!room.evidence && self.needs_evidence(&rumor)) {
             return false;
         }
         room.bytes -= len;
@@ -383,7 +387,12 @@ impl<P: Profile> Engine<P> {
     /// Room for updates that ride on a message which takes `used` bytes.
     pub(super) fn room_beside(&self, used: usize, evidence: bool) -> Room {
         let bytes = self.config.datagram_budget.saturating_sub(self.config.envelope + used);
-        Room { bytes, evidence }
+        Room { bytes, reserved: self.notices.queue.share_of(bytes), evidence }
+    }
+
+    /// Whether updates or notices wait to be told.
+    pub(super) fn is_telling(&self) -> bool {
+        self.queue.len() > 0 || self.notices.queue.len() > 0
     }
 
     /// A gossip round: to `fanout` random members, each the next part of the queue.
@@ -391,17 +400,24 @@ impl<P: Profile> Engine<P> {
         self.queue.round = self.queue.round.wrapping_add(1);
         self.queue.last_round = now;
         let mut targets = std::mem::take(&mut self.targets);
-        self.sample(self.config.fanout, &mut targets, |_, _| true);
+        if self.queue.len() == 0 && self.notices.queue.len() > 0 {
+            self.next_to_tell(&mut targets);
+        } else {
+            self.sample(self.config.fanout, &mut targets, |_, _| true);
+        }
         // After a split has healed or a mass join, a datagram each would take too many rounds.
         let each = (self.queue.len() / LONG_QUEUE).clamp(1, MOST_DATAGRAMS);
         self.rumors.clear();
+        let mut left = 0;
         for &target in &targets {
             for _ in 0..each {
                 if !self.count_again() {
-                    self.fill(None, usize::MAX, self.room_beside(0, true));
+                    left = self.fill(None, usize::MAX, self.room_beside(0, true));
                 }
                 self.send_rumors(Dest::Member(target), out);
             }
+            let room = self.room_behind(left);
+            self.tell_notices(Dest::Member(target), room, out);
         }
         self.targets = targets;
         if self.queue.heap.is_empty() {
@@ -413,7 +429,7 @@ impl<P: Profile> Engine<P> {
 
     /// Arms the next gossip round when there is something to say and somebody to say it to.
     pub(super) fn arm_gossip<O: Output<P>>(&mut self, now: Time, out: &mut O) {
-        let idle = self.queue.heap.is_empty() || self.table.others() == 0;
+        let idle = !self.is_telling() || self.table.others() == 0;
         if idle || self.timers.gossip.is_some() || !self.config.mechanisms.gossip_rounds {
             return;
         }

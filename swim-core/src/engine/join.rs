@@ -60,6 +60,7 @@ impl<P: Profile> Engine<P> {
             return;
         }
         self.stop_asking();
+        self.notices.knows_past |= self.table.others() > 0;
         self.join.answers_due = 0;
         self.ask(now, distinct, 1, out);
     }
@@ -97,6 +98,7 @@ impl<P: Profile> Engine<P> {
         source: &Source<P::Address>,
         out: &mut O,
     ) {
+        self.send_clock(Dest::Address(source.address), out);
         let all: Vec<Rumor> =
             self.table.known().map(|(member, _)| self.whole_rumor(member)).collect();
         self.transmit(Dest::Address(source.address), Message::Sync(&all), out);
@@ -123,6 +125,7 @@ impl<P: Profile> Engine<P> {
         }
         if answer {
             self.join.answers_due -= 1;
+            self.notices.knows_past = true;
             self.push_back(source, known, out);
             self.sync_soon(now, out);
             if let Some(seeds) = self.stop_asking() {

@@ -3,6 +3,7 @@
 use std::fmt::Debug;
 
 use crate::member::{Incarnation, MemberState};
+use crate::notice::{Notice, Recent, Stamp};
 
 /// A member by the index that the driver gave its name. Dense: tables are indexed by it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -137,6 +138,43 @@ pub enum Message<'a, U> {
         /// Versions that the sender lacks.
         wanted: &'a [u32],
     },
+}
+
+/// A message about notices: what users have all members hear.
+#[derive(Debug)]
+pub enum NoticeMessage<'a, B> {
+    /// Some of them.
+    Tell(&'a [Notice<B>]),
+    /// Please tell me these, whole.
+    Fetch(&'a [Stamp]),
+    /// What the sender heard lately, in one hash.
+    Recent(Recent),
+    /// Which notices the sender heard of, of those with times above `above` up to `upto`.
+    Held {
+        /// Above it.
+        above: u64,
+        /// Up to it.
+        upto: u64,
+        /// Those.
+        stamps: &'a [Stamp],
+    },
+    /// An answer to a query, or that it was heard.
+    Answer(Answer<'a>),
+}
+
+/// What a member says to a query.
+#[derive(Debug, Clone, Copy)]
+pub struct Answer<'a> {
+    /// The `id` of the query's stamp.
+    pub query: u64,
+    /// Who answers; `None` if this node does not know that name.
+    pub from: Option<MemberIdx>,
+    /// Who asked; `None` if this node does not know that name.
+    pub to: Option<MemberIdx>,
+    /// Whether to pass it on to who asked.
+    pub relay: bool,
+    /// The answer; `None` only says that the query was heard.
+    pub payload: Option<&'a [u8]>,
 }
 
 /// A message on its way out; who sends it looks the profiles up.

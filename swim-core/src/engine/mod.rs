@@ -4,11 +4,14 @@
 //! `membership::apply` is the one door through which a record changes.
 
 mod accusation;
+mod archive;
 mod broadcast_queue;
+mod causality;
 mod deadlines;
 mod degraded;
 mod departure;
 mod dissemination;
+mod fetch;
 mod healing;
 mod heap;
 mod hearing;
@@ -17,15 +20,19 @@ mod local_health;
 mod look;
 mod membership;
 mod message;
+mod notices;
 mod open_probes;
 mod output;
 mod patience;
 mod probe;
+mod query;
+mod recent;
 mod refutation;
 mod relay;
 mod ring;
 mod rtt;
 mod sample;
+mod spread;
 mod suspicion;
 mod sync;
 mod table;
@@ -38,7 +45,8 @@ use std::time::Duration;
 pub use deadlines::Timer;
 pub(crate) use message::MAX_ACCUSERS;
 pub use message::{
-    Accusers, Dest, DigestRef, Incoming, MemberIdx, Message, Outgoing, Rumor, Source, Update,
+    Accusers, Answer, Dest, DigestRef, Incoming, MemberIdx, Message, NoticeMessage, Outgoing,
+    Rumor, Source, Update,
 };
 pub use output::{Cause, Change, Output, Profile, Reason};
 pub(crate) use view_hash::mix;
@@ -52,7 +60,9 @@ use hearing::Hearing;
 use join::Join;
 use local_health::LocalHealth;
 use membership::{Heard, Verdict};
+use notices::Notices;
 use open_probes::Probes;
+use query::Queries;
 use relay::Relays;
 use suspicion::Suspicions;
 use table::Table;
@@ -106,6 +116,8 @@ pub struct Engine<P: Profile> {
     suspicions: Suspicions,
     tombstones: BTreeMap<MemberIdx, TimerKey>,
     queue: BroadcastQueue,
+    notices: Notices<P::Body>,
+    queries: Queries,
     healing: Healing<P::Address>,
     join: Join<P::Address>,
     departure: Option<Departure<P::Address>>,
@@ -146,6 +158,8 @@ impl<P: Profile> Engine<P> {
             suspicions: Suspicions::default(),
             tombstones: BTreeMap::new(),
             queue: BroadcastQueue::new(),
+            notices: Notices::new(config.event_clock),
+            queries: Queries::new(),
             healing: Healing::new(),
             join: Join::new(),
             departure: None,
@@ -263,6 +277,9 @@ impl<P: Profile> Engine<P> {
                     self.arm_sync(now, out);
                 }
             }
+            Timer::Spread => self.spread_timed_out(now, out),
+            Timer::Fetch => self.fetch_timed_out(now, out),
+            Timer::HeldBack => self.held_timed_out(now, out),
             Timer::Healing => {
                 let taken = self.timers.healing.take();
                 if self.disarm(taken) {
@@ -329,9 +346,10 @@ impl<P: Profile> Engine<P> {
         };
         if !self.table.is_live(member) && self.departure.is_none() {
             self.correct(member, back, out);
-        } else if self.queue.len() > 0 && source.address == self.table.address(member) {
+        } else if self.is_telling() && source.address == self.table.address(member) {
             // Elsewhere anybody may have taken its name, to have news sent to where it is lost.
-            self.piggyback(None, back, true, out);
+            let left = self.piggyback(None, back, true, out);
+            self.tell_notices(back, left, out);
         }
     }
 

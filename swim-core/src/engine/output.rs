@@ -3,9 +3,10 @@
 use std::fmt::Debug;
 
 use super::deadlines::Timer;
-use super::message::{Dest, MemberIdx, Outgoing};
+use super::message::{Dest, MemberIdx, NoticeMessage, Outgoing};
 use super::view_hash::mix;
 use crate::member::{Incarnation, MemberState};
+use crate::notice::{Body, Notice};
 use crate::time::Time;
 use crate::wire_size;
 
@@ -15,6 +16,8 @@ use crate::wire_size;
 pub trait Profile: Default + PartialEq {
     /// Where messages go.
     type Address: Copy + PartialEq + Debug;
+    /// What users tell all members.
+    type Body: Body;
 
     /// Where the member lives.
     fn address(&self, of: MemberIdx) -> Self::Address;
@@ -42,6 +45,7 @@ pub trait Profile: Default + PartialEq {
 /// bytes and an IPv4 address without metadata.
 impl Profile for () {
     type Address = MemberIdx;
+    type Body = u32;
 
     fn address(&self, of: MemberIdx) -> MemberIdx {
         of
@@ -75,6 +79,23 @@ pub trait Output<P: Profile> {
     /// A record changed; `profiles[change.member]` already holds what is new of it, and what it
     /// replaced comes along.
     fn changed(&mut self, profiles: &mut [P], change: Change, replaced: Option<P>);
+    /// A message about notices leaves. For drivers whose users tell each other something.
+    fn send_notices(
+        &mut self,
+        profiles: &[P],
+        to: Dest<P::Address>,
+        message: NoticeMessage<'_, P::Body>,
+    ) {
+        let _ = (profiles, to, message);
+    }
+    /// A notice reaches this node's user: once, and after all that it may have followed from.
+    fn notice(&mut self, profiles: &[P], notice: &Notice<P::Body>) {
+        let _ = (profiles, notice);
+    }
+    /// A member answered a query of this node's user, or without a payload says that it heard it.
+    fn answered(&mut self, profiles: &[P], query: u64, from: MemberIdx, payload: Option<&[u8]>) {
+        let _ = (profiles, query, from, payload);
+    }
     /// A timer was armed, or armed again. For drivers that mirror timers.
     fn timer_set(&mut self, profiles: &[P], timer: Timer, at: Time) {
         let _ = (profiles, timer, at);

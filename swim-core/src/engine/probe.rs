@@ -24,6 +24,8 @@ impl<P: Profile> Engine<P> {
         self.start(now, out);
         self.corrections = super::CORRECTIONS_PER_PERIOD;
         self.hints = super::HINTS_PER_PERIOD;
+        self.notices.answers = super::recent::ANSWERS_PER_PERIOD;
+        self.queries.relays = super::query::RELAYS_PER_PERIOD;
         if self.config.dynamic_tuning {
             self.auto_tune();
         }
@@ -33,6 +35,7 @@ impl<P: Profile> Engine<P> {
         {
             self.probe(now, member, out);
             self.check_view(member, out);
+            self.check_notices(now, member, out);
         }
     }
 
@@ -131,30 +134,39 @@ impl<P: Profile> Engine<P> {
     fn ping<O: Output<P>>(&mut self, member: MemberIdx, seq: u64, out: &mut O) {
         let to = Dest::Member(member);
         self.transmit(to, Message::Ping { seq }, out);
-        if self.config.fanout < 2 {
+        // A period sends at most `fanout` messages.
+        let beside = self.config.fanout.saturating_sub(1);
+        if beside == 0 {
             return;
         }
-        let evidence = self.config.fanout > 2;
+        self.notices.queue.clear();
+        let notices = usize::from(self.notices.queue.len() > 0);
+        let evidence = beside > 1 + notices;
         let mut first = self.belief_to_tell(member);
         if let Some(rumor) = first.as_mut().filter(|_| !evidence) {
             // Who accuses it is of no matter to the suspect.
             rumor.accusers = Accusers::default();
         }
-        self.piggyback(first, to, evidence, out);
+        let left = self.piggyback(first, to, evidence, out);
+        if beside > 1 || self.rumors.is_empty() {
+            self.tell_notices(to, left, out);
+        }
     }
 
-    /// Sends what waits to be told along with a probe message.
+    /// Sends updates that wait to be told along with a probe message. Returns how many bytes are
+    /// left.
     pub(super) fn piggyback<O: Output<P>>(
         &mut self,
         first: Option<super::message::Rumor>,
         to: Dest<P::Address>,
         evidence: bool,
         out: &mut O,
-    ) {
+    ) -> usize {
         let used = wire_size::PROBE + self.table.profile(self.table.me).wire_len(false);
         let room = self.room_beside(used, evidence);
-        self.fill(first, self.config.max_piggyback, room);
+        let left = self.fill(first, self.config.max_piggyback, room);
         self.send_rumors(to, out);
+        left
     }
 
     /// A probe's time-out fired, by its deadline or by the caller's word.

@@ -1,11 +1,13 @@
 //! What the protocol wants done, and why members change.
 
 use std::net::SocketAddr;
+use std::sync::Arc;
 use std::time::Duration;
 
 use crate::engine::{Change, Reason};
 use crate::member::{Incarnation, MemberId, MemberState};
 use crate::message::GossipMessage;
+use crate::user::{UserEvent, UserQuery};
 
 /// What the caller is to do after a call, in this order.
 #[derive(Debug)]
@@ -45,6 +47,41 @@ pub enum GossipAction {
     },
     /// Explains a change. Only with [`Options::events`](crate::Options::events).
     Event(MemberEvent),
+    /// An event reached this node: of any member, itself included, once, and after all events
+    /// that it may have followed from.
+    UserEvent {
+        /// The event.
+        event: Arc<UserEvent>,
+        /// Its time on the clock of events: greater than that of all that it may have followed from.
+        ltime: u64,
+    },
+    /// A query reached this node, as an event does. If it is for this node, it is to be acked when it
+    /// asks for that ([`ack_query`](crate::GossipProtocol::ack_query)), and answered
+    /// ([`answer_query`](crate::GossipProtocol::answer_query)).
+    Query {
+        /// The query's number.
+        id: u64,
+        /// The query.
+        query: Arc<UserQuery>,
+        /// Its time on the clock of events.
+        ltime: u64,
+    },
+    /// A member says that it heard a query of this node, and that it is for it: once for each.
+    QueryAck {
+        /// The query's number.
+        id: u64,
+        /// Who.
+        from: MemberId,
+    },
+    /// A member answered a query of this node: once for each.
+    QueryAnswer {
+        /// The query's number.
+        id: u64,
+        /// Who.
+        from: MemberId,
+        /// What it says.
+        payload: Vec<u8>,
+    },
 }
 
 /// What happened to a member in this node's view, who brought it about, and why.

@@ -7,6 +7,7 @@ use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 
 use crate::engine::{MemberIdx, Profile, mix};
 use crate::member::Member;
+use crate::user::UserNotice;
 use crate::wire_size;
 
 /// A member's visiting card, or a vacant place.
@@ -34,6 +35,7 @@ impl PartialEq for Card {
 
 impl Profile for Card {
     type Address = SocketAddr;
+    type Body = UserNotice;
 
     fn address(&self, _of: MemberIdx) -> SocketAddr {
         self.0.as_ref().map_or(NOWHERE, |member| member.address)

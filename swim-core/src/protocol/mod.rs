@@ -8,6 +8,7 @@ mod directory;
 mod inbox;
 mod outbox;
 mod timer_name;
+mod user;
 
 use std::collections::HashMap;
 use std::net::SocketAddr;
@@ -56,6 +57,7 @@ pub struct GossipProtocol {
     named_timers: bool,
     events: bool,
     metadata_limit: usize,
+    event_limit: usize,
     last_gossip: LastGossip,
 }
 
@@ -109,6 +111,7 @@ impl GossipProtocol {
         let origin = clock.now();
         let seed = options.seed.unwrap_or_else(clock::random_seed);
         let (events, metadata_limit) = (options.events, options.metadata_limit);
+        let event_limit = options.event_limit;
         let config = Config::from(options);
         let named_timers = config.timers == Timers::Named;
         let mut directory = Directory::new();
@@ -133,6 +136,7 @@ impl GossipProtocol {
             named_timers,
             events,
             metadata_limit,
+            event_limit,
             last_gossip: LastGossip::default(),
         }
     }
@@ -207,6 +211,7 @@ impl GossipProtocol {
             GossipMessage::Evidence { ages, accusations } => {
                 self.hear_evidence(instant, from, &ages, &accusations)
             }
+            other => self.hear_of_users(instant, from, other),
         }
     }
 

@@ -8,11 +8,14 @@ use super::card::Card;
 use super::directory::Directory;
 use super::timer_name;
 use crate::engine::{
-    Change, Dest, DigestRef, MemberIdx, Message, Outgoing, Output, Profile, Rumor, Timer,
+    Answer, Change, Dest, DigestRef, MemberIdx, Message, NoticeMessage, Outgoing, Output, Profile,
+    Rumor, Timer,
 };
 use crate::member::{Member, MemberId, MemberState};
 use crate::message::{Accusation, Digest, GossipMessage, MemberUpdate};
+use crate::notice::{Notice, Said, Stamp};
 use crate::time::Time;
+use crate::user::UserNotice;
 
 /// Collects the actions of one call.
 pub(super) struct Outbox<'a> {
@@ -120,6 +123,47 @@ impl Output<Card> for Outbox<'_> {
         if let Some(message) = self.message(cards, message) {
             self.actions.push(GossipAction::SendByStream { to: address(cards, to), message });
         }
+    }
+
+    fn send_notices(
+        &mut self,
+        cards: &[Card],
+        to: Dest<SocketAddr>,
+        message: NoticeMessage<'_, UserNotice>,
+    ) {
+        let message = match message {
+            NoticeMessage::Tell(notices) => GossipMessage::Notices { notices: notices.to_vec() },
+            NoticeMessage::Fetch(stamps) => GossipMessage::Fetch { stamps: stamps.to_vec() },
+            NoticeMessage::Recent(recent) => GossipMessage::Recent { recent },
+            NoticeMessage::Held { above, upto, stamps } => {
+                let Some(from) = name(cards, self.me) else { return };
+                GossipMessage::Held { from, above, upto, stamps: stamps.to_vec() }
+            }
+            NoticeMessage::Answer(Answer { query, from, to, relay, payload }) => {
+                let named = |member: Option<MemberIdx>| name(cards, member?);
+                let (Some(from), Some(to)) = (named(from), named(to)) else { return };
+                let payload = payload.map(<[u8]>::to_vec);
+                GossipMessage::QueryAnswer { query, from, to, relay, payload }
+            }
+        };
+        self.send_owned(address(cards, to), message);
+    }
+
+    fn notice(&mut self, _cards: &[Card], notice: &Notice<UserNotice>) {
+        let Said::Whole(said) = &notice.said else { return };
+        let Stamp { ltime, id } = notice.stamp;
+        self.actions.push(match said.clone() {
+            UserNotice::Event(event) => GossipAction::UserEvent { event, ltime },
+            UserNotice::Query(query) => GossipAction::Query { id, query, ltime },
+        });
+    }
+
+    fn answered(&mut self, cards: &[Card], id: u64, from: MemberIdx, payload: Option<&[u8]>) {
+        let Some(from) = name(cards, from) else { return };
+        self.actions.push(match payload {
+            Some(payload) => GossipAction::QueryAnswer { id, from, payload: payload.to_vec() },
+            None => GossipAction::QueryAck { id, from },
+        });
     }
 
     fn changed(&mut self, cards: &mut [Card], change: Change, replaced: Option<Card>) {

@@ -22,6 +22,9 @@ pub(super) fn name(timer: Timer, cards: &[Card]) -> Option<String> {
     match timer {
         Timer::Period => None,
         Timer::Gossip => Some("gossip".into()),
+        Timer::Spread => Some("spread".into()),
+        Timer::Fetch => Some("fetch".into()),
+        Timer::HeldBack => Some("held_back".into()),
         Timer::Sync => Some("anti_entropy".into()),
         Timer::Healing => Some("healing".into()),
         Timer::Join => Some("join".into()),
@@ -41,6 +44,9 @@ pub(super) fn parse(name: &str, directory: &Directory, cards: &[Card]) -> Option
     let of = |id: &str| directory.find(cards, &MemberId::from(id));
     match name {
         "gossip" => return Some(Timer::Gossip),
+        "spread" => return Some(Timer::Spread),
+        "fetch" => return Some(Timer::Fetch),
+        "held_back" => return Some(Timer::HeldBack),
         "anti_entropy" => return Some(Timer::Sync),
         "healing" => return Some(Timer::Healing),
         "join" => return Some(Timer::Join),

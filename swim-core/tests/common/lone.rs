@@ -137,8 +137,8 @@ impl Lone {
                     self.streamed.push((now, node_of(to), message));
                 }
                 GossipAction::Event(event) => self.events.push((now, event)),
-                GossipAction::MembershipChange { .. } => {}
                 GossipAction::ScheduleTimer { .. } => panic!("timers are owned"),
+                _ => {}
             }
         }
     }

@@ -12,7 +12,7 @@ use rand::{RngExt as _, SeedableRng as _};
 use rand_pcg::Pcg32;
 use swim_core::{
     Clock, EventKind, GossipAction, GossipMessage, GossipProtocol, MemberEvent, MemberId,
-    MemberState, Options,
+    MemberState, Options, UserEvent, UserQuery,
 };
 
 /// A clock that stands still until it is moved.
@@ -90,6 +90,9 @@ impl Sent {
     }
 }
 
+/// An ack or an answer: when and where it was heard, to which query, and of whom.
+pub type Heard = (u64, usize, u64, MemberId, Option<Vec<u8>>);
+
 /// Says which messages are lost.
 type Censor = Box<dyn Fn(SocketAddr, SocketAddr, &GossipMessage) -> bool>;
 
@@ -126,6 +129,12 @@ pub struct Cluster {
     sent: Option<Vec<Sent>>,
     /// Events by the node that reported them, with their virtual time in microseconds.
     pub events: Vec<(u64, usize, MemberEvent)>,
+    /// Events of users, with when and where they were heard.
+    pub heard: Vec<(u64, usize, Arc<UserEvent>)>,
+    /// Queries, with when and where they were heard and under which number.
+    pub asked: Vec<(u64, usize, u64, Arc<UserQuery>)>,
+    /// Acks and answers to queries.
+    pub answers: Vec<Heard>,
     pub datagrams: u64,
     pub trace: u64,
     epoch: u32,
@@ -153,6 +162,9 @@ impl Cluster {
             censor: None,
             sent: None,
             events: Vec::new(),
+            heard: Vec::new(),
+            asked: Vec::new(),
+            answers: Vec::new(),
             datagrams: 0,
             trace: 0,
             epoch: 1,
@@ -182,6 +194,13 @@ impl Cluster {
     /// Starts a node under its usual name on any address, with the next boot epoch.
     pub fn start_at(&mut self, node: usize, address: SocketAddr) {
         self.start_named(node, id(node), address);
+    }
+
+    /// Starts a node that differs from the others in its options.
+    pub fn start_with(&mut self, node: usize, options: Options) {
+        let usual = std::mem::replace(&mut self.options, options);
+        self.start(node);
+        self.options = usual;
     }
 
     pub fn start_named(&mut self, node: usize, name: MemberId, address: SocketAddr) {
@@ -324,7 +343,19 @@ impl Cluster {
                     self.note(node, &event);
                     self.events.push((self.clock.micros(), node, event));
                 }
+                GossipAction::UserEvent { event, .. } => {
+                    self.heard.push((self.clock.micros(), node, event));
+                }
                 GossipAction::MembershipChange { .. } => {}
+                GossipAction::Query { id, query, .. } => {
+                    self.asked.push((self.clock.micros(), node, id, query));
+                }
+                GossipAction::QueryAck { id, from } => {
+                    self.answers.push((self.clock.micros(), node, id, from, None));
+                }
+                GossipAction::QueryAnswer { id, from, payload } => {
+                    self.answers.push((self.clock.micros(), node, id, from, Some(payload)));
+                }
                 GossipAction::ScheduleTimer { .. } => panic!("timers are owned"),
             }
         }
@@ -338,6 +369,30 @@ impl Cluster {
         }
     }
 
+    /// Has a node send an event, which it must take.
+    pub fn send(&mut self, node: usize, name: &str, payload: &[u8]) {
+        self.act(node, |protocol| protocol.send_event(name, payload).unwrap());
+    }
+
+    /// The names of the events that a node heard, in order.
+    pub fn heard_by(&self, node: usize) -> Vec<&str> {
+        let by = |heard: &&(u64, usize, Arc<UserEvent>)| heard.1 == node;
+        self.heard.iter().filter(by).map(|(_, _, event)| event.name.as_str()).collect()
+    }
+
+    /// How many events a node heard.
+    pub fn heard_by_count(&self, node: usize) -> usize {
+        self.heard.iter().filter(|heard| heard.1 == node).count()
+    }
+
+    /// Whether every running node heard each of these events exactly once, whatever else.
+    pub fn all_heard(&self, names: &[String]) -> bool {
+        self.running().into_iter().all(|node| {
+            let heard = self.heard_by(node);
+            names.iter().all(|name| heard.iter().filter(|held| *held == name).count() == 1)
+        })
+    }
+
     /// Puts a message of anybody's on its way.
     pub fn inject(&mut self, from: SocketAddr, to: usize, message: GossipMessage) {
         let to = self.nodes[&to].address;
@@ -347,8 +402,9 @@ impl Cluster {
     fn post(&mut self, from: SocketAddr, to: SocketAddr, message: GossipMessage, stream: bool) {
         self.datagrams += 1;
         self.note_sent(from, to, &message);
+        use GossipMessage::{Fetch, Held, Sync, SyncRequest};
         let bulky =
-            matches!(message, GossipMessage::Sync { .. } | GossipMessage::SyncRequest { .. });
+            matches!(message, Sync { .. } | SyncRequest { .. } | Fetch { .. } | Held { .. });
         // What answers a stream goes back on it.
         let by_stream = stream || bulky || self.answering == Some(to);
         let arrivals = match message {

@@ -4,13 +4,16 @@
 
 use std::collections::{BTreeMap, HashMap};
 use std::net::{IpAddr, SocketAddr};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use bytes::BytesMut;
 use proptest::collection::{hash_map, vec};
 use proptest::prelude::*;
 use proptest::test_runner::FileFailurePersistence;
-use swim_core::{Accusation, Digest, GossipMessage, Member, MemberId, MemberState, MemberUpdate};
+use swim_core::{
+    Accusation, Digest, GossipMessage, Member, MemberId, MemberState, MemberUpdate, Notice, Recent,
+    Said, Stamp, UserEvent, UserNotice, UserQuery,
+};
 use swim_wire::{Codec, DecodeError, Decoded, ProtobufCodec};
 
 pub(crate) mod schema;
@@ -168,6 +171,78 @@ fn digest() -> impl Strategy<Value = Digest> {
     ]
 }
 
+fn event() -> impl Strategy<Value = UserEvent> {
+    let payload = prop_oneof![4 => vec(any::<u8>(), 0..200), 1 => vec(any::<u8>(), 0..20_000)];
+    (name(), name(), payload).prop_map(|(origin, MemberId(name), payload)| UserEvent {
+        origin,
+        name,
+        payload,
+    })
+}
+
+fn query() -> impl Strategy<Value = UserQuery> {
+    let pattern = || ("[a-z]{0,8}", "\\PC{0,70}");
+    let filters = (vec(name(), 0..4), vec(pattern(), 0..4));
+    let numbers = (any::<bool>(), any::<u8>(), any::<u32>());
+    (event(), filters, numbers).prop_map(|(event, filters, numbers)| UserQuery {
+        origin: event.origin,
+        name: event.name,
+        payload: event.payload,
+        nodes: filters.0,
+        metadata: filters.1,
+        ack: numbers.0,
+        relays: numbers.1,
+        timeout: Duration::from_millis(numbers.2.into()),
+    })
+}
+
+fn answer() -> impl Strategy<Value = GossipMessage> {
+    let payload = proptest::option::of(vec(any::<u8>(), 0..200));
+    (number(), name(), name(), any::<bool>(), payload).prop_map(
+        |(query, from, to, relay, payload)| GossipMessage::QueryAnswer {
+            query,
+            from,
+            to,
+            relay,
+            payload,
+        },
+    )
+}
+
+/// Any notice, the latest included.
+pub(crate) fn notice() -> impl Strategy<Value = Notice<UserNotice>> {
+    let ltime = prop_oneof![4 => 1_u64..100_000, 1 => 1..=u64::MAX];
+    let said = prop_oneof![
+        3 => event().prop_map(|event| Said::Whole(UserNotice::Event(event.into()))),
+        1 => query().prop_map(|query| Said::Whole(UserNotice::Query(query.into()))),
+        1 => any::<u32>().prop_map(|len| Said::Announced(len as usize)),
+    ];
+    (ltime, any::<u64>(), vec((any::<u64>(), any::<u64>()), 0..=8), said).prop_map(
+        |(ltime, id, after, said)| {
+            let before = |(lag, id)| Stamp { ltime: ltime - 1 - lag % ltime, id };
+            let after = after.into_iter().map(before).collect();
+            Notice { stamp: Stamp { ltime, id }, after, said }
+        },
+    )
+}
+
+fn stamps() -> impl Strategy<Value = Vec<Stamp>> {
+    let ltime = prop_oneof![4 => 0_u64..100_000, 1 => any::<u64>()];
+    let stamp = (ltime, any::<u64>()).prop_map(|(ltime, id)| Stamp { ltime, id });
+    vec(stamp, 0..20).prop_map(|mut stamps| {
+        stamps.sort_unstable();
+        stamps
+    })
+}
+
+fn number() -> impl Strategy<Value = u64> {
+    prop_oneof![Just(0), 0_u64..100_000, any::<u64>()]
+}
+
+fn stretch() -> impl Strategy<Value = (u64, u64)> {
+    (number(), number()).prop_map(|(one, other)| (one.min(other), one.max(other)))
+}
+
 /// Any message that a receiver takes.
 pub(crate) fn message() -> impl Strategy<Value = GossipMessage> {
     let probe =
@@ -187,6 +262,15 @@ pub(crate) fn message() -> impl Strategy<Value = GossipMessage> {
         digest().prop_map(|digest| GossipMessage::Digest { digest }),
         (vec(update(), 0..12), vec(any::<u32>(), 0..12))
             .prop_map(|(updates, wanted)| GossipMessage::Delta { updates, wanted }),
+        vec(notice(), 0..6).prop_map(|notices| GossipMessage::Notices { notices }),
+        stamps().prop_map(|stamps| GossipMessage::Fetch { stamps }),
+        (number(), stretch(), number()).prop_map(|(clock, (above, upto), hash)| {
+            GossipMessage::Recent { recent: Recent { clock, above, upto, hash } }
+        }),
+        (name(), stretch(), stamps()).prop_map(|(from, (above, upto), stamps)| {
+            GossipMessage::Held { from, above, upto, stamps }
+        }),
+        answer(),
     ]
 }
 

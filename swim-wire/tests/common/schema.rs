@@ -3,7 +3,10 @@
 use std::collections::HashMap;
 use std::net::{IpAddr, SocketAddr};
 
-use swim_core::{Accusation, Digest, GossipMessage, Member, MemberState, MemberUpdate};
+use swim_core::{
+    Accusation, Digest, GossipMessage, Member, MemberState, MemberUpdate, Notice, Said, Stamp,
+    UserNotice,
+};
 
 use self::v1::message::Kind;
 
@@ -49,6 +52,31 @@ fn kind(message: &GossipMessage) -> Kind {
             updates: Some(columns(updates)).filter(|_| !updates.is_empty()),
             wanted: wanted.clone(),
         }),
+        GossipMessage::Notices { notices } => {
+            Kind::Notices(v1::Notices { notices: notices.iter().map(notice).collect() })
+        }
+        GossipMessage::Fetch { stamps } => Kind::Fetch(columns_of(stamps)),
+        GossipMessage::Recent { recent } => Kind::Recent(v1::Recent {
+            clock: recent.clock,
+            above: recent.above,
+            span: recent.upto - recent.above,
+            hash: recent.hash,
+        }),
+        GossipMessage::Held { from, above, upto, stamps } => Kind::Held(v1::Held {
+            from: from.0.clone(),
+            above: *above,
+            span: upto - above,
+            stamps: Some(columns_of(stamps)).filter(|_| !stamps.is_empty()),
+        }),
+        GossipMessage::QueryAnswer { query, from, to, relay, payload } => {
+            Kind::QueryAnswer(v1::QueryAnswer {
+                query: *query,
+                from: from.0.clone(),
+                to: to.0.clone(),
+                relay: *relay,
+                payload: payload.clone(),
+            })
+        }
     }
 }
 
@@ -144,4 +172,46 @@ fn octets(address: &SocketAddr, same_port: bool) -> Vec<u8> {
 
 fn metadata(metadata: &HashMap<String, String>) -> v1::Metadata {
     v1::Metadata { entries: metadata.clone().into_iter().collect() }
+}
+
+fn notice(it: &Notice<UserNotice>) -> v1::Notice {
+    use v1::notice::Said as Told;
+    let said = match &it.said {
+        Said::Announced(len) => Told::Announced(*len as u32),
+        Said::Whole(UserNotice::Event(event)) => Told::Event(v1::Event {
+            origin: event.origin.0.clone(),
+            name: event.name.clone(),
+            payload: event.payload.clone(),
+        }),
+        Said::Whole(UserNotice::Query(query)) => Told::Query(v1::Query {
+            origin: query.origin.0.clone(),
+            name: query.name.clone(),
+            payload: query.payload.clone(),
+            nodes: query.nodes.iter().map(|node| node.0.clone()).collect(),
+            metadata: query.metadata.iter().cloned().map(pattern).collect(),
+            ack: query.ack,
+            relays: query.relays.into(),
+            timeout: query.timeout.as_millis() as u32,
+        }),
+    };
+    v1::Notice {
+        id: it.stamp.id,
+        ltime: it.stamp.ltime,
+        after: it.after.iter().map(|stamp| stamp.id).collect(),
+        lag: it.after.iter().map(|stamp| it.stamp.ltime - stamp.ltime).collect(),
+        said: Some(said),
+    }
+}
+
+fn pattern((key, pattern): (String, String)) -> v1::Pattern {
+    v1::Pattern { key, pattern }
+}
+
+fn columns_of(stamps: &[Stamp]) -> v1::Stamps {
+    let ltimes: Vec<u64> = stamps.iter().map(|stamp| stamp.ltime).collect();
+    let before = std::iter::once(0).chain(ltimes.iter().copied());
+    v1::Stamps {
+        id: stamps.iter().map(|stamp| stamp.id).collect(),
+        ltime: ltimes.iter().zip(before).map(|(ltime, before)| ltime - before).collect(),
+    }
 }

@@ -8,6 +8,7 @@ pub struct Mark(pub bool);
 
 impl Profile for Mark {
     type Address = MemberIdx;
+    type Body = u32;
 
     fn address(&self, of: MemberIdx) -> MemberIdx {
         of
