@@ -68,6 +68,7 @@ mod event;
 mod handle;
 mod info;
 mod members;
+pub mod state;
 
 pub use builder::{Agent, AgentBuilder};
 pub use counters::Counters;

@@ -3,12 +3,15 @@
 use std::sync::Arc;
 use std::time::{Instant, SystemTime};
 
-use swim_core::{EventKind, GossipMessage, GossipProtocol, MemberEvent, MemberId, MemberState};
+use swim_core::{
+    EventKind, GossipMessage, GossipProtocol, Member, MemberEvent, MemberId, MemberState,
+};
 use tokio::sync::{broadcast, watch};
 
 use crate::event::Event;
 use crate::info::StateCounts;
 use crate::members::{MemberInfo, Members};
+use crate::state::{Keeper, Place};
 
 /// The view that users have, brought in line with the protocol after each input.
 pub(super) struct View {
@@ -68,12 +71,21 @@ impl View {
     }
 
     /// Brings the snapshot in line and then tells what happened. O(log n) per changed member.
-    pub(super) fn publish(&mut self, protocol: &GossipProtocol, now: Instant) {
+    /// What is to survive a restart goes to the keeper.
+    pub(super) fn publish(
+        &mut self,
+        protocol: &GossipProtocol,
+        now: Instant,
+        keeper: Option<&Keeper>,
+    ) {
         let time = SystemTime::now();
         let mut changed = self.bring_in_line(protocol.local_member(), (now, time));
         for name in std::mem::take(&mut self.touched) {
             changed |= match protocol.member(&name) {
-                Some(member) => self.bring_in_line(member, (now, time)),
+                Some(member) => {
+                    self.keep(protocol, member, time, keeper);
+                    self.bring_in_line(member, (now, time))
+                }
                 None => self.members.remove(name.as_str()),
             };
         }
@@ -86,7 +98,25 @@ impl View {
         }
     }
 
-    fn bring_in_line(&mut self, member: &swim_core::Member, now: (Instant, SystemTime)) -> bool {
+    /// Hands over where a member lives and how it stands, if that is news.
+    fn keep(
+        &self,
+        protocol: &GossipProtocol,
+        member: &Member,
+        time: SystemTime,
+        keeper: Option<&Keeper>,
+    ) {
+        let Some(keeper) = keeper.filter(|_| member.id != protocol.local_member().id) else {
+            return;
+        };
+        let held = self.members.get(member.id.as_str());
+        let place = Place::new(member, time);
+        if held.is_none_or(|held| place.is_news(held.address, held.state)) {
+            keeper.member(member.id.as_str(), place, self.members.len());
+        }
+    }
+
+    fn bring_in_line(&mut self, member: &Member, now: (Instant, SystemTime)) -> bool {
         let held = self.members.get(member.id.as_str());
         let same = held.is_some_and(|held| {
             held.changed == member.last_update

@@ -1,0 +1,63 @@
+//! What this node says of itself: what it was configured with, and what users changed since.
+
+use std::collections::BTreeMap;
+
+use swim_core::{Member, MetadataError};
+use swim_transport::Transport;
+use swim_wire::Codec;
+use tokio::sync::oneshot;
+
+use super::Driver;
+use super::post::Origin;
+use crate::state::Overlay;
+
+/// Where this node's metadata comes from.
+#[derive(Debug, Default)]
+pub(crate) struct Own {
+    pub(crate) configured: BTreeMap<String, String>,
+    pub(crate) overlay: Overlay,
+}
+
+/// Answers when a change is on the disk; `None` where there is no disk.
+pub(crate) type Saved = Option<oneshot::Receiver<()>>;
+
+impl<T: Transport, C: Codec> Driver<T, C> {
+    /// A user changes metadata at run time.
+    pub(super) fn change(
+        &mut self,
+        set: BTreeMap<String, String>,
+        remove: &[String],
+    ) -> Result<Saved, MetadataError> {
+        let mut overlay = self.own.overlay.clone();
+        overlay.change(&set, remove, &self.own.configured);
+        let actions = self.protocol.try_change_metadata(set, remove)?;
+        self.act(actions, &mut Origin::Proven);
+        Ok(self.overlay(overlay))
+    }
+
+    /// The configuration was read again.
+    pub(super) fn configure(
+        &mut self,
+        configured: BTreeMap<String, String>,
+    ) -> Result<Saved, MetadataError> {
+        let mut overlay = self.own.overlay.clone();
+        overlay.configured(&configured);
+        let mut wanted = overlay.over(&configured);
+        let held = &self.protocol.local_member().metadata;
+        let gone = |key: &&String| !wanted.contains_key(*key) && !Member::is_reserved(key);
+        let remove: Vec<String> = held.keys().filter(gone).cloned().collect();
+        wanted.retain(|key, value| held.get(key) != Some(value));
+        let actions = self.protocol.try_change_metadata(wanted, &remove)?;
+        self.act(actions, &mut Origin::Proven);
+        self.own.configured = configured;
+        Ok(self.overlay(overlay))
+    }
+
+    /// Keeps what was changed at run time.
+    fn overlay(&mut self, overlay: Overlay) -> Saved {
+        let changed = overlay != self.own.overlay;
+        self.own.overlay = overlay;
+        let keeper = self.keeper.as_ref().filter(|_| changed)?;
+        Some(keeper.overlay(self.own.overlay.clone()))
+    }
+}
