@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::net::{Ipv4Addr, SocketAddr};
+use std::path::PathBuf;
 
 use clap::ValueEnum;
 use serde::Deserialize;
@@ -56,6 +57,7 @@ pub(super) struct Settings {
     pub(super) cluster: String,
     pub(super) profile: Profile,
     pub(super) options: Options,
+    pub(super) data_dir: Option<PathBuf>,
     pub(super) http_addr: Option<SocketAddr>,
     pub(super) log_level: LogLevel,
     pub(super) log_format: LogFormat,
@@ -99,6 +101,7 @@ impl Settings {
             cluster: args.cluster.or(file.cluster).unwrap_or_else(|| "swim".to_owned()),
             profile,
             options,
+            data_dir: args.data_dir.or(file.data_dir),
             http_addr: http_addr.unwrap_or(HttpAddr(Some(loopback(ADMIN_PORT)))).0,
             log_level: args.log_level.or(file.log_level).unwrap_or(LogLevel::Info),
             log_format: args.log_format.or(file.log_format).unwrap_or(LogFormat::Text),
