@@ -205,7 +205,7 @@ impl<T: Transport, C: Codec> AgentBuilder<T, C> {
         let store = self.data_dir.map(open).transpose()?;
         let state = store.as_ref().map(|store| store.state().clone()).unwrap_or_default();
         options.boot_epoch = options.boot_epoch.max(state.epoch);
-        let remembered = state.addresses();
+        let remembered = state.whereabouts();
         let own = Own { configured: self.metadata, overlay: state.overlay };
         let meter = Arc::new(Meter::default());
         let start = |store| Keeper::start(store, Arc::clone(&meter));

@@ -197,3 +197,54 @@ fn a_damaged_file_is_repaired_and_kept_aside() {
     assert!(log.contains("are damaged") && log.contains("at offset"), "{log}");
     assert_eq!(fs::read(place.join("a/state.damaged")).unwrap(), bytes);
 }
+
+/// An agent for which a full disk is an error of the write, and not the end of the process.
+fn limited(place: &Path, blocks: &str) -> std::process::Command {
+    let script = format!("trap '' XFSZ; ulimit -f {blocks}; exec \"$@\"");
+    let mut command = std::process::Command::new("sh");
+    command.args(["-c", &script, "sh", env!("CARGO_BIN_EXE_swim")]);
+    command.args(["agent", "--name", "a", "--profile", "local", "--bind", "127.0.0.1:0"]);
+    command.args(["--http-addr", "127.0.0.1:0", "--data-dir", &path(place, "a")]);
+    command
+}
+
+#[test]
+fn a_disk_that_is_full_at_the_start_is_refused_in_one_line() {
+    let place = place("full-start");
+    let output = limited(&place, "0").args(["--log-level", "off"]).output().unwrap();
+    assert_fails(&output, 1, "state");
+    // Nothing half-written is in the way of the next start.
+    start(&place, "a", &[]);
+}
+
+#[test]
+#[cfg(target_os = "linux")]
+fn a_disk_that_fills_up_later_is_counted_and_told_and_the_agent_goes_on() {
+    use rustix::process::{Resource, Rlimit, prlimit};
+
+    let place = place("full-later");
+    let mut agent = Agent::of("a", limited(&place, "unlimited"));
+    let limit = |bytes| {
+        let limit = Rlimit { current: bytes, maximum: None };
+        prlimit(Some(agent.process.pid()), Resource::Fsize, limit).expect("a limit");
+    };
+    agent.ok(&["meta", "set", "before=1"]);
+    limit(Some(fs::metadata(place.join("a/state")).unwrap().len() + 3));
+    agent.ok(&["meta", "set", "during=1"]);
+    let errors = || agent.json(&["info"])["counters"]["state_errors"].as_u64().unwrap();
+    until("the error is counted", || errors() > 0);
+    let log = agent.process.stderr();
+    let told: Vec<&str> = log.lines().filter(|line| line.contains("ERROR")).collect();
+    assert!(told.len() == 1 && told[0].contains("cannot be written"), "{log}");
+    let held = || state::read(&place.join("a")).expect("a readable state").overlay;
+    let file: std::collections::BTreeMap<_, _> = held().over(&Default::default());
+    assert_eq!(file.keys().collect::<Vec<_>>(), ["before"], "half a record is none");
+    limit(None);
+    until("it is written when there is room", || held().over(&Default::default()).len() == 2);
+    until("which is told", || {
+        agent.process.stderr().contains("is written to the data directory again")
+    });
+    agent.process.kill();
+    let again = start(&place, "a", &[]);
+    assert_eq!(again.members()["a"]["metadata"].to_string(), r#"{"before":"1","during":"1"}"#);
+}

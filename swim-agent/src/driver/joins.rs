@@ -74,10 +74,10 @@ impl Joins {
     pub(super) fn new(
         own: SocketAddr,
         seeds: Vec<String>,
-        mut remembered: Vec<SocketAddr>,
+        mut remembered: Vec<(String, SocketAddr)>,
         now: Instant,
     ) -> Self {
-        remembered.retain(|&address| address != own);
+        remembered.retain(|&(_, address)| address != own);
         let rejoin = Rejoin::new(remembered, !seeds.is_empty(), now);
         let (resolve_at, progress) = match seeds.is_empty() {
             true => (None, Progress::Done),

@@ -37,7 +37,7 @@ use crate::counters::Meter;
 use crate::event::EventStream;
 use crate::handle::{About, Handle};
 use crate::members::{MemberInfo, Members};
-use crate::state::Keeper;
+use crate::state::{Keeper, Place};
 use burden::{Burden, Strangers};
 use exchange::{Exchange, Input, Outbound};
 use joins::Joins;
@@ -70,8 +70,8 @@ pub(crate) struct Setup<T, C> {
     pub(crate) meter: Arc<Meter>,
     /// Keeps what is to survive a restart, if anything is.
     pub(crate) keeper: Option<Keeper>,
-    /// Where members lived before the last restart.
-    pub(crate) remembered: Vec<SocketAddr>,
+    /// Which members lived where before the last restart.
+    pub(crate) remembered: Vec<(String, SocketAddr)>,
 }
 
 /// Owns the protocol and everything that it acts upon.
@@ -227,16 +227,29 @@ impl<T: Transport, C: Codec> Driver<T, C> {
         if self.joins.expire(now) {
             self.ask();
         }
-        let protocol = &self.protocol;
-        let lives = |at: &SocketAddr| protocol.member_at(at).is_some_and(|m| m.state.is_live());
-        if self.joins.rejoin.due(now, self.view.is_alone(), lives) {
-            self.ask();
-        }
+        self.rejoin(now);
         self.joins.follow(self.protocol.join_attempts(), self.view.is_alone(), now);
         if let Some(names) = self.joins.lookup_due(now) {
             self.look_up(names);
         }
         self.settle();
+    }
+
+    /// Asks others of those that this node remembers. Who is not looked for any more and unknown to
+    /// the cluster is remembered as dead, so that memories do not pile up from life to life.
+    fn rejoin(&mut self, now: std::time::Instant) {
+        let protocol = &self.protocol;
+        let lives = |at: &SocketAddr| protocol.member_at(at).is_some_and(|m| m.state.is_live());
+        if !self.joins.rejoin.due(now, self.view.is_alone(), lives) {
+            return;
+        }
+        for (name, address) in self.joins.rejoin.take_done() {
+            let unknown = self.protocol.member(&name.as_str().into()).is_none();
+            if let Some(keeper) = self.keeper.as_ref().filter(|_| unknown) {
+                keeper.member(&name, Place::dead(address, SystemTime::now()));
+            }
+        }
+        self.ask();
     }
 
     /// Asks all whom a join is under way through; nobody to ask ends it.

@@ -14,9 +14,10 @@ const PAUSES: [Duration; 2] = [Duration::from_secs(1), Duration::from_secs(60)];
 /// have restarted too, and found others.
 const TRIES: u32 = 4;
 
-/// An address where nobody is known to live so far.
+/// A member that was not found so far.
 #[derive(Debug)]
 struct Place {
+    name: String,
     address: SocketAddr,
     tries: u32,
 }
@@ -27,18 +28,21 @@ pub(super) struct Rejoin {
     /// Whom to ask, the next ones first.
     places: VecDeque<Place>,
     asking: Vec<SocketAddr>,
+    /// Who is not looked for any more, found or not.
+    done: Vec<(String, SocketAddr)>,
     next: Option<Instant>,
     pause: Duration,
 }
 
 impl Rejoin {
-    /// Asks at `addresses`, the best ones first. Seeds, if there are any, are given a moment before.
-    pub(super) fn new(addresses: Vec<SocketAddr>, seeds: bool, now: Instant) -> Self {
+    /// Asks those members, the best ones first. Seeds, if there are any, are given a moment before.
+    pub(super) fn new(members: Vec<(String, SocketAddr)>, seeds: bool, now: Instant) -> Self {
+        let members = members.into_iter();
         let places: VecDeque<Place> =
-            addresses.into_iter().map(|address| Place { address, tries: 0 }).collect();
+            members.map(|(name, address)| Place { name, address, tries: 0 }).collect();
         let first = if seeds { now + PAUSES[0] } else { now };
         let next = (!places.is_empty()).then_some(first);
-        Self { places, asking: Vec::new(), next, pause: PAUSES[0] }
+        Self { places, asking: Vec::new(), done: Vec::new(), next, pause: PAUSES[0] }
     }
 
     /// When to call [`due`](Self::due) next.
@@ -62,7 +66,12 @@ impl Rejoin {
         if self.next.is_none_or(|next| next > now) {
             return false;
         }
-        self.places.retain(|place| !lives(&place.address) && (alone || place.tries < TRIES));
+        for place in std::mem::take(&mut self.places) {
+            match lives(&place.address) || (!alone && place.tries >= TRIES) {
+                true => self.done.push((place.name, place.address)),
+                false => self.places.push_back(place),
+            }
+        }
         self.asking.clear();
         let sample = self.places.len().min(SAMPLE);
         for place in self.places.iter_mut().take(sample) {
@@ -79,6 +88,11 @@ impl Rejoin {
         true
     }
 
+    /// Who was found, or given up, since the last call.
+    pub(super) fn take_done(&mut self) -> Vec<(String, SocketAddr)> {
+        std::mem::take(&mut self.done)
+    }
+
     /// Nobody is asked any more.
     pub(super) fn leave(&mut self) {
         self.places.clear();
@@ -91,6 +105,10 @@ impl Rejoin {
 mod tests {
     use super::*;
 
+    fn members(count: u8) -> Vec<(String, SocketAddr)> {
+        addresses(count).into_iter().map(|address| (address.to_string(), address)).collect()
+    }
+
     fn addresses(count: u8) -> Vec<SocketAddr> {
         (0..count).map(|number| SocketAddr::from(([10, 0, 0, number], 7946))).collect()
     }
@@ -98,7 +116,7 @@ mod tests {
     #[test]
     fn alone_it_asks_everybody_in_turn_for_ever_and_ever_more_slowly() {
         let mut now = Instant::now();
-        let mut rejoin = Rejoin::new(addresses(20), false, now);
+        let mut rejoin = Rejoin::new(members(20), false, now);
         let mut asked = Vec::new();
         for round in 0..30 {
             assert!(rejoin.due(now, true, |_| false), "round {round}");
@@ -115,7 +133,7 @@ mod tests {
     #[test]
     fn in_a_cluster_it_asks_where_nobody_is_known_to_live_a_few_times() {
         let mut now = Instant::now();
-        let mut rejoin = Rejoin::new(addresses(10), true, now);
+        let mut rejoin = Rejoin::new(members(10), true, now);
         assert!(!rejoin.due(now, true, |_| false), "the seeds come first");
         let lives = |address: &SocketAddr| address.ip().to_string() != "10.0.0.3";
         for round in 0..=TRIES {
@@ -123,6 +141,8 @@ mod tests {
             assert!(rejoin.due(now, false, lives));
             let expected = if round < TRIES { &addresses(10)[3..4] } else { &[] };
             assert_eq!(rejoin.asking(), expected, "round {round}");
+            let done = rejoin.take_done().len();
+            assert_eq!(done, [9, 0, 0, 0, 1][round as usize], "round {round}");
         }
         assert_eq!(rejoin.next(), None);
     }

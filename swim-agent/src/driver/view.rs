@@ -112,7 +112,7 @@ impl View {
         let held = self.members.get(member.id.as_str());
         let place = Place::new(member, time);
         if held.is_none_or(|held| place.is_news(held.address, held.state)) {
-            keeper.member(member.id.as_str(), place, self.members.len());
+            keeper.member(member.id.as_str(), place);
         }
     }
 

@@ -8,7 +8,7 @@ use std::path::PathBuf;
 #[non_exhaustive]
 pub enum StateError {
     /// The system refused it.
-    #[error("data directory: {}: {source}", path.display())]
+    #[error("data directory: {path:?}: {source}")]
     Io {
         /// The file or directory.
         path: PathBuf,
@@ -16,22 +16,21 @@ pub enum StateError {
         source: io::Error,
     },
     /// Another agent runs on it.
-    #[error("data directory {}: another agent is running on it", path.display())]
+    #[error("data directory {path:?}: another agent is running on it")]
     InUse {
         /// The directory.
         path: PathBuf,
     },
     /// What is there was not written by an agent, or by one of another major version.
     #[error(
-        "data directory: {} is no state file that this version can read; move it away to start anew",
-        path.display()
+        "data directory: {path:?} is no state file that this version can read; move it away to start anew"
     )]
     Foreign {
         /// The file.
         path: PathBuf,
     },
     /// It is that of another node.
-    #[error("data directory {} belongs to {held}, not to {given}", path.display())]
+    #[error("data directory {path:?} belongs to {held}, not to {given}")]
     Another {
         /// The directory.
         path: PathBuf,

@@ -24,8 +24,9 @@ const SYNC: Duration = Duration::from_secs(5);
 const RETRY: Duration = Duration::from_secs(5);
 /// How long an agent that ends waits for the disk.
 const LAST_WRITE: Duration = Duration::from_secs(5);
-/// Members that may wait, beside twice those that are known: names come and go.
-const WAITING: usize = 1_024;
+/// Members that may wait; a disk that hangs while more names come and go loses the latest ones.
+/// Some 20 MB, and several times the largest cluster that was tried.
+const WAITING: usize = 100_000;
 
 /// What waits to be written.
 #[derive(Debug, Default)]
@@ -73,10 +74,10 @@ impl Keeper {
         Ok(Self { shared, meter, clock })
     }
 
-    /// A member lives elsewhere now, or stands otherwise; `known` members there are in all.
-    pub(crate) fn member(&self, name: &str, place: Place, known: usize) {
+    /// A member lives elsewhere now, or stands otherwise.
+    pub(crate) fn member(&self, name: &str, place: Place) {
         let mut waiting = self.shared.lock();
-        if waiting.members.len() >= 2 * known + WAITING {
+        if waiting.members.len() >= WAITING && !waiting.members.contains_key(name) {
             self.meter.state_dropped.one();
             return;
         }

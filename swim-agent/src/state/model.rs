@@ -40,6 +40,12 @@ impl Place {
         Self { address: member.address, standing: member.state.into(), since }
     }
 
+    /// Where nobody was found.
+    pub(crate) fn dead(address: SocketAddr, now: SystemTime) -> Self {
+        let since = now.duration_since(UNIX_EPOCH).unwrap_or_default().as_secs();
+        Self { address, standing: Standing::Dead, since }
+    }
+
     /// Whether this is another place, or another standing, than those.
     pub(crate) fn is_news(&self, address: SocketAddr, state: MemberState) -> bool {
         (self.address, self.standing) != (address, state.into())
@@ -142,14 +148,14 @@ impl State {
         owner.into_iter().chain(own).chain(members)
     }
 
-    /// Where others may be found, live members first, then dead ones, then those that left; in
-    /// random order among equals, so that a restarted cluster does not ask one member only.
-    pub(crate) fn addresses(&self) -> Vec<SocketAddr> {
+    /// Who may be found where, live members first, then dead ones, then those that left; in random
+    /// order among equals, so that a restarted cluster does not ask one member only.
+    pub(crate) fn whereabouts(&self) -> Vec<(String, SocketAddr)> {
         use std::hash::{BuildHasher, RandomState};
         let random = RandomState::new();
-        let mut places: Vec<&Place> = self.members.values().collect();
-        places.sort_by_cached_key(|place| (place.standing, random.hash_one(place.address)));
-        places.into_iter().map(|place| place.address).collect()
+        let mut members: Vec<(&String, &Place)> = self.members.iter().collect();
+        members.sort_by_cached_key(|(name, place)| (place.standing, random.hash_one(name)));
+        members.into_iter().map(|(name, place)| (name.clone(), place.address)).collect()
     }
 }
 
@@ -187,7 +193,7 @@ mod tests {
         for (number, standing) in [(1, Standing::Left), (2, Standing::Dead), (3, Standing::Live)] {
             state.apply(member(number, standing));
         }
-        let ports: Vec<u16> = state.addresses().iter().map(SocketAddr::port).collect();
+        let ports: Vec<u16> = state.whereabouts().iter().map(|(_, at)| at.port()).collect();
         assert_eq!(ports, [3, 2, 1]);
     }
 

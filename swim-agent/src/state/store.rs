@@ -55,6 +55,10 @@ impl Store {
         epoch: u32,
     ) -> Result<Self, StateError> {
         let failed = |path: PathBuf| move |source| StateError::Io { path, source };
+        if directory.as_os_str().is_empty() {
+            let nowhere = io::Error::new(io::ErrorKind::InvalidInput, "a path must not be empty");
+            return Err(failed(PathBuf::new())(nowhere));
+        }
         fs::create_dir_all(directory).map_err(failed(directory.to_owned()))?;
         let lock = lock(directory)?;
         let path = directory.join(FILE);
@@ -192,16 +196,15 @@ fn owned(
 
 /// Says what could not be read.
 fn tell(path: &Path, damage: &Damage) {
-    let file = path.display();
     for (offset, length) in &damage.stretches {
         tracing::warn!(
-            "{file}: {length} bytes at offset {offset} are damaged; what follows was kept, and a \
+            "{path:?}: {length} bytes at offset {offset} are damaged; what follows was kept, and a \
              copy is in {DAMAGED_FILE}"
         );
     }
     if damage.torn > 0 {
         let torn = damage.torn;
-        tracing::warn!("{file}: {torn} bytes of an unfinished record at its end were cut off");
+        tracing::warn!("{path:?}: {torn} bytes of an unfinished record at its end were cut off");
     }
 }
 
@@ -223,3 +226,6 @@ fn written(directory: &Path, state: &State) -> io::Result<(File, u64)> {
     File::open(directory)?.sync_all()?;
     Ok((file, bytes.len() as u64))
 }
+
+#[cfg(test)]
+mod tests;

@@ -3,9 +3,9 @@
 //! Log level and metadata apply at once, with the flags still above the file, and what was changed
 //! at run time above both. A file that makes no sense changes nothing.
 
-use tracing::{error, info, warn};
-
 use swim_agent::Handle;
+use tokio::task;
+use tracing::{error, info, warn};
 
 use super::Args;
 use super::logging::Level;
@@ -41,7 +41,10 @@ impl Reload {
 
     /// All of it, or nothing.
     async fn reload(&self, handle: &Handle) -> Result<(), String> {
-        let settings = Settings::new(self.args.clone()).map_err(|failure| failure.to_string())?;
+        let args = self.args.clone();
+        // A file on a disk that hangs must not stop the agent.
+        let read = task::spawn_blocking(|| Settings::new(args).map_err(|why| why.to_string()));
+        let settings = read.await.map_err(|error| error.to_string())??;
         let metadata = settings.metadata;
         handle.configure_metadata(metadata).await.map_err(|error| error.to_string())?;
         // Event handlers, once there are any, change here: nothing below can fail.
