@@ -82,8 +82,10 @@ fn the_log_level_changes() {
     let agent = Agent::start("a", &["--config", &config]);
     agent.ok(&["meta", "set", "k=1"]);
     assert!(!agent.process.stderr().contains("DEBUG"), "{}", agent.process.stderr());
-    file("level.toml", "log_level = \"debug\"\n");
+    file("level.toml", "log_level = \"debug\"\njoin = [\"127.0.0.1:1\"]\n[protocol]\nfanout = 5\n");
     hangup(&agent, 1);
+    let log = agent.process.stderr();
+    assert!(log.contains("for the next start only: join, profile, protocol"), "{log}");
     // What a peer sends that makes no sense is traced at debug level.
     let socket = std::net::UdpSocket::bind("127.0.0.1:0").unwrap();
     until("a debug line appears", || {

@@ -191,6 +191,7 @@ impl<T: Transport, C: Codec> Driver<T, C> {
             cluster = self.about.cluster,
             "agent started"
         );
+        self.own.tell();
         self.fire();
         let mut datagram = BytesMut::new();
         let sleep = tokio::time::sleep_until(self.next_wake());

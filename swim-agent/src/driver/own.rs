@@ -18,6 +18,16 @@ pub(crate) struct Own {
     pub(crate) overlay: Overlay,
 }
 
+impl Own {
+    /// Says what holds beside the configuration: who reads that only would wonder.
+    pub(super) fn tell(&self) {
+        let (set, removed) = self.overlay.keys();
+        if !set.is_empty() || !removed.is_empty() {
+            tracing::info!(?set, ?removed, "metadata changed at run time before the restart");
+        }
+    }
+}
+
 /// Answers when a change is on the disk; `None` where there is no disk.
 pub(crate) type Saved = Option<oneshot::Receiver<()>>;
 

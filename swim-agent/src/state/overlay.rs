@@ -28,6 +28,12 @@ impl Overlay {
         all
     }
 
+    /// The keys that were set, and those that were removed and are still configured.
+    pub fn keys(&self) -> (Vec<&str>, Vec<&str>) {
+        let set = self.set.keys().map(String::as_str);
+        (set.collect(), self.hidden.keys().map(String::as_str).collect())
+    }
+
     /// Keys are set and removed at run time, while `configured` holds.
     pub fn change(&mut self, set: &Pairs, remove: &[String], configured: &Pairs) {
         for key in remove {

@@ -79,7 +79,8 @@ pub(super) fn run(args: Args) -> Result<(), Failure> {
     let log = logging::start(settings.log_level, settings.log_format).map_err(cannot_start)?;
     let runtime = runtime::Builder::new_current_thread().enable_all().build();
     let runtime = runtime.map_err(cannot_start)?;
-    let done = runtime.block_on(serve(settings, Reload::new(args, log.level())));
+    let reload = Reload::new(args, &settings, log.level());
+    let done = runtime.block_on(serve(settings, reload));
     // A name that is still being looked up must not delay the end.
     runtime.shutdown_background();
     log.finish();

@@ -9,19 +9,21 @@ use tracing::{error, info, warn};
 
 use super::Args;
 use super::logging::Level;
-use super::settings::Settings;
+use super::settings::{Fixed, Settings};
 use crate::cli::signals::Hangups;
 
 /// Reads the configuration again when it is told to.
 pub(super) struct Reload {
     /// The flags.
     args: Args,
+    /// What applies at the start only, as it was then.
+    fixed: Vec<Fixed>,
     level: Level,
 }
 
 impl Reload {
-    pub(super) fn new(args: Args, level: Level) -> Self {
-        Self { args, level }
+    pub(super) fn new(args: Args, settings: &Settings, level: Level) -> Self {
+        Self { args, fixed: settings.fixed(), level }
     }
 
     /// Once for each signal, for ever.
@@ -45,10 +47,15 @@ impl Reload {
         // A file on a disk that hangs must not stop the agent.
         let read = task::spawn_blocking(|| Settings::new(args).map_err(|why| why.to_string()));
         let settings = read.await.map_err(|error| error.to_string())??;
+        let fixed = settings.fixed().into_iter().zip(&self.fixed);
+        let later: Vec<_> = fixed.filter(|(new, old)| new != *old).map(|(new, _)| new.0).collect();
         let metadata = settings.metadata;
         handle.configure_metadata(metadata).await.map_err(|error| error.to_string())?;
         // Event handlers, once there are any, change here: nothing below can fail.
         self.level.set(settings.log_level);
+        if !later.is_empty() {
+            warn!("changed, but for the next start only: {}", later.join(", "));
+        }
         Ok(())
     }
 }

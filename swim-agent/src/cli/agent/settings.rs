@@ -63,6 +63,9 @@ pub(super) struct Settings {
     pub(super) log_format: LogFormat,
 }
 
+/// A setting that applies at the start only: its key and its value, to compare.
+pub(super) type Fixed = (&'static str, String);
+
 const GOSSIP_PORT: u16 = 7946;
 const ADMIN_PORT: u16 = 7373;
 
@@ -75,6 +78,21 @@ impl Settings {
         let file = args.config.as_deref().map(File::read).transpose()?.unwrap_or_default();
         let settings = Self::merge(args, file);
         settings.map_err(|(source, why)| Failure::Usage(format!("{source}: {why}")))
+    }
+
+    /// What applies at the start only.
+    pub(super) fn fixed(&self) -> Vec<Fixed> {
+        vec![
+            ("name", format!("{:?}", self.name)),
+            ("bind", self.bind.to_string()),
+            ("advertise", format!("{:?}", self.advertise)),
+            ("join", format!("{:?}", self.join)),
+            ("cluster", self.cluster.clone()),
+            ("profile, protocol", format!("{:?}", self.options)),
+            ("data_dir", format!("{:?}", self.data_dir)),
+            ("http_addr", format!("{:?}", self.http_addr)),
+            ("log_format", format!("{:?}", self.log_format)),
+        ]
     }
 
     /// Flags over file over defaults; an error comes with where the wrong value stands.
