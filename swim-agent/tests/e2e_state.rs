@@ -5,6 +5,8 @@ mod common;
 
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::thread;
+use std::time::{Duration, Instant};
 
 use common::{Agent, assert_fails, run, text, until};
 use rustix::process::Signal;
@@ -63,8 +65,10 @@ fn a_member_that_was_killed_comes_back_under_its_name_without_seeds() {
     for _ in 0..3 {
         let before = incarnation(&agents[0], "c") >> 32;
         agents[2].process.kill();
+        let killed = Instant::now();
         agents[2] = again(&place, &agents[2]);
         agents[2].until_states("a:alive b:alive c:alive");
+        println!("it sees all others {:?} after it was killed", killed.elapsed());
         until("its new life is known", || incarnation(&agents[0], "c") >> 32 > before);
         agents[0].until_states("a:alive b:alive c:alive");
     }
@@ -75,8 +79,10 @@ fn a_cluster_that_lost_its_power_finds_together_without_seeds() {
     let place = place("outage");
     let mut agents = cluster(&place);
     agents.iter_mut().for_each(|agent| agent.process.kill());
+    let killed = Instant::now();
     let agents: Vec<Agent> = agents.iter().map(|agent| again(&place, agent)).collect();
     agents.iter().for_each(|agent| agent.until_states("a:alive b:alive c:alive"));
+    println!("all three see each other {:?} after they were killed", killed.elapsed());
     until("they hold the same", || {
         let hashes = agents.iter().map(|agent| text(&agent.json(&["info"])["view_hash"]));
         let hashes: Vec<String> = hashes.collect();
@@ -132,6 +138,33 @@ fn metadata_that_was_set_is_there_after_a_power_cut() {
     }
 }
 
+#[test]
+fn whoever_was_answered_can_rely_on_it_whenever_the_power_goes() {
+    let place = place("hammered");
+    let mut acked = 0_u32;
+    for life in 0..8 {
+        let agent = &mut start(&place, "a", &[]);
+        if acked > 0 {
+            let held = text(&agent.members()["a"]["metadata"]["n"]).parse::<u32>().unwrap();
+            assert!((acked..=acked + 1).contains(&held), "life {life}: {held} after {acked}");
+        }
+        let log = agent.process.stderr();
+        assert!(!log.contains("damaged") && !log.contains("ERROR"), "{log}");
+        let hammered = &*agent;
+        acked = thread::scope(|scope| {
+            let hammer = scope.spawn(|| {
+                let next = |n: &u32| hammered.run(&["meta", "set", &format!("n={n}")]);
+                (acked + 1..).take_while(|n| next(n).status.success()).last().unwrap_or(acked)
+            });
+            thread::sleep(Duration::from_millis(60 + 17 * life));
+            hammered.process.signal(Signal::KILL);
+            hammer.join().expect("the last one that was answered")
+        });
+        agent.process.wait();
+    }
+    assert!(acked > 8, "{acked}");
+}
+
 /// Runs an agent that must not start.
 fn refused(name: &str, directory: &str) -> std::process::Output {
     let fixed = ["agent", "--bind", "127.0.0.1:0", "--http-addr", "none", "--log-level", "off"];
@@ -147,7 +180,7 @@ fn a_directory_that_cannot_be_used_is_refused_in_one_line() {
     assert_fails(&refused("b", &used), 1, "another agent is running on it");
     drop(agent);
     assert_fails(&refused("b", &used), 1, "belongs to \"a\" of cluster \"swim\", not to \"b\"");
-    for (directory, culprit) in [("/dev/null", "/dev/null"), ("/dev/null/x", "/dev/null/x")] {
+    for (directory, culprit) in [("/dev/null", "/dev/null"), ("/dev/null/a\nb", "a\\nb")] {
         assert_fails(&refused("a", directory), 1, culprit);
     }
     // Nobody may make a directory there, not even root.

@@ -20,6 +20,8 @@ use crate::counters::Meter;
 
 /// How long members and the clock may be written and not synced.
 const SYNC: Duration = Duration::from_secs(5);
+/// What comes in a burst is written together: so long after the first, at most.
+const BURST: Duration = Duration::from_millis(10);
 /// How long to leave a disk alone that refused a write.
 const RETRY: Duration = Duration::from_secs(5);
 /// How long an agent that ends waits for the disk.
@@ -186,6 +188,9 @@ impl Writer {
             for saved in waiting.saved {
                 // An error says that nobody waits any longer.
                 let _ = saved.send(());
+            }
+            if !urgent {
+                thread::sleep(BURST);
             }
             if let Some(closed) = waiting.closing {
                 // The directory is free before anybody is told.

@@ -26,8 +26,8 @@
 //!
 //! # What is lost when
 //!
-//! - A process that is killed loses nothing that was written, and everything is written within
-//!   milliseconds; half a record at the end of the file is cut off at the next start.
+//! - A process that is killed loses nothing that was written, and everything is written within some
+//!   ten milliseconds; half a record at the end of the file is cut off at the next start.
 //! - A machine that crashes loses the members and the clock of the last five seconds. The boot
 //!   epoch, and metadata changed at run time, are on the disk before they are told.
 //! - Bytes that have changed on the disk cost the records that they are in, at most: the next whole

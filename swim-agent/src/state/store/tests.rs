@@ -153,6 +153,20 @@ fn a_damaged_file_is_kept_aside_and_what_is_whole_is_kept() {
 }
 
 #[test]
+fn what_a_crash_leaves_is_no_state() {
+    let directory = Directory::new("zeros");
+    let records = filled(&directory);
+    // Some file systems grow a file before its bytes are there.
+    let zeros = [fs::read(directory.file()).unwrap(), vec![0; 4_096]].concat();
+    fs::write(directory.file(), &zeros).unwrap();
+    let (state, damage) = read(&directory.file()).unwrap();
+    assert_eq!((state, damage.torn), (after(&records), 4_096));
+    // A file that was being written anew counts only once it has its name.
+    fs::write(directory.0.join(NEW_FILE), &zeros[..100]).unwrap();
+    assert_eq!(directory.open(1).state().members, after(&records).members);
+}
+
+#[test]
 fn a_directory_is_one_agents_at_a_time_and_one_nodes_for_ever() {
     let directory = Directory::new("owner");
     let first = directory.open(1);
@@ -197,6 +211,19 @@ fn a_file_has_a_bounded_size_however_often_things_change() {
     }
     let (state, damage) = read(&directory.file()).unwrap();
     assert_eq!((&state, damage), (store.state(), Damage::default()));
+}
+
+#[test]
+fn ten_thousand_members_take_their_bytes_and_no_more() {
+    let directory = Directory::new("many");
+    let all = (0..10_000).map(|number| member(number, Standing::Live)).collect();
+    directory.open(1).write(all).unwrap();
+    let started = std::time::Instant::now();
+    let store = directory.open(1);
+    let took = started.elapsed();
+    let each = directory.open_size() / 10_000;
+    println!("10,000 members: {each} bytes each, a start reads and writes them in {took:?}");
+    assert!(store.state().members.len() == 10_000 && each <= 43, "{each} bytes");
 }
 
 #[test]
