@@ -206,17 +206,18 @@ impl<T: Transport, C: Codec> AgentBuilder<T, C> {
         let state = store.as_ref().map(|store| store.state().clone()).unwrap_or_default();
         options.boot_epoch = options.boot_epoch.max(state.epoch);
         let remembered = state.whereabouts();
-        let own = Own { configured: self.metadata, overlay: state.overlay };
-        let meter = Arc::new(Meter::default());
-        let start = |store| Keeper::start(store, Arc::clone(&meter));
-        let keeper = store.map(start).transpose()?;
-        let metadata = own.overlay.over(&own.configured);
+        let own = Own::new(self.metadata, state.overlay);
+        let metadata = own.metadata();
         protocol(&name, self.bind, &metadata, options.clone())?;
         let Bound { transport, net } = (self.transport)(self.bind)?;
         let local_addr = transport.local_addr();
         let advertise_addr = address::advertised(local_addr, self.advertise, &self.seeds)?;
         let protocol = protocol(&name, advertise_addr, &metadata, options.clone())?;
         let (cluster, seeds) = (self.cluster, self.seeds);
+        let meter = Arc::new(Meter::default());
+        // The last that can fail: until here the directory is free again at once.
+        let start = |store| Keeper::start(store, Arc::clone(&meter));
+        let keeper = store.map(start).transpose()?;
         Ok(driver::start(Setup {
             runtime,
             protocol,

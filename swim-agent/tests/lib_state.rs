@@ -6,9 +6,9 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use lib_support::{alive, builder, options};
+use lib_support::{addr, alive, builder, options};
 use swim_agent::state::{self, Standing};
-use swim_agent::{Handle, SpawnError};
+use swim_agent::{Agent, Handle, SpawnError};
 use swim_core::Options;
 use swim_transport::Network;
 
@@ -70,6 +70,63 @@ async fn who_is_not_found_again_is_remembered_as_dead_so_that_memories_do_not_pi
     until(&directory, |held| standings(held) == wanted);
     assert_eq!(n1.info().await.expect("a running agent").join_attempts, None, "it asks no more");
     drop(other);
+}
+
+/// An agent on its directory below `place`, in an epoch of its own, through these seeds.
+async fn rising(network: &Network, place: &Path, number: u8, seeds: Option<&str>) -> Handle {
+    loop {
+        let transport = network.bind(addr(number)).expect("a free address");
+        let name = format!("n{number}");
+        let agent = Agent::builder().name(&name).transport(transport).join(seeds);
+        let agent = agent.options(options(number.into())).data_dir(place.join(&name));
+        match agent.spawn().await {
+            Err(SpawnError::State(state::StateError::InUse { .. })) => {
+                std::thread::sleep(Duration::from_millis(5));
+            }
+            started => return started.expect("an agent"),
+        }
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_cluster_larger_than_what_is_asked_at_a_time_finds_together_after_an_outage() {
+    const COUNT: u8 = 30;
+    let (network, place) = (Network::new(), place("outage"));
+    let mut agents = Vec::new();
+    for number in 1..=COUNT {
+        let seed = (number > 1).then_some(lib_support::SEED);
+        agents.push(rising(&network, &place, number, seed).await);
+    }
+    for (number, agent) in (1..).zip(&agents) {
+        alive(agent, COUNT.into()).await;
+        until(&place.join(format!("n{number}")), |held| held.len() + 1 == usize::from(COUNT));
+    }
+    for agent in agents.drain(..) {
+        agent.shutdown().await;
+    }
+    let started = tokio::time::Instant::now();
+    for number in 1..=COUNT {
+        agents.push(rising(&network, &place, number, None).await);
+    }
+    for agent in &agents {
+        alive(agent, COUNT.into()).await;
+    }
+    println!("{COUNT} agents see each other {:?} after an outage", started.elapsed());
+}
+
+/// In real time: what an agent waits for at its end is the disk.
+#[tokio::test]
+async fn an_agent_that_does_not_start_leaves_its_directory_free() {
+    let (network, directory) = (Network::new(), place("free"));
+    let large = [("key", "v".repeat(400))];
+    let n1 = life(&network, &directory, 1).await;
+    n1.update_metadata("other", "v".repeat(400)).await.expect("room");
+    n1.shutdown().await;
+    for _ in 0..3 {
+        let refused = builder(&network, 1).data_dir(&directory).metadata(large.clone());
+        let error = refused.spawn().await.expect_err("both together are too large");
+        assert!(matches!(error, SpawnError::Config(_)), "{error}");
+    }
 }
 
 #[tokio::test(start_paused = true)]

@@ -37,7 +37,7 @@ use crate::counters::Meter;
 use crate::event::EventStream;
 use crate::handle::{About, Handle};
 use crate::members::{MemberInfo, Members};
-use crate::state::{Keeper, Place};
+use crate::state::Keeper;
 use burden::{Burden, Strangers};
 use exchange::{Exchange, Input, Outbound};
 use joins::Joins;
@@ -191,7 +191,7 @@ impl<T: Transport, C: Codec> Driver<T, C> {
             cluster = self.about.cluster,
             "agent started"
         );
-        self.own.tell();
+        self.own.start(self.keeper.as_ref());
         self.fire();
         let mut datagram = BytesMut::new();
         let sleep = tokio::time::sleep_until(self.next_wake());
@@ -234,23 +234,6 @@ impl<T: Transport, C: Codec> Driver<T, C> {
             self.look_up(names);
         }
         self.settle();
-    }
-
-    /// Asks others of those that this node remembers. Who is not looked for any more and unknown to
-    /// the cluster is remembered as dead, so that memories do not pile up from life to life.
-    fn rejoin(&mut self, now: std::time::Instant) {
-        let protocol = &self.protocol;
-        let lives = |at: &SocketAddr| protocol.member_at(at).is_some_and(|m| m.state.is_live());
-        if !self.joins.rejoin.due(now, self.view.is_alone(), lives) {
-            return;
-        }
-        for (name, address) in self.joins.rejoin.take_done() {
-            let unknown = self.protocol.member(&name.as_str().into()).is_none();
-            if let Some(keeper) = self.keeper.as_ref().filter(|_| unknown) {
-                keeper.member(&name, Place::dead(address, SystemTime::now()));
-            }
-        }
-        self.ask();
     }
 
     /// Asks all whom a join is under way through; nobody to ask ends it.
@@ -420,21 +403,13 @@ impl<T: Transport, C: Codec> Driver<T, C> {
         }
         let now = Instant::now().into_std();
         self.view.publish(&self.protocol, now, self.keeper.as_ref());
-        let clock = self.event_clock();
-        if let Some(keeper) = &mut self.keeper {
-            keeper.clock(clock);
-        }
+        self.keep_clock();
         if self.protocol.has_left() {
             let now = Instant::now();
             let more = if self.view.is_alone() { Duration::ZERO } else { self.last_words };
             let end = *self.end.get_or_insert(now + more);
             self.over |= now >= end;
         }
-    }
-
-    /// The clock of user events, for the data directory: the protocol has none so far.
-    fn event_clock(&self) -> u64 {
-        0
     }
 
     /// Ends all tasks, frees the address, and only then tells those who wait for the end.

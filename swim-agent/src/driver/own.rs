@@ -9,18 +9,34 @@ use tokio::sync::oneshot;
 
 use super::Driver;
 use super::post::Origin;
-use crate::state::Overlay;
+use crate::state::{Keeper, Overlay};
 
 /// Where this node's metadata comes from.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(crate) struct Own {
-    pub(crate) configured: BTreeMap<String, String>,
-    pub(crate) overlay: Overlay,
+    configured: BTreeMap<String, String>,
+    overlay: Overlay,
 }
 
 impl Own {
-    /// Says what holds beside the configuration: who reads that only would wonder.
-    pub(super) fn tell(&self) {
+    /// What an agent is configured with now, and what was changed in its former lives.
+    pub(crate) fn new(configured: BTreeMap<String, String>, mut overlay: Overlay) -> Self {
+        overlay.configured(&configured);
+        Self { configured, overlay }
+    }
+
+    /// What this node says of itself.
+    pub(crate) fn metadata(&self) -> BTreeMap<String, String> {
+        self.overlay.over(&self.configured)
+    }
+
+    /// Says what holds beside the configuration, for who reads that only would wonder, and keeps
+    /// it: another configuration may have taken something back.
+    pub(super) fn start(&self, keeper: Option<&Keeper>) {
+        if let Some(keeper) = keeper {
+            // Nobody waits for it.
+            drop(keeper.overlay(self.overlay.clone()));
+        }
         let (set, removed) = self.overlay.keys();
         if !set.is_empty() || !removed.is_empty() {
             tracing::info!(?set, ?removed, "metadata changed at run time before the restart");
@@ -61,6 +77,15 @@ impl<T: Transport, C: Codec> Driver<T, C> {
         self.act(actions, &mut Origin::Proven);
         self.own.configured = configured;
         Ok(self.overlay(overlay))
+    }
+
+    /// Keeps the clock of user events.
+    pub(super) fn keep_clock(&mut self) {
+        // The protocol has none so far.
+        let clock = 0;
+        if let Some(keeper) = &mut self.keeper {
+            keeper.clock(clock);
+        }
     }
 
     /// Keeps what was changed at run time.

@@ -4,7 +4,13 @@
 
 use std::collections::VecDeque;
 use std::net::SocketAddr;
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime};
+
+use swim_transport::Transport;
+use swim_wire::Codec;
+
+use super::Driver;
+use crate::state::Place;
 
 /// Addresses asked at a time.
 const SAMPLE: usize = 8;
@@ -16,7 +22,7 @@ const TRIES: u32 = 4;
 
 /// A member that was not found so far.
 #[derive(Debug)]
-struct Place {
+struct Lost {
     name: String,
     address: SocketAddr,
     tries: u32,
@@ -26,7 +32,7 @@ struct Place {
 #[derive(Debug)]
 pub(super) struct Rejoin {
     /// Whom to ask, the next ones first.
-    places: VecDeque<Place>,
+    places: VecDeque<Lost>,
     asking: Vec<SocketAddr>,
     /// Who is not looked for any more, found or not.
     done: Vec<(String, SocketAddr)>,
@@ -38,8 +44,8 @@ impl Rejoin {
     /// Asks those members, the best ones first. Seeds, if there are any, are given a moment before.
     pub(super) fn new(members: Vec<(String, SocketAddr)>, seeds: bool, now: Instant) -> Self {
         let members = members.into_iter();
-        let places: VecDeque<Place> =
-            members.map(|(name, address)| Place { name, address, tries: 0 }).collect();
+        let places: VecDeque<Lost> =
+            members.map(|(name, address)| Lost { name, address, tries: 0 }).collect();
         let first = if seeds { now + PAUSES[0] } else { now };
         let next = (!places.is_empty()).then_some(first);
         Self { places, asking: Vec::new(), done: Vec::new(), next, pause: PAUSES[0] }
@@ -98,6 +104,25 @@ impl Rejoin {
         self.places.clear();
         self.asking.clear();
         self.next = None;
+    }
+}
+
+impl<T: Transport, C: Codec> Driver<T, C> {
+    /// Asks others of those that this node remembers. Who is not looked for any more and unknown to
+    /// the cluster is remembered as dead, so that memories do not pile up from life to life.
+    pub(super) fn rejoin(&mut self, now: Instant) {
+        let protocol = &self.protocol;
+        let lives = |at: &SocketAddr| protocol.member_at(at).is_some_and(|m| m.state.is_live());
+        if !self.joins.rejoin.due(now, self.view.is_alone(), lives) {
+            return;
+        }
+        for (name, address) in self.joins.rejoin.take_done() {
+            let unknown = self.protocol.member(&name.as_str().into()).is_none();
+            if let Some(keeper) = self.keeper.as_ref().filter(|_| unknown) {
+                keeper.member(&name, Place::dead(address, SystemTime::now()));
+            }
+        }
+        self.ask();
     }
 }
 

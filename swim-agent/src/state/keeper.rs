@@ -92,6 +92,7 @@ impl Keeper {
         let (saved, answer) = oneshot::channel();
         let mut waiting = self.shared.lock();
         waiting.overlay = Some(overlay);
+        waiting.saved.retain(|saved| !saved.is_closed());
         waiting.saved.push(saved);
         self.shared.wake.notify_one();
         answer
@@ -232,5 +233,46 @@ impl Writer {
                 }
             }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::state::Standing;
+
+    /// A keeper whose thread hangs in the disk.
+    fn stuck() -> Keeper {
+        Keeper { shared: Arc::default(), meter: Arc::default(), clock: 0 }
+    }
+
+    fn place(since: u64) -> Place {
+        let place = Place::dead(([127, 0, 0, 1], 7946).into(), std::time::SystemTime::now());
+        Place { since, standing: Standing::Live, ..place }
+    }
+
+    #[test]
+    fn of_each_thing_the_latest_waits_for_a_disk_that_hangs() {
+        let mut keeper = stuck();
+        for change in 0..10_000 {
+            keeper.member(["a", "b"][change as usize % 2], place(change));
+            keeper.clock(change);
+            drop(keeper.overlay(Overlay::default()));
+        }
+        keeper.clock(3);
+        let mut waiting = keeper.shared.next(None);
+        assert_eq!((waiting.members["b"].since, waiting.clock), (9_999, Some(9_999)));
+        assert_eq!(waiting.take_records().len(), 4);
+    }
+
+    #[test]
+    fn what_waits_is_bounded_and_what_is_lost_counted() {
+        let keeper = stuck();
+        let names = WAITING + 500;
+        (0..names).for_each(|number| keeper.member(&number.to_string(), place(0)));
+        keeper.member("0", place(7));
+        let waiting = keeper.shared.next(None);
+        assert_eq!((waiting.members.len(), waiting.members["0"].since), (WAITING, 7));
+        assert_eq!(keeper.meter.read().state_dropped, 500);
     }
 }

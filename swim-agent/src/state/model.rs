@@ -99,8 +99,15 @@ pub struct State {
 impl State {
     /// Whether a record says nothing new.
     pub(super) fn holds(&self, record: &Record) -> bool {
-        let Record::Member(Remembered { name, place }) = record else { return false };
-        self.members.get(name).is_some_and(|held| held.is_like(place))
+        match record {
+            Record::Member(Remembered { name, place }) => {
+                self.members.get(name).is_some_and(|held| held.is_like(place))
+            }
+            Record::Metadata(overlay) => *overlay == self.overlay,
+            Record::Epoch(epoch) => *epoch <= self.epoch,
+            Record::Clock(clock) => *clock <= self.clock,
+            Record::Owner { .. } => false,
+        }
     }
 
     /// Takes a record in. O(log n).
