@@ -29,7 +29,8 @@
 //! - A process that is killed loses nothing that was written, and everything is written within some
 //!   ten milliseconds; half a record at the end of the file is cut off at the next start.
 //! - A machine that crashes loses the members and the clock of the last five seconds. The boot
-//!   epoch, and metadata changed at run time, are on the disk before they are told.
+//!   epoch is on the disk before anybody hears of it, and metadata changed at run time before
+//!   whoever changed it is answered.
 //! - Bytes that have changed on the disk cost the records that they are in, at most: the next whole
 //!   record is found by its mark. The damaged file is kept beside the repaired one.
 //!
