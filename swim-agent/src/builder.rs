@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::net::{Ipv4Addr, SocketAddr};
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::{SystemTime, UNIX_EPOCH};
 
@@ -11,9 +12,11 @@ use swim_transport::{BindError, NetStats, NetTransport, Transport};
 use swim_wire::{Codec, CodecError, ProtobufCodec};
 
 use crate::address;
-use crate::driver::{self, Setup};
+use crate::counters::Meter;
+use crate::driver::{self, Own, Setup};
 use crate::error::SpawnError;
 use crate::handle::Handle;
+use crate::state::{Keeper, Store};
 
 /// The port that agents use unless told otherwise, for datagrams and streams.
 const DEFAULT_PORT: u16 = 7946;
@@ -32,6 +35,7 @@ impl Agent {
             seeds: Vec::new(),
             metadata: BTreeMap::new(),
             cluster: "swim".to_owned(),
+            data_dir: None,
             options: Options::default(),
             transport: Box::new(bind_net),
             codec: Box::new(|cluster| ProtobufCodec::new(cluster)),
@@ -66,6 +70,7 @@ pub struct AgentBuilder<T = NetTransport, C = ProtobufCodec> {
     seeds: Vec<String>,
     metadata: BTreeMap<String, String>,
     cluster: String,
+    data_dir: Option<PathBuf>,
     options: Options,
     transport: MakeTransport<T>,
     codec: MakeCodec<C>,
@@ -129,8 +134,16 @@ impl<T: Transport, C: Codec> AgentBuilder<T, C> {
         self
     }
 
+    /// Where to keep what survives a restart, as [`state`](crate::state) describes; nothing is kept
+    /// unless set. The directory is made if it is missing. One agent at a time.
+    pub fn data_dir(mut self, path: impl Into<PathBuf>) -> Self {
+        self.data_dir = Some(path.into());
+        self
+    }
+
     /// The protocol's options. Of these, `timers`, `events` and `envelope` are the agent's own
-    /// affair, and a `boot_epoch` of 0 stands for the Unix time in seconds.
+    /// affair, and a `boot_epoch` of 0 stands for the Unix time in seconds. With a data directory it
+    /// is above that of the former start in any case.
     pub fn options(mut self, options: Options) -> Self {
         self.options = options;
         self
@@ -139,16 +152,36 @@ impl<T: Transport, C: Codec> AgentBuilder<T, C> {
     /// Another transport than UDP and TCP, bound already.
     pub fn transport<U: Transport>(self, transport: U) -> AgentBuilder<U, C> {
         let bound = Bound { transport: Arc::new(transport), net: None };
-        let Self { name, bind, advertise, seeds, metadata, cluster, options, codec, .. } = self;
         let transport: MakeTransport<U> = Box::new(|_| Ok(bound));
-        AgentBuilder { name, bind, advertise, seeds, metadata, cluster, options, transport, codec }
+        AgentBuilder {
+            name: self.name,
+            bind: self.bind,
+            advertise: self.advertise,
+            seeds: self.seeds,
+            metadata: self.metadata,
+            cluster: self.cluster,
+            data_dir: self.data_dir,
+            options: self.options,
+            transport,
+            codec: self.codec,
+        }
     }
 
     /// Another codec than [`ProtobufCodec`] for the cluster's name. All members must use the same.
     pub fn codec<D: Codec>(self, codec: D) -> AgentBuilder<T, D> {
-        let Self { name, bind, advertise, seeds, metadata, cluster, options, transport, .. } = self;
         let codec: MakeCodec<D> = Box::new(|_| Ok(codec));
-        AgentBuilder { name, bind, advertise, seeds, metadata, cluster, options, transport, codec }
+        AgentBuilder {
+            name: self.name,
+            bind: self.bind,
+            advertise: self.advertise,
+            seeds: self.seeds,
+            metadata: self.metadata,
+            cluster: self.cluster,
+            data_dir: self.data_dir,
+            options: self.options,
+            transport: self.transport,
+            codec,
+        }
     }
 
     /// Binds and starts the agent as a task of the current runtime, which needs time and, for the
@@ -164,14 +197,28 @@ impl<T: Transport, C: Codec> AgentBuilder<T, C> {
             None => host_name().ok_or(SpawnError::HostName)?,
         };
         let codec = (self.codec)(&self.cluster)?;
-        let options = completed(self.options, &codec);
-        // Checked before anything is bound, with an address that is not known yet.
+        let mut options = completed(self.options, &codec);
+        // Checked before anything is taken, with an address that is not known yet.
         protocol(&name, self.bind, &self.metadata, options.clone())?;
+        let owner = (name.as_str(), self.cluster.as_str());
+        let open = |path: PathBuf| Store::open(&path, owner, options.boot_epoch);
+        let store = self.data_dir.map(open).transpose()?;
+        let state = store.as_ref().map(|store| store.state().clone()).unwrap_or_default();
+        options.boot_epoch = options.boot_epoch.max(state.epoch);
+        options.event_clock = options.event_clock.max(state.clock);
+        let remembered = state.whereabouts();
+        let own = Own::new(self.metadata, state.overlay);
+        let metadata = own.metadata();
+        protocol(&name, self.bind, &metadata, options.clone())?;
         let Bound { transport, net } = (self.transport)(self.bind)?;
         let local_addr = transport.local_addr();
         let advertise_addr = address::advertised(local_addr, self.advertise, &self.seeds)?;
-        let protocol = protocol(&name, advertise_addr, &self.metadata, options.clone())?;
+        let protocol = protocol(&name, advertise_addr, &metadata, options.clone())?;
         let (cluster, seeds) = (self.cluster, self.seeds);
+        let meter = Arc::new(Meter::default());
+        // The last that can fail: until here the directory is free again at once.
+        let start = |store| Keeper::start(store, Arc::clone(&meter));
+        let keeper = store.map(start).transpose()?;
         Ok(driver::start(Setup {
             runtime,
             protocol,
@@ -182,6 +229,10 @@ impl<T: Transport, C: Codec> AgentBuilder<T, C> {
             cluster,
             seeds,
             local_addr,
+            own,
+            meter,
+            keeper,
+            remembered,
         }))
     }
 }

@@ -80,6 +80,10 @@ counters! {
     late_wakeups,
     /// Errors of the transport itself.
     transport_errors,
+    /// Writes to the data directory that the disk refused.
+    state_errors,
+    /// Members that were not written to it, because too many waited for a slow disk.
+    state_dropped,
 }
 
 /// One counter.

@@ -7,6 +7,8 @@ use swim_core::ConfigError;
 use swim_transport::BindError;
 use swim_wire::CodecError;
 
+use crate::state::StateError;
+
 /// Why an agent did not start. Nothing is left running or bound.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
@@ -33,6 +35,9 @@ pub enum SpawnError {
         /// What is wrong with it.
         why: &'static str,
     },
+    /// The data directory cannot be used.
+    #[error(transparent)]
+    State(#[from] StateError),
     /// Tasks need a Tokio runtime, and the caller is outside of one.
     #[error("an agent needs a tokio runtime to run in")]
     NoRuntime,

@@ -3,15 +3,19 @@
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::sync::Arc;
+use std::time::Duration;
 
 use tokio::sync::{broadcast, mpsc, oneshot, watch};
 
 use crate::address;
-use crate::driver::{Command, Target};
+use crate::driver::{Command, Saved, Target};
 use crate::error::{ChangeError, JoinError, Stopped};
 use crate::event::{Event, EventStream};
 use crate::info::Info;
 use crate::members::Members;
+
+/// How long users wait for the disk.
+const SAVED: Duration = Duration::from_secs(2);
 
 /// A running agent. Clones are handles to the same agent; cloning costs two counters.
 ///
@@ -120,7 +124,9 @@ impl Handle {
         self.ask(|reply| Command::Join { targets, reply }).await?
     }
 
-    /// Sets and removes keys of this agent's metadata as one change, and tells the cluster.
+    /// Sets and removes keys of this agent's metadata as one change, and tells the cluster. With a
+    /// data directory, the change is on the disk when this returns, unless the disk refuses it or
+    /// takes longer than two seconds.
     ///
     /// # Errors
     /// The whole map would be above [`Options::metadata_limit`](swim_core::Options), the agent is
@@ -130,7 +136,22 @@ impl Handle {
         set: BTreeMap<String, String>,
         remove: Vec<String>,
     ) -> Result<(), ChangeError> {
-        self.ask(|reply| Command::Change { set, remove, reply }).await??;
+        let saved = self.ask(|reply| Command::Change { set, remove, reply }).await??;
+        wait_for(saved).await;
+        Ok(())
+    }
+
+    /// Takes another configuration of this agent's metadata in the place of the one it was built
+    /// with. What was changed at run time stays, as [`Overlay`](crate::state::Overlay) says.
+    ///
+    /// # Errors
+    /// As [`change_metadata`](Self::change_metadata); the former configuration then holds on.
+    pub async fn configure_metadata(
+        &self,
+        metadata: BTreeMap<String, String>,
+    ) -> Result<(), ChangeError> {
+        let saved = self.ask(|reply| Command::Configure { metadata, reply }).await??;
+        wait_for(saved).await;
         Ok(())
     }
 
@@ -178,6 +199,14 @@ impl Handle {
         let (reply, answer) = oneshot::channel();
         self.commands.send(command(reply)).await.map_err(|_| Stopped)?;
         answer.await.map_err(|_| Stopped)
+    }
+}
+
+/// Waits until a change is on the disk, but not for long.
+async fn wait_for(saved: Saved) {
+    if let Some(saved) = saved {
+        // A disk that refuses or hangs is logged where that is noticed.
+        let _ = tokio::time::timeout(SAVED, saved).await;
     }
 }
 

@@ -46,6 +46,12 @@
 //!   there, nothing about others, and all members only by a stream that it opened itself.
 //! - After a pause of the process, what waits in the sockets is heard before anybody is suspected.
 //!
+//! # What survives
+//!
+//! With a [data directory](AgentBuilder::data_dir), an agent that ended in whatever way comes back
+//! as the same one: under a higher boot epoch, with the metadata that was changed at run time, and
+//! through the members that it remembers. [`state`] says what is kept, how, and what a crash loses.
+//!
 //! # What it costs
 //!
 //! One task, one more that accepts streams, and a short-lived one per stream. An idle agent wakes
@@ -70,6 +76,7 @@ mod event;
 mod handle;
 mod info;
 mod members;
+pub mod state;
 
 pub use builder::{Agent, AgentBuilder};
 pub use counters::Counters;

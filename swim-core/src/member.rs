@@ -100,7 +100,7 @@ impl Member {
     pub const RESERVED: &str = "swim.";
 
     /// Whether only the protocol may set this key.
-    pub(crate) fn is_reserved(key: &str) -> bool {
+    pub fn is_reserved(key: &str) -> bool {
         key.starts_with(Self::RESERVED)
     }
 

@@ -1,4 +1,4 @@
-//! What asks an agent to end.
+//! What asks an agent to end, or to read its configuration again.
 
 use std::io;
 
@@ -38,6 +38,36 @@ impl Signals {
                 std::future::pending::<()>().await;
             }
             "Ctrl-C"
+        }
+    }
+}
+
+/// SIGHUP; on other systems than Unix, nothing.
+pub(super) struct Hangups {
+    #[cfg(unix)]
+    hangup: tokio::signal::unix::Signal,
+}
+
+impl Hangups {
+    /// Takes the signal over: from now on it does not end the process.
+    pub(super) fn new() -> io::Result<Self> {
+        #[cfg(unix)]
+        {
+            use tokio::signal::unix::{SignalKind, signal};
+            Ok(Self { hangup: signal(SignalKind::hangup())? })
+        }
+        #[cfg(not(unix))]
+        Ok(Self {})
+    }
+
+    /// Waits for the next one.
+    pub(super) async fn next(&mut self) {
+        #[cfg(unix)]
+        let came = self.hangup.recv().await.is_some();
+        #[cfg(not(unix))]
+        let came = false;
+        if !came {
+            std::future::pending::<()>().await;
         }
     }
 }

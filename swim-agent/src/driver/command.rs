@@ -10,6 +10,7 @@ use tokio::sync::oneshot;
 use tokio::time::Instant;
 
 use super::Driver;
+use super::own::Saved;
 use super::post::Origin;
 use crate::error::JoinError;
 use crate::info::Info;
@@ -25,7 +26,11 @@ pub(crate) enum Command {
     Change {
         set: BTreeMap<String, String>,
         remove: Vec<String>,
-        reply: oneshot::Sender<Result<(), MetadataError>>,
+        reply: oneshot::Sender<Result<Saved, MetadataError>>,
+    },
+    Configure {
+        metadata: BTreeMap<String, String>,
+        reply: oneshot::Sender<Result<Saved, MetadataError>>,
     },
     Leave(oneshot::Sender<()>),
     Shutdown,
@@ -48,8 +53,12 @@ impl<T: Transport, C: Codec> Driver<T, C> {
             Some(Command::Info(reply)) => drop(reply.send(self.info())),
             Some(Command::Join { targets, reply }) => self.join(targets, reply),
             Some(Command::Change { set, remove, reply }) => {
-                let changed = self.protocol.try_change_metadata(set, &remove);
-                let result = changed.map(|actions| self.act(actions, &mut Origin::Proven));
+                let result = self.change(set, &remove);
+                self.settle();
+                drop(reply.send(result));
+            }
+            Some(Command::Configure { metadata, reply }) => {
+                let result = self.configure(metadata);
                 self.settle();
                 drop(reply.send(result));
             }

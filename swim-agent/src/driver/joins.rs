@@ -10,6 +10,7 @@ use std::time::{Duration, Instant};
 use tokio::sync::oneshot;
 
 use super::command::Target;
+use super::rejoin::Rejoin;
 use crate::error::{JoinError, Unanswered};
 
 /// How long a user waits for the outcome of a join.
@@ -65,10 +66,19 @@ pub(super) struct Joins {
     /// What went wrong at a seed last, and at which.
     why: Option<(SocketAddr, String)>,
     waiting: Vec<Waiting>,
+    /// Whom this node remembers from before it restarted.
+    pub(super) rejoin: Rejoin,
 }
 
 impl Joins {
-    pub(super) fn new(own: SocketAddr, seeds: Vec<String>, now: Instant) -> Self {
+    pub(super) fn new(
+        own: SocketAddr,
+        seeds: Vec<String>,
+        mut remembered: Vec<(String, SocketAddr)>,
+        now: Instant,
+    ) -> Self {
+        remembered.retain(|&(_, address)| address != own);
+        let rejoin = Rejoin::new(remembered, !seeds.is_empty(), now);
         let (resolve_at, progress) = match seeds.is_empty() {
             true => (None, Progress::Done),
             false => (Some(now), Progress::Unasked),
@@ -85,12 +95,14 @@ impl Joins {
             counted: 0,
             why: None,
             waiting: Vec::new(),
+            rejoin,
         }
     }
 
     /// When to call [`expire`](Self::expire) and [`lookup_due`](Self::lookup_due) next.
     pub(super) fn next(&self) -> Option<Instant> {
-        self.waiting.iter().map(|waiting| waiting.until).chain(self.resolve_at).min()
+        let waiting = self.waiting.iter().map(|waiting| waiting.until);
+        waiting.chain(self.resolve_at).chain(self.rejoin.next()).min()
     }
 
     /// The names to look up now, if any; the answer is due at [`resolved`](Self::resolved).
@@ -101,13 +113,15 @@ impl Joins {
         Some(self.seeds.clone())
     }
 
-    /// Whom to ask now: the seeds while nobody has answered, and all that users wait for.
+    /// Whom to ask now: the seeds while nobody has answered, all that users wait for, and some of
+    /// those who are remembered.
     pub(super) fn whom_to_ask(&mut self) -> Vec<SocketAddr> {
         self.counted = 1;
         let seeds = self.addresses.iter().filter(|_| self.progress == Progress::Asking);
         let waiting = self.waiting.iter().flat_map(|waiting| &waiting.targets);
         let wanted = waiting.flat_map(|target| target.resolved.iter().flatten());
-        let mut all: Vec<SocketAddr> = seeds.chain(wanted).copied().collect();
+        let remembered = self.rejoin.asking();
+        let mut all: Vec<SocketAddr> = seeds.chain(wanted).chain(remembered).copied().collect();
         all.retain(|&address| address != self.own);
         all
     }
@@ -248,6 +262,7 @@ impl Joins {
     pub(super) fn leave(&mut self) {
         (self.resolve_at, self.progress) = (None, Progress::Done);
         self.seeds.clear();
+        self.rejoin.leave();
         for waiting in self.waiting.drain(..) {
             let _ = waiting.reply.send(Err(JoinError::Leaving));
         }
@@ -305,7 +320,7 @@ mod tests {
     }
 
     fn joins(now: Instant) -> Joins {
-        let mut joins = Joins::new(addr(OWN), vec!["seeds:7946".to_owned()], now);
+        let mut joins = Joins::new(addr(OWN), vec!["seeds:7946".to_owned()], Vec::new(), now);
         assert_eq!(joins.lookup_due(now), Some(vec!["seeds:7946".to_owned()]));
         joins
     }

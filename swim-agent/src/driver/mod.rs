@@ -9,7 +9,9 @@ mod command;
 mod exchange;
 mod frame;
 mod joins;
+mod own;
 mod post;
+mod rejoin;
 mod strangers;
 mod view;
 mod wake;
@@ -28,12 +30,14 @@ use tokio::time::Instant;
 use tracing::Instrument as _;
 
 pub(crate) use command::{Command, Target};
+pub(crate) use own::{Own, Saved};
 
 use crate::builder::NetCounters;
 use crate::counters::Meter;
 use crate::event::EventStream;
 use crate::handle::{About, Handle};
 use crate::members::{MemberInfo, Members};
+use crate::state::Keeper;
 use burden::{Burden, Strangers};
 use exchange::{Exchange, Input, Outbound};
 use joins::Joins;
@@ -62,6 +66,12 @@ pub(crate) struct Setup<T, C> {
     pub(crate) cluster: String,
     pub(crate) seeds: Vec<String>,
     pub(crate) local_addr: SocketAddr,
+    pub(crate) own: Own,
+    pub(crate) meter: Arc<Meter>,
+    /// Keeps what is to survive a restart, if anything is.
+    pub(crate) keeper: Option<Keeper>,
+    /// Which members lived where before the last restart.
+    pub(crate) remembered: Vec<(String, SocketAddr)>,
 }
 
 /// Owns the protocol and everything that it acts upon.
@@ -76,6 +86,8 @@ struct Driver<T, C> {
     view: View,
     joins: Joins,
     exchange: Arc<Exchange<C>>,
+    own: Own,
+    keeper: Option<Keeper>,
     strangers: Strangers,
     /// Scratch: the messages of one datagram.
     messages: Vec<GossipMessage>,
@@ -129,7 +141,8 @@ impl<T: Transport, C: Codec> Driver<T, C> {
         commands: mpsc::Receiver<Command>,
     ) -> (Self, Sources<T>) {
         let Setup { runtime, protocol, options, codec, transport, net, seeds, .. } = setup;
-        let (codec, meter) = (Arc::new(codec), Arc::new(Meter::default()));
+        let Setup { own, meter, keeper, remembered, .. } = setup;
+        let codec = Arc::new(codec);
         let (inputs, received) = mpsc::channel(INPUTS);
         let exchange = Arc::new(Exchange::new(Arc::clone(&codec), Arc::clone(&meter), inputs));
         let accept = exchange::accept(Arc::clone(&transport), Arc::clone(&exchange));
@@ -143,7 +156,7 @@ impl<T: Transport, C: Codec> Driver<T, C> {
         let budget = options.datagram_budget;
         let post = Post::new(transport, Arc::clone(&codec), Arc::clone(&meter), streams, budget);
         let started = Instant::now();
-        let joins = Joins::new(about.advertise_addr, seeds, started.into_std());
+        let joins = Joins::new(about.advertise_addr, seeds, remembered, started.into_std());
         let strangers = Strangers::new(started);
         let (messages, leaving, over) = (Vec::new(), Vec::new(), false);
         let driver = Self {
@@ -157,6 +170,8 @@ impl<T: Transport, C: Codec> Driver<T, C> {
             view,
             joins,
             exchange,
+            own,
+            keeper,
             strangers,
             messages,
             leaving,
@@ -176,6 +191,7 @@ impl<T: Transport, C: Codec> Driver<T, C> {
             cluster = self.about.cluster,
             "agent started"
         );
+        self.own.start(self.keeper.as_ref());
         self.fire();
         let mut datagram = BytesMut::new();
         let sleep = tokio::time::sleep_until(self.next_wake());
@@ -213,6 +229,7 @@ impl<T: Transport, C: Codec> Driver<T, C> {
         if self.joins.expire(now) {
             self.ask();
         }
+        self.rejoin(now);
         self.joins.follow(self.protocol.join_attempts(), self.view.is_alone(), now);
         if let Some(names) = self.joins.lookup_due(now) {
             self.look_up(names);
@@ -391,7 +408,8 @@ impl<T: Transport, C: Codec> Driver<T, C> {
         for to in self.post.take_unsent() {
             self.joins.failed(to, "too many streams are open");
         }
-        self.view.publish(&self.protocol);
+        self.view.publish(&self.protocol, self.keeper.as_ref());
+        self.keep_clock();
         if self.protocol.has_left() {
             let now = Instant::now();
             let more = if self.view.is_alone() { Duration::ZERO } else { self.last_words };
@@ -407,6 +425,9 @@ impl<T: Transport, C: Codec> Driver<T, C> {
         let _ = sources.accepting.await;
         drop((sources.receiver, sources.inputs));
         self.post.close().await;
+        if let Some(keeper) = self.keeper {
+            keeper.close().await;
+        }
         tracing::info!("agent stopped");
         for reply in self.leaving {
             if self.protocol.has_left() {

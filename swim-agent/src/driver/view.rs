@@ -3,13 +3,16 @@
 use std::sync::Arc;
 use std::time::SystemTime;
 
-use swim_core::{EventKind, GossipMessage, GossipProtocol, MemberEvent, MemberId, MemberState};
+use swim_core::{
+    EventKind, GossipMessage, GossipProtocol, Member, MemberEvent, MemberId, MemberState,
+};
 use tokio::sync::{broadcast, watch};
 use tokio::time::Instant;
 
 use crate::event::Event;
 use crate::info::StateCounts;
 use crate::members::{MemberInfo, Members, Version, version};
+use crate::state::{Keeper, Place};
 
 /// The view that users have, brought in line with the protocol after each input.
 pub(super) struct View {
@@ -77,8 +80,8 @@ impl View {
     }
 
     /// Brings the snapshot in line and then tells what happened. O(log n) per changed member, and
-    /// next to nothing when none has changed.
-    pub(super) fn publish(&mut self, protocol: &GossipProtocol) {
+    /// next to nothing when none has changed. What is to survive a restart goes to the keeper.
+    pub(super) fn publish(&mut self, protocol: &GossipProtocol, keeper: Option<&Keeper>) {
         let own = version(protocol.local_member());
         if own == self.own && self.touched.is_empty() && self.news.is_empty() {
             return;
@@ -88,7 +91,10 @@ impl View {
         let mut changed = self.bring_in_line(protocol.local_member(), now);
         for name in std::mem::take(&mut self.touched) {
             changed |= match protocol.member(&name) {
-                Some(member) => self.bring_in_line(member, now),
+                Some(member) => {
+                    self.keep(protocol, member, now.1, keeper);
+                    self.bring_in_line(member, now)
+                }
                 None => self.members.remove(name.as_str()),
             };
         }
@@ -101,11 +107,25 @@ impl View {
         }
     }
 
-    fn bring_in_line(
-        &mut self,
-        member: &swim_core::Member,
-        now: (std::time::Instant, SystemTime),
-    ) -> bool {
+    /// Hands over where a member lives and how it stands, if that is news.
+    fn keep(
+        &self,
+        protocol: &GossipProtocol,
+        member: &Member,
+        time: SystemTime,
+        keeper: Option<&Keeper>,
+    ) {
+        let Some(keeper) = keeper.filter(|_| member.id != protocol.local_member().id) else {
+            return;
+        };
+        let held = self.members.get(member.id.as_str());
+        let place = Place::new(member, time);
+        if held.is_none_or(|held| place.is_news(held.address, held.state)) {
+            keeper.member(member.id.as_str(), place);
+        }
+    }
+
+    fn bring_in_line(&mut self, member: &Member, now: (std::time::Instant, SystemTime)) -> bool {
         let held = self.members.get(member.id.as_str());
         let same = held.is_some_and(|held| held.version() == version(member));
         if !same {

@@ -95,10 +95,14 @@ impl Process {
         self.child.try_wait().expect("its state is known").is_none()
     }
 
+    /// Its id.
+    pub(crate) fn pid(&self) -> Pid {
+        Pid::from_child(&self.child)
+    }
+
     /// Sends it a signal.
     pub(crate) fn signal(&self, signal: Signal) {
-        let pid = Pid::from_child(&self.child);
-        rustix::process::kill_process(pid, signal).expect("it takes signals");
+        rustix::process::kill_process(self.pid(), signal).expect("it takes signals");
     }
 
     /// Waits for its end.
@@ -155,6 +159,11 @@ impl Agent {
             command.args(["--bind", "127.0.0.1:0"]);
         }
         command.args(args);
+        Self::of(name, command)
+    }
+
+    /// Starts an agent by this command and waits for its banner.
+    pub(crate) fn of(name: &str, command: Command) -> Self {
         let mut process = Process::start(command);
         let banner = eventually(&format!("{name} is up"), || {
             assert!(process.is_running(), "{name} ended: {}", process.stderr());

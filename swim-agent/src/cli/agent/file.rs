@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::fs;
 use std::net::SocketAddr;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use serde::Deserialize;
 use swim_core::{Mechanisms, Options};
@@ -23,6 +23,7 @@ pub(super) struct File {
     pub(super) join: Option<Vec<String>>,
     pub(super) cluster: Option<String>,
     pub(super) profile: Option<Profile>,
+    pub(super) data_dir: Option<PathBuf>,
     pub(super) http_addr: Option<HttpAddr>,
     pub(super) log_level: Option<LogLevel>,
     pub(super) log_format: Option<LogFormat>,
@@ -149,6 +150,7 @@ mod tests {
         let file = File::parse(include_str!("../../../tests/data/all-keys.toml")).unwrap();
         assert_eq!(file.name.as_deref(), Some("node-1"));
         assert_eq!(file.metadata["role"], "web");
+        assert_eq!(file.data_dir.as_deref(), Some(Path::new("/var/lib/swim")));
         let mut options = Options::lan();
         file.protocol.apply(&mut options);
         assert_eq!(options.gossip.base.probe_interval, 900);

@@ -13,6 +13,8 @@ use std::time::{Duration, Instant};
 use clap::ValueEnum;
 use serde::Deserialize;
 use tracing_subscriber::filter::LevelFilter;
+use tracing_subscriber::prelude::*;
+use tracing_subscriber::{Registry, reload};
 
 /// How much to log.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum, Deserialize)]
@@ -54,6 +56,18 @@ const LOOK: Duration = Duration::from_millis(2);
 pub(super) struct Log {
     lines: SyncSender<Vec<u8>>,
     counts: Arc<Counts>,
+    level: Level,
+}
+
+/// How much is logged from now on.
+#[derive(Clone)]
+pub(super) struct Level(reload::Handle<LevelFilter, Registry>);
+
+impl Level {
+    pub(super) fn set(&self, level: LogLevel) {
+        // An error says that nothing is logged any more.
+        let _ = self.0.modify(|filter| *filter = LevelFilter::from(level));
+    }
 }
 
 #[derive(Default)]
@@ -69,19 +83,20 @@ struct Counts {
 pub(super) fn start(level: LogLevel, format: LogFormat) -> io::Result<Log> {
     let (lines, waiting) = sync_channel(WAITING);
     let counts = Arc::new(Counts::default());
-    let log = Log { lines, counts: Arc::clone(&counts) };
+    let (filter, level) = reload::Layer::new(LevelFilter::from(level));
+    let log = Log { lines, counts: Arc::clone(&counts), level: Level(level) };
     thread::Builder::new().name("log".to_owned()).spawn(move || write(waiting, &counts))?;
     let writer = log.clone();
-    let builder = tracing_subscriber::fmt()
-        .with_max_level(LevelFilter::from(level))
+    let lines = tracing_subscriber::fmt::layer()
         .with_writer(move || writer.clone())
         .with_ansi(io::stderr().is_terminal())
         // Telling so would need the very stream that cannot be written to.
         .log_internal_errors(false);
-    match format {
-        LogFormat::Text => builder.init(),
-        LogFormat::Json => builder.json().flatten_event(true).init(),
-    }
+    let lines = match format {
+        LogFormat::Text => lines.boxed(),
+        LogFormat::Json => lines.json().flatten_event(true).boxed(),
+    };
+    tracing_subscriber::registry().with(lines.with_filter(filter)).init();
     Ok(log)
 }
 
@@ -99,6 +114,11 @@ fn write(lines: Receiver<Vec<u8>>, counts: &Counts) {
 }
 
 impl Log {
+    /// What changes how much is logged.
+    pub(super) fn level(&self) -> Level {
+        self.level.clone()
+    }
+
     /// Lets the last lines go out, unless nobody takes them.
     pub(super) fn finish(&self) {
         let start = Instant::now();

@@ -3,6 +3,7 @@
 mod banner;
 mod file;
 mod logging;
+mod reload;
 mod settings;
 
 use std::io;
@@ -21,13 +22,14 @@ use tracing::{info, warn};
 use super::address::{self, HttpAddr};
 use super::failure::Failure;
 use super::meta;
-use super::signals::Signals;
+use super::signals::{Hangups, Signals};
 use crate::http::{Admin, LeaveRequest};
 use logging::{LogFormat, LogLevel};
+use reload::Reload;
 use settings::{Profile, Settings};
 
 /// Run a member until SIGINT, SIGTERM or `swim leave`.
-#[derive(Debug, clap::Args)]
+#[derive(Debug, Clone, clap::Args)]
 pub(super) struct Args {
     /// Its name, unique in the cluster [default: the host's name].
     #[arg(long)]
@@ -50,10 +52,13 @@ pub(super) struct Args {
     /// Timing to start from [default: lan].
     #[arg(long, value_enum)]
     profile: Option<Profile>,
+    /// Directory for what survives a restart; made if it is missing [default: none].
+    #[arg(long, value_name = "DIR")]
+    data_dir: Option<PathBuf>,
     /// Where to serve the admin endpoint, or none [default: 127.0.0.1:7373].
     #[arg(long, value_name = "IP:PORT|none")]
     http_addr: Option<HttpAddr>,
-    /// Configuration file; flags override it.
+    /// Configuration file; flags override it. SIGHUP reads log_level and metadata again.
     #[arg(long, value_name = "FILE.toml")]
     config: Option<PathBuf>,
     /// How much to log, on standard error [default: info].
@@ -69,20 +74,22 @@ const LAST_ANSWERS: Duration = Duration::from_secs(1);
 
 /// Runs until the agent is asked to end.
 pub(super) fn run(args: Args) -> Result<(), Failure> {
-    let settings = Settings::new(args)?;
+    let settings = Settings::new(args.clone())?;
     let cannot_start = |error| failed("cannot start", &error);
     let log = logging::start(settings.log_level, settings.log_format).map_err(cannot_start)?;
     let runtime = runtime::Builder::new_current_thread().enable_all().build();
     let runtime = runtime.map_err(cannot_start)?;
-    let done = runtime.block_on(serve(settings));
+    let reload = Reload::new(args, &settings, log.level());
+    let done = runtime.block_on(serve(settings, reload));
     // A name that is still being looked up must not delay the end.
     runtime.shutdown_background();
     log.finish();
     done
 }
 
-async fn serve(settings: Settings) -> Result<(), Failure> {
+async fn serve(settings: Settings, reload: Reload) -> Result<(), Failure> {
     let signals = Signals::new().map_err(|error| failed("cannot take signals over", &error))?;
+    let hangups = Hangups::new().map_err(|error| failed("cannot take signals over", &error))?;
     // Before the agent: who cannot be steered does not join first.
     let listener = match settings.http_addr {
         Some(address) => Some(bind_admin(address).await?),
@@ -98,7 +105,10 @@ async fn serve(settings: Settings) -> Result<(), Failure> {
     let banner = banner::text(&handle, bound, settings.profile);
     // Not waited for: whoever stops the terminal must not stop the agent.
     task::spawn_blocking(move || banner::print(&banner));
-    for asked in until_left(&handle, signals, leave).await? {
+    let hangup = tokio::spawn(reload.run(handle.clone(), hangups));
+    let asked = until_left(&handle, signals, leave).await;
+    hangup.abort();
+    for asked in asked? {
         // Whoever asked may have gone.
         let _ = asked.send(());
     }
@@ -137,8 +147,12 @@ async fn spawn(settings: &Settings) -> Result<Handle, Failure> {
     if let Some(address) = settings.advertise {
         builder = builder.advertise(address);
     }
+    if let Some(directory) = &settings.data_dir {
+        builder = builder.data_dir(directory);
+    }
     builder.spawn().await.map_err(|error| match error {
         SpawnError::Bind(_) => Failure::Failed(format!("{error} (--bind names another address)")),
+        SpawnError::State(_) => Failure::Failed(format!("{error} (--data-dir names another)")),
         SpawnError::NoRuntime => Failure::Failed(error.to_string()),
         _ => Failure::Usage(error.to_string()),
     })

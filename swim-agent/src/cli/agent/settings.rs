@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::net::{Ipv4Addr, SocketAddr};
+use std::path::PathBuf;
 
 use clap::ValueEnum;
 use serde::Deserialize;
@@ -56,10 +57,14 @@ pub(super) struct Settings {
     pub(super) cluster: String,
     pub(super) profile: Profile,
     pub(super) options: Options,
+    pub(super) data_dir: Option<PathBuf>,
     pub(super) http_addr: Option<SocketAddr>,
     pub(super) log_level: LogLevel,
     pub(super) log_format: LogFormat,
 }
+
+/// A setting that applies at the start only: its key and its value, to compare.
+pub(super) type Fixed = (&'static str, String);
 
 const GOSSIP_PORT: u16 = 7946;
 const ADMIN_PORT: u16 = 7373;
@@ -73,6 +78,21 @@ impl Settings {
         let file = args.config.as_deref().map(File::read).transpose()?.unwrap_or_default();
         let settings = Self::merge(args, file);
         settings.map_err(|(source, why)| Failure::Usage(format!("{source}: {why}")))
+    }
+
+    /// What applies at the start only.
+    pub(super) fn fixed(&self) -> Vec<Fixed> {
+        vec![
+            ("name", format!("{:?}", self.name)),
+            ("bind", self.bind.to_string()),
+            ("advertise", format!("{:?}", self.advertise)),
+            ("join", format!("{:?}", self.join)),
+            ("cluster", self.cluster.clone()),
+            ("profile, protocol", format!("{:?}", self.options)),
+            ("data_dir", format!("{:?}", self.data_dir)),
+            ("http_addr", format!("{:?}", self.http_addr)),
+            ("log_format", format!("{:?}", self.log_format)),
+        ]
     }
 
     /// Flags over file over defaults; an error comes with where the wrong value stands.
@@ -99,6 +119,7 @@ impl Settings {
             cluster: args.cluster.or(file.cluster).unwrap_or_else(|| "swim".to_owned()),
             profile,
             options,
+            data_dir: args.data_dir.or(file.data_dir),
             http_addr: http_addr.unwrap_or(HttpAddr(Some(loopback(ADMIN_PORT)))).0,
             log_level: args.log_level.or(file.log_level).unwrap_or(LogLevel::Info),
             log_format: args.log_format.or(file.log_format).unwrap_or(LogFormat::Text),

@@ -1,0 +1,61 @@
+//! SIGHUP: what the configuration file says now, without a restart.
+//!
+//! Log level and metadata apply at once, with the flags still above the file, and what was changed
+//! at run time above both. A file that makes no sense changes nothing.
+
+use swim_agent::Handle;
+use tokio::task;
+use tracing::{error, info, warn};
+
+use super::Args;
+use super::logging::Level;
+use super::settings::{Fixed, Settings};
+use crate::cli::signals::Hangups;
+
+/// Reads the configuration again when it is told to.
+pub(super) struct Reload {
+    /// The flags.
+    args: Args,
+    /// What applies at the start only, as it was then.
+    fixed: Vec<Fixed>,
+    level: Level,
+}
+
+impl Reload {
+    pub(super) fn new(args: Args, settings: &Settings, level: Level) -> Self {
+        Self { args, fixed: settings.fixed(), level }
+    }
+
+    /// Once for each signal, for ever.
+    pub(super) async fn run(self, handle: Handle, mut hangups: Hangups) {
+        loop {
+            hangups.next().await;
+            let Some(file) = self.args.config.as_deref().map(|path| path.display()) else {
+                warn!("SIGHUP: there is no configuration file to read again (--config names one)");
+                continue;
+            };
+            match self.reload(&handle).await {
+                Ok(()) => info!("SIGHUP: {file} was read again: log level and metadata"),
+                Err(why) => error!("SIGHUP: nothing was changed: {why}"),
+            }
+        }
+    }
+
+    /// All of it, or nothing.
+    async fn reload(&self, handle: &Handle) -> Result<(), String> {
+        let args = self.args.clone();
+        // A file on a disk that hangs must not stop the agent.
+        let read = task::spawn_blocking(|| Settings::new(args).map_err(|why| why.to_string()));
+        let settings = read.await.map_err(|error| error.to_string())??;
+        let fixed = settings.fixed().into_iter().zip(&self.fixed);
+        let later: Vec<_> = fixed.filter(|(new, old)| new != *old).map(|(new, _)| new.0).collect();
+        let metadata = settings.metadata;
+        handle.configure_metadata(metadata).await.map_err(|error| error.to_string())?;
+        // Event handlers, once there are any, change here: nothing below can fail.
+        self.level.set(settings.log_level);
+        if !later.is_empty() {
+            warn!("changed, but for the next start only: {}", later.join(", "));
+        }
+        Ok(())
+    }
+}
