@@ -91,6 +91,7 @@ impl<T: Transport, C: Codec> Driver<T, C> {
             net: self.net.as_ref().map(|net| net()),
             queue_len: protocol.queue_len(),
             join_attempts: self.joins.attempts(protocol.join_attempts()),
+            joined: self.joins.joined() || !self.view.is_alone(),
             probe_interval: protocol.probe_interval(),
             suspicion_timeout: protocol.suspicion_timeout(),
             view_hash: protocol.view_hash(),

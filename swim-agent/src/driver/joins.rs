@@ -58,6 +58,8 @@ pub(super) struct Joins {
     resolve_at: Option<Instant>,
     pause: Duration,
     progress: Progress,
+    /// Whether that was ever [`Progress::Done`]: an agent that is alone asks again.
+    joined: bool,
     /// Attempts at the seeds that nobody answered.
     failed: u32,
     /// The protocol's count of attempts when it was last looked at.
@@ -81,6 +83,7 @@ impl Joins {
             resolve_at,
             pause: RESOLVE_AGAIN[0],
             progress,
+            joined: progress == Progress::Done,
             failed: 0,
             counted: 0,
             why: None,
@@ -145,7 +148,7 @@ impl Joins {
     fn nobody_to_ask(&mut self, nowhere: bool, now: Instant) {
         if !nowhere {
             // Whoever comes joins through this agent.
-            self.progress = Progress::Done;
+            (self.progress, self.joined) = (Progress::Done, true);
         } else if self.progress == Progress::Unasked {
             self.failed += 1;
             self.resolve_at = Some(now + self.pause);
@@ -158,7 +161,7 @@ impl Joins {
     pub(super) fn follow(&mut self, attempts: Option<u32>, alone: bool, now: Instant) {
         let Some(attempts) = attempts else {
             if self.progress == Progress::Asking {
-                self.progress = Progress::Done;
+                (self.progress, self.joined) = (Progress::Done, true);
                 (self.failed, self.pause) = (0, RESOLVE_AGAIN[0]);
             }
             let idle = !self.resolving && self.resolve_at.is_none();
@@ -186,6 +189,11 @@ impl Joins {
         if named && !self.resolving {
             self.resolve_at = Some(now);
         }
+    }
+
+    /// Whether the join through the seeds has ever succeeded, or was none of this agent's tasks.
+    pub(super) fn joined(&self) -> bool {
+        self.joined
     }
 
     /// Attempts in vain at the seeds so far; `None` when nobody is being asked.
@@ -331,8 +339,10 @@ mod tests {
         assert!(joins.resolved(found(&[3]), true, now));
         assert_eq!(joins.whom_to_ask(), [addr(3)]);
         assert_eq!(joins.attempts(Some(1)), Some(2));
+        assert!(!joins.joined());
         joins.follow(None, false, now);
         assert_eq!((joins.attempts(None), joins.next()), (None, None));
+        assert!(joins.joined());
     }
 
     #[test]
@@ -361,6 +371,7 @@ mod tests {
         assert!(joins.lookup_due(next).is_some());
         assert!(joins.resolved(found(&[OWN, 2]), true, next));
         assert_eq!(joins.whom_to_ask(), [addr(2)]);
+        assert!(joins.joined(), "once and for all");
     }
 
     #[test]

@@ -3,12 +3,14 @@
 mod error;
 mod events;
 mod guard;
+mod health;
 mod info;
 mod join;
 mod leave;
 mod listener;
 mod members;
 mod metadata;
+mod metrics;
 pub(crate) mod types;
 
 use std::future::Future;
@@ -73,7 +75,9 @@ impl Admin {
 
 fn router(admin: Arc<Admin>) -> Router {
     Router::new()
-        .route("/healthz", get(info::health))
+        .route("/healthz", get(health::alive))
+        .route("/readyz", get(health::ready))
+        .route("/metrics", get(metrics::metrics))
         .route("/v1/info", get(info::info))
         .route("/v1/members", get(members::members))
         .route("/v1/join", post(join::join))

@@ -118,7 +118,7 @@ pub(crate) struct MetadataBody {
     pub(crate) metadata: BTreeMap<String, String>,
 }
 
-/// Answer to `GET /healthz`.
+/// Answer to `GET /healthz` and `GET /readyz`.
 #[derive(Debug, Serialize, Deserialize)]
 pub(crate) struct HealthBody {
     pub(crate) status: String,
