@@ -13,6 +13,7 @@ mod meta;
 mod monitor;
 mod output;
 mod signals;
+mod socket;
 
 use std::process::ExitCode;
 

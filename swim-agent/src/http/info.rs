@@ -12,7 +12,7 @@ use super::{ApiError, Shared};
 /// Answers what the agent says of itself.
 pub(super) async fn info(State(admin): Shared) -> Result<Json<InfoBody>, ApiError> {
     let info = admin.handle.info().await?;
-    Ok(Json(body(info, admin.http_address.to_string())))
+    Ok(Json(body(info, admin.access.address.clone())))
 }
 
 fn body(info: Info, http_address: String) -> InfoBody {
