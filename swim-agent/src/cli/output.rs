@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use anstyle::{AnsiColor, Style};
 use comfy_table::{Table, presets};
+use serde::Serialize;
 
 use super::failure::Failure;
 
@@ -17,20 +18,34 @@ pub(super) fn line(text: &str) -> Result<(), Failure> {
     Ok(stdout.flush()?)
 }
 
-/// A text that another machine has chosen, without what would steer this terminal.
+/// Prints one line of JSON.
+pub(super) fn json(value: &impl Serialize) -> Result<(), Failure> {
+    let text = serde_json::to_string(value).map_err(|error| Failure::Failed(error.to_string()))?;
+    line(&text)
+}
+
+/// A text that another machine has chosen, without what would steer this terminal or reader: control
+/// characters, line separators, and what turns the direction of writing or cannot be seen.
 pub(super) fn printable(text: &str) -> Cow<'_, str> {
-    if !text.contains(char::is_control) {
+    if !text.contains(steers) {
         return Cow::Borrowed(text);
     }
     let mut escaped = String::with_capacity(text.len() + 8);
     for char in text.chars() {
-        if char.is_control() {
+        if steers(char) {
             escaped.extend(char.escape_default());
         } else {
             escaped.push(char);
         }
     }
     Cow::Owned(escaped)
+}
+
+fn steers(char: char) -> bool {
+    char.is_control()
+        || matches!(char,
+            '\u{ad}' | '\u{61c}' | '\u{180e}' | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}'
+            | '\u{2060}'..='\u{206f}' | '\u{feff}' | '\u{fff9}'..='\u{fffb}' | '\u{e0000}'..='\u{e007f}')
 }
 
 /// A table without lines: columns two spaces apart, a header in capitals.
@@ -89,6 +104,7 @@ mod tests {
     fn what_steers_a_terminal_is_escaped() {
         assert_eq!(printable("node-1 \u{e9}"), "node-1 \u{e9}");
         assert_eq!(printable("a\x1b[2Jb\nc"), "a\\u{1b}[2Jb\\nc");
+        assert_eq!(printable("\u{202e}gnp.exe\u{200b}"), "\\u{202e}gnp.exe\\u{200b}");
     }
 
     #[test]

@@ -2,6 +2,7 @@
 
 mod admin;
 mod banner;
+pub(super) mod check;
 mod file;
 mod logging;
 mod settings;

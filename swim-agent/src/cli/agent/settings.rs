@@ -37,7 +37,7 @@ impl Profile {
         }
     }
 
-    fn options(self) -> Options {
+    pub(super) fn options(self) -> Options {
         match self {
             Self::Local => Options::local(),
             Self::Lan => Options::lan(),
@@ -105,7 +105,7 @@ impl Settings {
         let source = if args.http_addr.is_some() { "--http-addr" } else { &path };
         let http_addr = args.http_addr.or(file.http_addr);
         let http_addr = http_addr.unwrap_or(HttpAddr::Tcp(loopback(ADMIN_PORT)));
-        closed(&http_addr, http_token.as_ref()).map_err(|why| (source.to_owned(), why))?;
+        closed(&http_addr, http_token.is_some()).map_err(|why| (source.to_owned(), why))?;
         Ok(Self {
             name: args.name.or(file.name),
             bind: args.bind.or(file.bind).unwrap_or(loopback(GOSSIP_PORT)),
@@ -125,9 +125,9 @@ impl Settings {
 }
 
 /// Refuses an endpoint that strangers reach and that asks nobody for anything.
-fn closed(address: &HttpAddr, token: Option<&Token>) -> Result<(), String> {
+pub(super) fn closed(address: &HttpAddr, token: bool) -> Result<(), String> {
     match address {
-        HttpAddr::Tcp(address) if !address.ip().is_loopback() && token.is_none() => Err(format!(
+        HttpAddr::Tcp(address) if !address.ip().is_loopback() && !token => Err(format!(
             "{address} is open to other machines: give a token (http_token_file, \
              --http-token-file), a loopback address or unix:/PATH"
         )),
