@@ -7,6 +7,7 @@ use std::sync::Arc;
 use tokio::sync::{broadcast, mpsc, oneshot, watch};
 
 use crate::address;
+use crate::contact::Contact;
 use crate::driver::{Command, Target};
 use crate::error::{ChangeError, JoinError, Stopped};
 use crate::event::{Event, EventStream};
@@ -97,6 +98,15 @@ impl Handle {
     /// The agent has ended.
     pub async fn info(&self) -> Result<Info, Stopped> {
         self.ask(Command::Info).await
+    }
+
+    /// How the agent gets through to these members, in their order; nothing is known of names that
+    /// are no member's. O(1) each, in the agent's task: ask for those that are wanted.
+    ///
+    /// # Errors
+    /// The agent has ended.
+    pub async fn contacts(&self, names: Vec<String>) -> Result<Vec<Contact>, Stopped> {
+        self.ask(|reply| Command::Contacts { names, reply }).await
     }
 
     /// Joins through `addresses`, each `host:port` or an IP address with port. Returns how many

@@ -61,6 +61,7 @@
 
 mod address;
 mod builder;
+mod contact;
 mod counters;
 mod driver;
 mod error;
@@ -70,6 +71,7 @@ mod info;
 mod members;
 
 pub use builder::{Agent, AgentBuilder};
+pub use contact::{Contact, StreamContact};
 pub use counters::Counters;
 pub use error::{ChangeError, JoinError, SpawnError, Stopped, Unanswered};
 pub use event::{Event, EventStream, StreamItem};

@@ -63,7 +63,10 @@ fn members_are_filtered_and_printed() {
     let table = a.ok(&["members", "--name", "b"]);
     let mut lines = table.lines();
     let header: Vec<_> = lines.next().unwrap().split_whitespace().collect();
-    assert_eq!(header, ["NAME", "ADDRESS", "STATE", "INCARNATION", "AGE", "METADATA"]);
+    assert_eq!(
+        header,
+        ["NAME", "ADDRESS", "STATE", "INCARNATION", "AGE", "SEEN", "RTT", "STREAM", "METADATA"]
+    );
     let row = lines.next().unwrap();
     assert!(row.starts_with("b ") && row.ends_with("role=db +1&x"), "{row}");
     assert!(row.contains(&b.gossip.to_string()) && row.contains(" alive "), "{row}");

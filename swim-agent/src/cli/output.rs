@@ -41,6 +41,22 @@ pub(super) fn printable(text: &str) -> Cow<'_, str> {
     Cow::Owned(escaped)
 }
 
+/// Characters of a name in a table.
+const NAME: usize = 40;
+
+/// A name for a table: printable, and no wider than the table bears. The end is kept too, because names
+/// that are made by machines differ there.
+pub(super) fn shortened(name: &str) -> String {
+    let name = printable(name);
+    let len = name.chars().count();
+    if len <= NAME {
+        return name.into_owned();
+    }
+    let (head, tail) = (NAME - 11, 10);
+    let middle = "\u{2026}".chars();
+    name.chars().take(head).chain(middle).chain(name.chars().skip(len - tail)).collect()
+}
+
 fn steers(char: char) -> bool {
     char.is_control()
         || matches!(char,
@@ -98,13 +114,20 @@ pub(super) fn style(word: &str) -> Style {
 mod tests {
     use std::time::Duration;
 
-    use super::{age, printable, table};
+    use super::{age, printable, shortened, table};
 
     #[test]
     fn what_steers_a_terminal_is_escaped() {
         assert_eq!(printable("node-1 \u{e9}"), "node-1 \u{e9}");
         assert_eq!(printable("a\x1b[2Jb\nc"), "a\\u{1b}[2Jb\\nc");
         assert_eq!(printable("\u{202e}gnp.exe\u{200b}"), "\\u{202e}gnp.exe\\u{200b}");
+    }
+
+    #[test]
+    fn a_long_name_is_shortened_in_its_middle() {
+        assert_eq!(shortened(&"n".repeat(40)), "n".repeat(40));
+        let short = shortened(&format!("{}-0123456789", "n".repeat(200)));
+        assert_eq!(short, format!("{}\u{2026}0123456789", "n".repeat(29)));
     }
 
     #[test]

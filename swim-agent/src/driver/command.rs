@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
 
-use swim_core::{MemberState, MetadataError};
+use swim_core::{MemberId, MemberState, MetadataError};
 use swim_transport::Transport;
 use swim_wire::Codec;
 use tokio::sync::oneshot;
@@ -11,6 +11,7 @@ use tokio::time::Instant;
 
 use super::Driver;
 use super::post::Origin;
+use crate::contact::Contact;
 use crate::error::JoinError;
 use crate::info::Info;
 
@@ -18,6 +19,10 @@ use crate::info::Info;
 #[derive(Debug)]
 pub(crate) enum Command {
     Info(oneshot::Sender<Info>),
+    Contacts {
+        names: Vec<String>,
+        reply: oneshot::Sender<Vec<Contact>>,
+    },
     Join {
         targets: Vec<Target>,
         reply: oneshot::Sender<Result<usize, JoinError>>,
@@ -46,6 +51,7 @@ impl<T: Transport, C: Codec> Driver<T, C> {
         match command {
             // A dropped answer says that the user has stopped waiting.
             Some(Command::Info(reply)) => drop(reply.send(self.info())),
+            Some(Command::Contacts { names, reply }) => drop(reply.send(self.contacts(names))),
             Some(Command::Join { targets, reply }) => self.join(targets, reply),
             Some(Command::Change { set, remove, reply }) => {
                 let changed = self.protocol.try_change_metadata(set, &remove);
@@ -71,6 +77,17 @@ impl<T: Transport, C: Codec> Driver<T, C> {
             self.ask();
             self.settle();
         }
+    }
+
+    fn contacts(&mut self, names: Vec<String>) -> Vec<Contact> {
+        let now = Instant::now().into_std();
+        let of = |name: String| {
+            let id = MemberId(name);
+            let address = self.protocol.member(&id).map(|member| member.address);
+            let known = address.map(|address| self.contacts.of(&address, now)).unwrap_or_default();
+            Contact { round_trip: self.protocol.round_trip(&id), ..known }
+        };
+        names.into_iter().map(of).collect()
     }
 
     fn info(&self) -> Info {

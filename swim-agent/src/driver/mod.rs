@@ -6,6 +6,7 @@
 
 mod burden;
 mod command;
+mod contacts;
 mod exchange;
 mod frame;
 mod joins;
@@ -35,6 +36,7 @@ use crate::event::EventStream;
 use crate::handle::{About, Handle};
 use crate::members::{MemberInfo, Members};
 use burden::{Burden, Strangers};
+use contacts::Contacts;
 use exchange::{Exchange, Input, Outbound};
 use joins::Joins;
 use post::{Answer, Origin, Post};
@@ -77,6 +79,7 @@ struct Driver<T, C> {
     joins: Joins,
     exchange: Arc<Exchange<C>>,
     strangers: Strangers,
+    contacts: Contacts,
     /// Scratch: the messages of one datagram.
     messages: Vec<GossipMessage>,
     /// Users who wait for the goodbye to be done.
@@ -158,6 +161,7 @@ impl<T: Transport, C: Codec> Driver<T, C> {
             joins,
             exchange,
             strangers,
+            contacts: Contacts::default(),
             messages,
             leaving,
             last_words: LAST_WORDS * Duration::from_millis(options.gossip_interval),
@@ -262,6 +266,10 @@ impl<T: Transport, C: Codec> Driver<T, C> {
             }
         }
         let mut origin = self.origin(from, datagram.len());
+        if matches!(origin, Origin::Proven) && !messages.is_empty() {
+            self.contacts.heard(from, Instant::now().into_std());
+            self.tidy_contacts();
+        }
         let mut burden = Burden::default();
         for message in messages.drain(..) {
             if matches!(message, GossipMessage::SyncRequest { .. }) {
@@ -302,7 +310,11 @@ impl<T: Transport, C: Codec> Driver<T, C> {
                 }
             }
             Input::Heard { from, messages, reply: None } => self.hear_answer(from, messages),
-            Input::Failed { to, why } => self.joins.failed(to, &why),
+            Input::Reached { to } => self.contact(to, None),
+            Input::Failed { to, why } => {
+                self.joins.failed(to, &why);
+                self.contact(to, Some(why));
+            }
             Input::Resolved(found) => {
                 let now = Instant::now().into_std();
                 if self.joins.resolved(found, self.view.is_alone(), now) {
@@ -311,6 +323,17 @@ impl<T: Transport, C: Codec> Driver<T, C> {
             }
         }
         self.settle();
+    }
+
+    /// Takes down how a stream went.
+    fn contact(&mut self, to: SocketAddr, failure: Option<String>) {
+        self.contacts.stream(to, failure, Instant::now().into_std());
+        self.tidy_contacts();
+    }
+
+    fn tidy_contacts(&mut self) {
+        let is_member = |address: &SocketAddr| self.protocol.member_at(address).is_some();
+        self.contacts.tidy(self.view.members(), is_member);
     }
 
     /// A packet on a stream of somebody else's; what is to go back on it.

@@ -40,6 +40,11 @@ impl View {
         }
     }
 
+    /// How many members are known, whatever their state.
+    pub(super) fn members(&self) -> usize {
+        self.members.len()
+    }
+
     /// Whether no other live member is known.
     pub(super) fn is_alone(&self) -> bool {
         let counts = self.counts();

@@ -3,20 +3,27 @@
 use std::time::Duration;
 
 use axum::Json;
-use axum::extract::State;
+use axum::extract::rejection::QueryRejection;
+use axum::extract::{Query, State};
 use swim_agent::Info;
 
-use super::types::{ConvergenceBody, InfoBody, MemberCounts};
-use super::{ApiError, Shared};
+use super::types::{ConvergenceBody, InfoBody, InfoQuery, MemberCounts};
+use super::{ApiError, Shared, glossary, health};
 
-/// Answers what the agent says of itself.
-pub(super) async fn info(State(admin): Shared) -> Result<Json<InfoBody>, ApiError> {
+/// Answers what the agent says of itself; with `?explain=true`, also what that means.
+pub(super) async fn info(
+    State(admin): Shared,
+    query: Result<Query<InfoQuery>, QueryRejection>,
+) -> Result<Json<InfoBody>, ApiError> {
+    let Query(InfoQuery { explain }) = query?;
     let info = admin.handle.info().await?;
-    Ok(Json(body(info, admin.access.address.clone())))
+    let glossary = explain.then(|| glossary::of(&info));
+    Ok(Json(InfoBody { glossary, ..body(info, admin.access.address.clone()) }))
 }
 
 fn body(info: Info, http_address: String) -> InfoBody {
     let members = info.counts;
+    let unready = health::unready(&info);
     InfoBody {
         address: info.advertise_addr.to_string(),
         bind_address: info.local_addr.to_string(),
@@ -25,6 +32,8 @@ fn body(info: Info, http_address: String) -> InfoBody {
         state: info.state.to_string(),
         incarnation: info.incarnation.to_string(),
         uptime_ms: millis(info.uptime),
+        ready: unready.is_none(),
+        unready,
         local_health: info.local_health,
         members: MemberCounts {
             alive: members.alive,
@@ -43,12 +52,14 @@ fn body(info: Info, http_address: String) -> InfoBody {
             false_positive_rate: info.convergence.false_positive_rate,
         },
         counters: counts(&info).map(|(name, count, _)| (name.to_owned(), count)).collect(),
+        glossary: None,
         name: info.name,
         cluster: info.cluster,
     }
 }
 
-fn millis(duration: Duration) -> u64 {
+/// Whole milliseconds.
+pub(super) fn millis(duration: Duration) -> u64 {
     u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
 }
 

@@ -2,6 +2,7 @@
 
 mod error;
 mod events;
+mod glossary;
 mod guard;
 mod health;
 mod info;

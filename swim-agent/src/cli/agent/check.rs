@@ -6,7 +6,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
-use swim_core::{ConfigError, GossipProtocol, MemberId, Options};
+use swim_core::{ConfigError, GossipProtocol, Member, MemberId, Options};
 use swim_wire::ProtobufCodec;
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
@@ -262,7 +262,8 @@ fn wrong_name(name: &str) -> Option<String> {
 
 fn wrong_size(file: &File, limit: usize) -> Option<String> {
     // A key that is reserved is told where it stands.
-    let others = file.metadata.clone().into_iter().filter(|(key, _)| !key.starts_with("swim."));
+    let others =
+        file.metadata.clone().into_iter().filter(|(key, _)| !key.starts_with(Member::RESERVED));
     wrong_metadata(others, limit)
 }
 
