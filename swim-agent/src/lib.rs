@@ -73,7 +73,7 @@ mod members;
 pub use builder::{Agent, AgentBuilder};
 pub use contact::{Contact, StreamContact};
 pub use counters::Counters;
-pub use error::{ChangeError, JoinError, SpawnError, Stopped, Unanswered};
+pub use error::{ChangeError, JoinError, Joined, SpawnError, Stopped, Unanswered};
 pub use event::{Event, EventStream, StreamItem};
 pub use handle::Handle;
 pub use info::{Info, StateCounts};

@@ -3,8 +3,10 @@
 
 mod common;
 
-use common::{Agent, assert_fails, free_port, text, until};
-use serde_json::Value;
+use std::time::{Duration, Instant};
+
+use common::{Agent, Process, assert_fails, free_port, text, until};
+use serde_json::{Value, json};
 
 #[test]
 fn members_tell_how_the_agent_gets_through_to_them() {
@@ -85,4 +87,65 @@ fn a_table_bears_any_name() {
     assert!(table.contains("evil\\u{202e}") && table.contains("k=\\u{2066}v"), "{table}");
     assert!(!c.ok(&["info"]).contains('\u{202e}'));
     drop(b);
+}
+
+#[test]
+fn a_join_names_who_did_not_answer() {
+    let a = Agent::start("a", &[]);
+    let b = Agent::start("b", &[]);
+    let nobody = format!("127.0.0.1:{}", free_port());
+    let start = Instant::now();
+    let text = a.ok(&["join", &nobody, &b.gossip.to_string(), "nowhere.invalid:1"]);
+    let lines: Vec<_> = text.lines().collect();
+    assert_eq!((lines.len(), lines[0]), (3, "joined"), "{text}");
+    assert!(lines[1].starts_with(&format!("no answer from {nobody}: ")), "{text}");
+    assert!(lines[2].starts_with("no answer from nowhere.invalid:1: "), "{text}");
+    a.until_states("a:alive b:alive");
+    let body = a.json(&["join", &b.gossip.to_string(), &nobody]);
+    assert_eq!(body["joined"], 1);
+    assert_eq!(body["unanswered"][0]["address"], nobody.as_str());
+    assert!(text.contains("refused"), "{text}");
+    // Far less than the five seconds that silence takes; machines are slow at times.
+    let one = Instant::now();
+    assert_fails(&a.run(&["join", &nobody]), 1, &nobody);
+    assert!(
+        one.elapsed() < Duration::from_secs(4),
+        "{:?} after {:?}",
+        one.elapsed(),
+        start.elapsed()
+    );
+    let own = a.gossip.to_string();
+    assert_fails(&a.run(&["join", &own]), 1, "it is this agent itself");
+}
+
+#[test]
+fn an_address_that_cannot_be_right_is_wrong_usage() {
+    let a = Agent::start("a", &[]);
+    for wrong in ["node-1", "node-1:", ":1", "node-1:0", "node-1:99999", "", "a b\u{202e}"] {
+        assert_fails(&a.run(&["join", wrong]), 2, "HOST:PORT");
+    }
+    assert_eq!(a.states(), "a:alive");
+}
+
+#[test]
+fn a_monitor_tells_what_has_changed() {
+    let a = Agent::start("a", &[]);
+    let b = Agent::start("b", &["--meta", "zone=z1", "--join", &a.gossip.to_string()]);
+    until("b is known", || a.members().contains_key("b"));
+    let table = Process::start(a.command(&["monitor"]));
+    let json = Process::start(a.command(&["monitor", "--format", "json"]));
+    for monitor in [&table, &json] {
+        until("the monitor watches", || monitor.stderr().contains("watching a at"));
+    }
+    b.ok(&["meta", "set", "role=db"]);
+    until("a key is new", || table.stdout().contains(" role=db\n"));
+    b.ok(&["meta", "rm", "zone"]);
+    until("a key is gone", || table.stdout().contains(" -zone\n"));
+    let changes = || {
+        let events = json.stdout();
+        let events = events.lines().map(|line| serde_json::from_str::<Value>(line).unwrap());
+        events.map(|event| event["changed"].clone()).collect::<Vec<_>>()
+    };
+    until("both are told", || changes().len() >= 2);
+    assert_eq!(changes()[..2], [json!({"role": "db"}), json!({"zone": null})]);
 }

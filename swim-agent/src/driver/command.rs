@@ -12,7 +12,7 @@ use tokio::time::Instant;
 use super::Driver;
 use super::post::Origin;
 use crate::contact::Contact;
-use crate::error::JoinError;
+use crate::error::{JoinError, Joined};
 use crate::info::Info;
 
 /// What a user asks. A dropped reply says that the agent has ended.
@@ -25,7 +25,9 @@ pub(crate) enum Command {
     },
     Join {
         targets: Vec<Target>,
-        reply: oneshot::Sender<Result<usize, JoinError>>,
+        /// Whether to wait for all of them.
+        all: bool,
+        reply: oneshot::Sender<Result<Joined, JoinError>>,
     },
     Change {
         set: BTreeMap<String, String>,
@@ -52,7 +54,7 @@ impl<T: Transport, C: Codec> Driver<T, C> {
             // A dropped answer says that the user has stopped waiting.
             Some(Command::Info(reply)) => drop(reply.send(self.info())),
             Some(Command::Contacts { names, reply }) => drop(reply.send(self.contacts(names))),
-            Some(Command::Join { targets, reply }) => self.join(targets, reply),
+            Some(Command::Join { targets, all, reply }) => self.join(targets, all, reply),
             Some(Command::Change { set, remove, reply }) => {
                 let changed = self.protocol.try_change_metadata(set, &remove);
                 let result = changed.map(|actions| self.act(actions, &mut Origin::Proven));
@@ -70,10 +72,15 @@ impl<T: Transport, C: Codec> Driver<T, C> {
         }
     }
 
-    fn join(&mut self, targets: Vec<Target>, reply: oneshot::Sender<Result<usize, JoinError>>) {
+    fn join(
+        &mut self,
+        targets: Vec<Target>,
+        all: bool,
+        reply: oneshot::Sender<Result<Joined, JoinError>>,
+    ) {
         if self.protocol.local_member().state == MemberState::Left {
             drop(reply.send(Err(JoinError::Leaving)));
-        } else if self.joins.wait(targets, reply, Instant::now().into_std()) {
+        } else if self.joins.wait(targets, all, reply, Instant::now().into_std()) {
             self.ask();
             self.settle();
         }

@@ -312,7 +312,9 @@ impl<T: Transport, C: Codec> Driver<T, C> {
             Input::Heard { from, messages, reply: None } => self.hear_answer(from, messages),
             Input::Reached { to } => self.contact(to, None),
             Input::Failed { to, why } => {
-                self.joins.failed(to, &why);
+                if self.joins.failed(to, &why) {
+                    self.ask();
+                }
                 self.contact(to, Some(why));
             }
             Input::Resolved(found) => {
@@ -405,7 +407,7 @@ impl<T: Transport, C: Codec> Driver<T, C> {
     fn settle(&mut self) {
         self.post.flush();
         for to in self.post.take_unsent() {
-            self.joins.failed(to, "too many streams are open");
+            self.joins.withheld(to, "too many streams are open");
         }
         self.view.publish(&self.protocol, Instant::now().into_std());
         if self.protocol.has_left() {

@@ -57,6 +57,7 @@ fn event_body(event: Event) -> EventBody {
         incarnation: event.incarnation.to_string(),
         by: event.by,
         reason: event.reason.as_str().to_owned(),
+        changed: event.changed,
         time: rfc3339(event.time),
     }
 }

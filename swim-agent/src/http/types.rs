@@ -145,6 +145,17 @@ pub(crate) struct JoinRequest {
 pub(crate) struct JoinBody {
     /// Addresses that answered.
     pub(crate) joined: usize,
+    /// Those that did not.
+    #[serde(default)]
+    pub(crate) unanswered: Vec<UnansweredBody>,
+}
+
+/// An address that did not answer a join.
+#[derive(Debug, Serialize, Deserialize)]
+pub(crate) struct UnansweredBody {
+    /// As it was given.
+    pub(crate) address: String,
+    pub(crate) why: String,
 }
 
 /// Answer to `POST /v1/leave`; the agent ends after it.
@@ -210,6 +221,9 @@ pub(crate) struct EventBody {
     /// Who accused, refuted or told, if known.
     pub(crate) by: Option<String>,
     pub(crate) reason: String,
+    /// Of an updated member: metadata that changed, `null` where it is gone.
+    #[serde(default)]
+    pub(crate) changed: BTreeMap<String, Option<String>>,
     pub(crate) time: String,
 }
 
