@@ -40,7 +40,7 @@ async fn next((mut events, permit): Reader) -> Option<(Result<sse::Event, Infall
 
 fn body(item: StreamItem) -> StreamBody {
     match item {
-        StreamItem::Event(event) => StreamBody::Event(event_body(event)),
+        StreamItem::Event(event) => StreamBody::Event(Box::new(event_body(event))),
         StreamItem::Missed(missed) => {
             StreamBody::Missed(MissedBody { kind: "missed".to_owned(), missed })
         }

@@ -200,7 +200,7 @@ pub(crate) struct ErrorBody {
 #[serde(untagged)]
 pub(crate) enum StreamBody {
     /// Something happened to a member.
-    Event(EventBody),
+    Event(Box<EventBody>),
     /// The reader was too slow: so many events were not sent.
     Missed(MissedBody),
 }
