@@ -78,6 +78,8 @@ fn a_clash_is_told_where_it_can_be_mended() {
     let errors = stderr(&run(&["check-config", &path]));
     assert!(errors.contains(":2: protocol.probe_timeout = 3000: "), "{errors}");
     assert!(errors.contains(":3: protocol.metadata_limit = 701: "), "{errors}");
+    let path = file("advertise-check.toml", "advertise = \"0.0.0.0:7946\"\n");
+    assert_fails(&run(&["check-config", &path]), 2, "advertise = \"0.0.0.0:7946\": it stands for");
     let large = format!("[metadata]\nk = \"{}\"\n", "v".repeat(600));
     let path = file("large-check.toml", &large);
     assert_fails(&run(&["check-config", &path]), 2, "above the limit of 512 bytes");

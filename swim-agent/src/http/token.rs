@@ -23,7 +23,7 @@ impl Token {
         format!("Bearer {}", self.0)
     }
 
-    /// Whether a request shows it. Takes as long for a wrong one as for the right one.
+    /// Whether a request shows it. How long that takes tells its length, and nothing of its bytes.
     pub(super) fn is_shown(&self, headers: &HeaderMap) -> bool {
         let shown = headers.get(header::AUTHORIZATION).map_or(&b""[..], |value| value.as_bytes());
         let (scheme, shown) = shown.split_at_checked(7).unwrap_or_default();

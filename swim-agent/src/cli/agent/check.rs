@@ -3,6 +3,7 @@
 //! Each key is tried by itself, so that one mistake hides no other.
 
 use std::fs;
+use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
@@ -148,6 +149,7 @@ impl<'i> Check<'i> {
         for (key, error) in [
             ("name", file.name.as_deref().and_then(wrong_name)),
             ("cluster", file.cluster.as_deref().and_then(wrong_cluster)),
+            ("advertise", file.advertise.and_then(wrong_advertise)),
             ("metadata", wrong_size(file, options.metadata_limit)),
             ("http_token_file", token.as_ref().and_then(|token| token.as_ref().err().cloned())),
             (
@@ -278,6 +280,12 @@ fn wrong_metadata(
     let builder = GossipProtocol::builder(MemberId::from("n"), nowhere);
     let built = builder.metadata(metadata.into_iter().collect()).options(options).build();
     built.err().map(|error| error.to_string())
+}
+
+fn wrong_advertise(address: SocketAddr) -> Option<String> {
+    let everything = address.ip().is_unspecified();
+    everything
+        .then(|| "it stands for every address of the host, and leads others nowhere".to_owned())
 }
 
 fn wrong_cluster(cluster: &str) -> Option<String> {
