@@ -5,14 +5,14 @@ use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use swim_wire::{DecodeError, Decoded};
 
 macro_rules! counters {
-    ($($(#[$doc:meta])* $name:ident,)*) => {
+    ($($(#[doc = $help:literal])* $name:ident,)*) => {
         /// Counts of one agent since it started. Every count only grows.
         ///
         /// Bytes are those of packets, without the headers of UDP, TCP and IP.
         #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
         #[non_exhaustive]
         pub struct Counters {
-            $($(#[$doc])* pub $name: u64,)*
+            $($(#[doc = $help])* pub $name: u64,)*
         }
 
         /// The counters as the agent's tasks share them. They order nothing, hence `Relaxed`.
@@ -28,9 +28,10 @@ macro_rules! counters {
         }
 
         impl Counters {
-            /// All counts with their names, in the order of the fields: for exporters.
-            pub fn entries(&self) -> impl Iterator<Item = (&'static str, u64)> {
-                [$((stringify!($name), self.$name),)*].into_iter()
+            /// All counts in the order of the fields: name, value, and what is said of it above.
+            /// For exporters.
+            pub fn entries(&self) -> impl Iterator<Item = (&'static str, u64, &'static str)> + use<> {
+                [$((stringify!($name), self.$name, concat!($($help),*).trim_ascii_start()),)*].into_iter()
             }
         }
     };
@@ -39,11 +40,11 @@ macro_rules! counters {
 counters! {
     /// Datagrams handed to the transport.
     datagrams_sent,
-    /// Bytes in them.
+    /// Bytes in datagrams handed to the transport.
     datagram_bytes_sent,
     /// Datagrams received, refused ones included.
     datagrams_received,
-    /// Bytes in them.
+    /// Bytes in datagrams received, refused ones included.
     datagram_bytes_received,
     /// Streams opened to others.
     streams_opened,

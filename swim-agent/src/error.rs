@@ -66,6 +66,16 @@ pub enum JoinError {
     Stopped(#[from] Stopped),
 }
 
+/// A join that succeeded.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Joined {
+    /// How many of the addresses have answered; at least one.
+    pub answered: usize,
+    /// The others, and why they did not.
+    pub unanswered: Vec<Unanswered>,
+}
+
 /// An address that did not answer a join.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Unanswered {

@@ -1,5 +1,6 @@
 //! What happens to members, told as it happens.
 
+use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::SystemTime;
@@ -27,12 +28,19 @@ pub struct Event {
     pub by: Option<String>,
     /// Why.
     pub reason: Reason,
+    /// The metadata that an [`Updated`](EventKind::Updated) member changed: keys with their new values,
+    /// `None` where it took one away.
+    pub changed: BTreeMap<String, Option<String>>,
     /// When, by this node's clock.
     pub time: SystemTime,
 }
 
 impl Event {
-    pub(crate) fn new(event: MemberEvent, time: SystemTime) -> Self {
+    pub(crate) fn new(
+        event: MemberEvent,
+        changed: BTreeMap<String, Option<String>>,
+        time: SystemTime,
+    ) -> Self {
         Self {
             kind: event.kind,
             name: event.member.0,
@@ -42,6 +50,7 @@ impl Event {
             incarnation: event.incarnation,
             by: event.by.map(|by| by.0),
             reason: event.reason,
+            changed,
             time,
         }
     }

@@ -8,8 +8,9 @@ use std::time::Duration;
 use tokio::sync::{broadcast, mpsc, oneshot, watch};
 
 use crate::address;
+use crate::contact::Contact;
 use crate::driver::{Command, Saved, Target};
-use crate::error::{ChangeError, JoinError, Stopped};
+use crate::error::{ChangeError, JoinError, Joined, Stopped};
 use crate::event::{Event, EventStream};
 use crate::info::Info;
 use crate::members::Members;
@@ -103,6 +104,15 @@ impl Handle {
         self.ask(Command::Info).await
     }
 
+    /// How the agent gets through to these members, in their order; nothing is known of names that
+    /// are no member's. O(1) each, in the agent's task: ask for those that are wanted.
+    ///
+    /// # Errors
+    /// The agent has ended.
+    pub async fn contacts(&self, names: Vec<String>) -> Result<Vec<Contact>, Stopped> {
+        self.ask(|reply| Command::Contacts { names, reply }).await
+    }
+
     /// Joins through `addresses`, each `host:port` or an IP address with port. Returns how many
     /// of them have answered as soon as one has, its view merged.
     ///
@@ -110,9 +120,22 @@ impl Handle {
     /// brings views in line. A join through the addresses given to the builder goes on by itself.
     ///
     /// # Errors
-    /// Names each address and why nobody answered there within five seconds, during which it was
-    /// tried repeatedly; the agent then stops trying.
+    /// Names each address and why nobody answered there. It comes at once when all were refused, else
+    /// after five seconds in which they were tried repeatedly; the agent then stops trying.
     pub async fn join(&self, addresses: Vec<String>) -> Result<usize, JoinError> {
+        Ok(self.join_through(addresses, false).await?.answered)
+    }
+
+    /// Joins through all of `addresses`: returns when each has answered or failed, or after five
+    /// seconds, and names those that did not answer.
+    ///
+    /// # Errors
+    /// As [`join`](Self::join): when none of them answered.
+    pub async fn join_all(&self, addresses: Vec<String>) -> Result<Joined, JoinError> {
+        self.join_through(addresses, true).await
+    }
+
+    async fn join_through(&self, addresses: Vec<String>, all: bool) -> Result<Joined, JoinError> {
         if addresses.is_empty() {
             return Err(JoinError::NoAddress);
         }
@@ -121,7 +144,7 @@ impl Handle {
             let resolved = address::resolve(&given).await;
             targets.push(Target { given, resolved });
         }
-        self.ask(|reply| Command::Join { targets, reply }).await?
+        self.ask(|reply| Command::Join { targets, all, reply }).await?
     }
 
     /// Sets and removes keys of this agent's metadata as one change, and tells the cluster. With a

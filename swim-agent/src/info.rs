@@ -40,6 +40,9 @@ pub struct Info {
     pub queue_len: usize,
     /// How often a join was tried in vain so far; `None` when none is under way.
     pub join_attempts: Option<u32>,
+    /// Whether it has found its cluster: a seed answered once, or it was given no other seed than
+    /// itself, or somebody is with it now.
+    pub joined: bool,
     /// The protocol period as local health and tuning have it.
     pub probe_interval: Duration,
     /// How long an unconfirmed suspicion lasts.

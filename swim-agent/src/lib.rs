@@ -69,6 +69,7 @@
 
 mod address;
 mod builder;
+mod contact;
 mod counters;
 mod driver;
 mod error;
@@ -79,8 +80,9 @@ mod members;
 pub mod state;
 
 pub use builder::{Agent, AgentBuilder};
+pub use contact::{Contact, StreamContact};
 pub use counters::Counters;
-pub use error::{ChangeError, JoinError, SpawnError, Stopped, Unanswered};
+pub use error::{ChangeError, JoinError, Joined, SpawnError, Stopped, Unanswered};
 pub use event::{Event, EventStream, StreamItem};
 pub use handle::Handle;
 pub use info::{Info, StateCounts};

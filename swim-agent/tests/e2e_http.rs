@@ -66,6 +66,8 @@ fn what_is_asked_wrongly_is_refused_with_a_reason() {
         ("GET", "/v2/members", "", 404, "/v2/members"),
         ("DELETE", "/v1/info", "", 405, "DELETE"),
         ("GET", "/v1/leave", "", 405, "GET"),
+        ("GET", "/v1/info?explian=true", "", 400, "explian"),
+        ("GET", "/v1/info?explain=yes", "", 400, "explain: "),
         ("GET", "/v1/members?sate=alive", "", 400, "sate"),
         ("GET", "/v1/members?state=gone", "", 400, "gone"),
         ("GET", "/v1/members?name=%5B", "", 400, "name"),
@@ -103,6 +105,15 @@ fn web_pages_from_elsewhere_are_refused() {
     // To a browser, a name pointed here is of the same origin, and its reads name none.
     let rebound = ("host", "example.com:7373");
     assert_eq!(ask(&agent, "GET", "/v1/members", &[rebound], "").0, 403);
+    // What asks for no token is no way in either, and nothing but reading is done there.
+    for path in ["/metrics", "/healthz", "/readyz", "/v1/info", "/v1/events", "/nothing"] {
+        for header in [foreign, rebound, ("origin", "null")] {
+            assert_eq!(ask(&agent, "GET", path, &[header], "").0, 403, "{path} {header:?}");
+        }
+    }
+    for path in ["/metrics", "/healthz", "/readyz"] {
+        assert_eq!(ask(&agent, "POST", path, &[JSON], "{}").0, 405, "{path}");
+    }
     let own = format!("http://{}", agent.http);
     assert_eq!(ask(&agent, "GET", "/v1/members", &[("origin", &own)], "").0, 200);
 }

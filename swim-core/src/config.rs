@@ -245,29 +245,38 @@ impl Options {
     /// Checks every value.
     ///
     /// # Errors
-    /// The first value that is out of range or clashes with another; the error names both.
+    /// The first of the [`problems`](Self::problems); the error names both values of a clash.
     pub fn validate(&self) -> Result<(), ConfigError> {
-        let base = &self.gossip.base;
-        if base.probe_timeout > base.probe_interval {
-            return Err(ConfigError::TimeoutAboveInterval {
-                probe_timeout: base.probe_timeout,
-                probe_interval: base.probe_interval,
-            });
-        }
-        if self.metadata_limit > self.datagram_budget / 2 {
-            return Err(ConfigError::MetadataAboveBudget {
-                metadata_limit: self.metadata_limit,
-                datagram_budget: self.datagram_budget,
-            });
-        }
-        let clamped = self.clone().clamped();
-        let fixed = clamped.ranged_values();
+        self.problems().into_iter().next().map_or(Ok(()), Err)
+    }
+
+    /// Everything that is wrong: values out of range, then those that clash with one another. A clash
+    /// with a value that is out of range itself is only a consequence, and is not told.
+    pub fn problems(&self) -> Vec<ConfigError> {
+        let GossipConfig { probe_timeout, probe_interval, .. } = self.gossip.base;
+        let late = probe_timeout > probe_interval;
+        let fixed = self.clone().clamped().ranged_values();
+        let mut problems = Vec::new();
         for ((name, value, range), (_, nearest, _)) in self.ranged_values().into_iter().zip(fixed) {
-            if value != nearest {
-                return Err(ConfigError::OutOfRange { name, value, range });
+            // A time-out is bounded by its interval: that is a clash.
+            if value != nearest && !(late && name == "probe_timeout") {
+                problems.push(ConfigError::OutOfRange { name, value, range });
             }
         }
-        Ok(())
+        let fits = |wanted: &str| {
+            let is = |problem: &ConfigError| matches!(problem, ConfigError::OutOfRange { name, .. } if *name == wanted);
+            !problems.iter().any(is)
+        };
+        let (datagram_budget, metadata_limit) = (self.datagram_budget, self.metadata_limit);
+        let large = metadata_limit > datagram_budget / 2;
+        let clashes = [
+            (late && fits("probe_interval"))
+                .then_some(ConfigError::TimeoutAboveInterval { probe_timeout, probe_interval }),
+            (large && fits("datagram_budget"))
+                .then_some(ConfigError::MetadataAboveBudget { metadata_limit, datagram_budget }),
+        ];
+        problems.extend(clashes.into_iter().flatten());
+        problems
     }
 
     /// Every value that has a range of its own.
@@ -413,6 +422,20 @@ mod tests {
         options.gossip.base.fanout = 0;
         let error = options.validate().unwrap_err().to_string();
         assert!(error.contains("fanout") && error.contains('0'), "{error}");
+    }
+
+    #[test]
+    fn all_that_is_wrong_is_told_and_no_consequence_of_it() {
+        let mut options = Options { metadata_limit: 1_000, ..Options::default() };
+        options.gossip.base.probe_interval = 0;
+        options.gossip.base.fanout = 65;
+        let problems = options.problems().into_iter().map(|problem| problem.to_string());
+        let expected = [
+            "probe_interval of 0 is not within 2 ms to 7 days",
+            "fanout of 65 is not within 1 to 64",
+            "metadata_limit of 1000 bytes is above half of datagram_budget of 1400 bytes",
+        ];
+        assert_eq!(problems.collect::<Vec<_>>(), expected);
     }
 
     #[test]

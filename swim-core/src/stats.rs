@@ -1,9 +1,25 @@
 //! What one node has seen and done: counters that only grow, and what follows from them.
 
-/// Counters since the start of this node.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-#[non_exhaustive]
-pub struct Stats {
+macro_rules! stats {
+    ($($(#[doc = $help:literal])* pub $name:ident: u64,)*) => {
+        /// Counters since the start of this node.
+        #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+        #[non_exhaustive]
+        pub struct Stats {
+            $($(#[doc = $help])* pub $name: u64,)*
+        }
+
+        impl Stats {
+            /// All counters in the order of the fields: name, value, and what is said of it above.
+            /// For exporters.
+            pub fn entries(&self) -> impl Iterator<Item = (&'static str, u64, &'static str)> + use<> {
+                [$((stringify!($name), self.$name, concat!($($help),*).trim_ascii_start()),)*].into_iter()
+            }
+        }
+    };
+}
+
+stats! {
     /// Messages sent, each as one however many share a datagram.
     pub messages_sent: u64,
     /// Messages handled.
@@ -70,7 +86,7 @@ pub struct Stats {
     pub notice_syncs_differing: u64,
     /// Fresh updates whose age was known.
     pub ages_known: u64,
-    /// Sum of their ages in gossip rounds.
+    /// Sum of the ages of fresh updates, in gossip rounds.
     pub ages_sum: u64,
 }
 

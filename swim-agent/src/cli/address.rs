@@ -1,6 +1,8 @@
 //! Addresses as people write them.
 
+use std::fmt;
 use std::net::SocketAddr;
+use std::path::PathBuf;
 use std::str::FromStr;
 
 use serde::Deserialize;
@@ -20,25 +22,55 @@ pub(super) fn ip_port(text: &str) -> Result<SocketAddr, String> {
     text.parse().map_err(|_| "expected IP:PORT, such as 127.0.0.1:7946 or [::1]:7946".to_owned())
 }
 
-/// Checks `HOST:PORT` of an admin endpoint, which may be written as a URL too.
+/// What stands before the path of a Unix socket.
+pub(super) const UNIX: &str = "unix:";
+
+/// Checks `HOST:PORT` of an admin endpoint, which may be written as a URL too, or `unix:/PATH`.
 pub(super) fn admin(text: &str) -> Result<String, String> {
+    if text.starts_with(UNIX) {
+        return text.parse::<HttpAddr>().map(|_| text.to_owned());
+    }
     host_port(text.strip_prefix("http://").unwrap_or(text).trim_end_matches('/'))
 }
 
 /// Where to serve the admin endpoint, if at all.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 #[serde(try_from = "String")]
-pub(super) struct HttpAddr(pub(super) Option<SocketAddr>);
+pub(super) enum HttpAddr {
+    /// Nowhere.
+    None,
+    /// On a port.
+    Tcp(SocketAddr),
+    /// On a Unix socket.
+    Unix(PathBuf),
+}
 
 impl FromStr for HttpAddr {
     type Err = String;
 
     fn from_str(text: &str) -> Result<Self, String> {
         if text == "none" {
-            return Ok(Self(None));
+            return Ok(Self::None);
         }
-        let address = text.parse().map_err(|_| "expected IP:PORT or none".to_owned())?;
-        Ok(Self(Some(address)))
+        match text.strip_prefix(UNIX) {
+            Some(_) if cfg!(not(unix)) => Err("this system has no Unix sockets".to_owned()),
+            Some(path) if path.starts_with('/') => Ok(Self::Unix(path.into())),
+            Some(_) => Err("expected unix: and an absolute path".to_owned()),
+            None => {
+                let expected = |_| "expected IP:PORT, unix:/PATH or none".to_owned();
+                text.parse().map(Self::Tcp).map_err(expected)
+            }
+        }
+    }
+}
+
+impl fmt::Display for HttpAddr {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::None => f.write_str("none"),
+            Self::Tcp(address) => address.fmt(f),
+            Self::Unix(path) => write!(f, "{UNIX}{}", path.display()),
+        }
     }
 }
 
@@ -69,8 +101,19 @@ mod tests {
 
     #[test]
     fn the_admin_endpoint_can_be_switched_off() {
-        assert_eq!("none".parse(), Ok(HttpAddr(None)));
-        assert!("127.0.0.1:0".parse::<HttpAddr>().unwrap().0.is_some());
-        assert!("localhost:1".parse::<HttpAddr>().is_err());
+        assert_eq!("none".parse(), Ok(HttpAddr::None));
+        assert!(matches!("127.0.0.1:0".parse(), Ok(HttpAddr::Tcp(_))));
+        for wrong in ["localhost:1", "unix:", "unix:socket", "/socket"] {
+            assert!(wrong.parse::<HttpAddr>().is_err(), "{wrong}");
+        }
+    }
+
+    #[test]
+    #[cfg(unix)]
+    fn an_address_may_be_a_socket() {
+        for text in ["unix:/run/swim.sock", "127.0.0.1:7373"] {
+            assert_eq!(text.parse::<HttpAddr>().unwrap().to_string(), text);
+            assert_eq!(admin(text).unwrap(), text);
+        }
     }
 }

@@ -1,31 +1,38 @@
 //! Asking a running agent through its admin endpoint.
 
 use std::io::{BufRead, BufReader};
+use std::str::FromStr;
 use std::time::Duration;
 
 use clap::ValueEnum;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
+use ureq::RequestBuilder;
 use ureq::http::Response;
 
 use super::address;
 use super::failure::Failure;
 use super::output;
+use super::socket;
+use crate::http::Token;
 use crate::http::types::ErrorBody;
 
 /// Which agent to ask, and how to print what it answers.
 #[derive(clap::Args)]
 pub(super) struct Endpoint {
-    /// Admin endpoint of the agent to ask.
+    /// Admin endpoint of the agent to ask: HOST:PORT or unix:/PATH.
     #[arg(
         long,
         global = true,
         env = "SWIM_HTTP_ADDR",
         default_value = "127.0.0.1:7373",
-        value_name = "HOST:PORT",
+        value_name = "ADDR",
         value_parser = address::admin
     )]
     http_addr: String,
+    /// File with the agent's token, if it asks for one.
+    #[arg(long, global = true, env = "SWIM_TOKEN_FILE", value_name = "FILE", value_parser = Token::from_str)]
+    token_file: Option<Token>,
     /// How to print the answer.
     #[arg(long, global = true, value_enum, default_value_t = Format::Table)]
     format: Format,
@@ -58,6 +65,9 @@ const MAX_BODY: u64 = 256 * 1024 * 1024;
 /// Asks one agent.
 pub(super) struct Client {
     address: String,
+    /// What URLs begin with.
+    base: String,
+    token: Option<String>,
     agent: ureq::Agent,
 }
 
@@ -74,7 +84,14 @@ impl Client {
             .timeout_per_read(Some(SILENCE))
             .user_agent(concat!("swim/", env!("CARGO_PKG_VERSION")))
             .build();
-        Self { address: endpoint.http_addr.clone(), agent: config.new_agent() }
+        let address = endpoint.http_addr.clone();
+        let (base, agent) = match address.strip_prefix(address::UNIX) {
+            // The name in the URL leads nowhere, but the agent wants to know what it is asked as.
+            Some(path) => ("http://localhost".to_owned(), socket::agent(config, path)),
+            None => (format!("http://{address}"), config.new_agent()),
+        };
+        let token = endpoint.token_file.as_ref().map(Token::bearer);
+        Self { address, base, token, agent }
     }
 
     /// The endpoint's address, as it was given.
@@ -85,18 +102,18 @@ impl Client {
     /// Asks for `path`.
     pub(super) fn get(&self, path: &str, query: &[(&str, String)]) -> Result<Body, Failure> {
         let pairs = query.iter().map(|(key, value)| (*key, value.as_str()));
-        self.body(self.agent.get(self.url(path)).query_pairs(pairs).call())
+        self.body(self.shown(self.agent.get(self.url(path))).query_pairs(pairs).call())
     }
 
     /// Posts `body` to `path`.
     pub(super) fn post(&self, path: &str, body: &impl Serialize) -> Result<Body, Failure> {
-        let request = self.agent.post(self.url(path)).content_type(JSON);
+        let request = self.shown(self.agent.post(self.url(path))).content_type(JSON);
         self.body(request.send(json(body)?))
     }
 
     /// Puts `body` to `path`.
     pub(super) fn put(&self, path: &str, body: &impl Serialize) -> Result<Body, Failure> {
-        let request = self.agent.put(self.url(path)).content_type(JSON);
+        let request = self.shown(self.agent.put(self.url(path))).content_type(JSON);
         self.body(request.send(json(body)?))
     }
 
@@ -105,7 +122,8 @@ impl Client {
         &self,
         path: &str,
     ) -> Result<impl Iterator<Item = Result<String, Failure>> + '_, Failure> {
-        let response = self.agent.get(self.url(path)).call().map_err(|error| self.lost(&error))?;
+        let answer = self.shown(self.agent.get(self.url(path))).call();
+        let response = answer.map_err(|error| self.lost(&error))?;
         let response = self.accepted(response)?;
         let reader = response.into_body().into_with_config().limit(u64::MAX).reader();
         let lines = BufReader::new(reader).lines();
@@ -121,7 +139,15 @@ impl Client {
     }
 
     fn url(&self, path: &str) -> String {
-        format!("http://{}{path}", self.address)
+        format!("{}{path}", self.base)
+    }
+
+    /// A request with the token, if there is one.
+    fn shown<B>(&self, request: RequestBuilder<B>) -> RequestBuilder<B> {
+        match &self.token {
+            Some(token) => request.header("authorization", token),
+            None => request,
+        }
     }
 
     fn body(&self, answer: Result<Response<ureq::Body>, ureq::Error>) -> Result<Body, Failure> {

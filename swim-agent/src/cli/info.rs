@@ -11,13 +11,17 @@ use crate::http::types::InfoBody;
 /// Show what the agent says of itself: addresses, health, counters.
 #[derive(clap::Args)]
 pub(super) struct Args {
+    /// Say what each of it means.
+    #[arg(long)]
+    explain: bool,
     #[command(flatten)]
     endpoint: Endpoint,
 }
 
 /// Asks once and prints the answer.
 pub(super) fn run(args: &Args) -> Result<(), Failure> {
-    let body = Client::new(&args.endpoint).get("/v1/info", &[])?;
+    let query = if args.explain { vec![("explain", "true".to_owned())] } else { Vec::new() };
+    let body = Client::new(&args.endpoint).get("/v1/info", &query)?;
     body.print(args.endpoint.format(), readable)
 }
 
@@ -32,6 +36,7 @@ fn readable(info: &InfoBody) -> String {
         ("cluster", output::printable(&info.cluster).into_owned()),
         ("version", info.version.clone()),
         ("state", format!("{}, incarnation {}", info.state, info.incarnation)),
+        ("ready", info.unready.as_deref().unwrap_or("yes").to_owned()),
         ("uptime", output::age(Duration::from_millis(info.uptime_ms))),
         (
             "members",
@@ -57,6 +62,12 @@ fn readable(info: &InfoBody) -> String {
     text.push_str("counters\n");
     for (name, value) in &info.counters {
         let _ = writeln!(text, "  {name:<24}{value:>12}");
+    }
+    if let Some(glossary) = &info.glossary {
+        text.push_str("meaning\n");
+        for (name, meaning) in glossary {
+            let _ = writeln!(text, "  {}: {}", output::printable(name), output::printable(meaning));
+        }
     }
     text.trim_end().to_owned()
 }

@@ -10,7 +10,7 @@ use regex::Regex;
 use super::client::{Body, Client, Endpoint, Format};
 use super::failure::Failure;
 use super::output;
-use crate::http::types::MembersBody;
+use crate::http::types::{ContactBody, MembersBody};
 
 /// List the members that the agent knows.
 #[derive(clap::Args)]
@@ -91,8 +91,10 @@ fn show_again(
 ) -> Result<(), Failure> {
     let mut members: MembersBody = body.parse()?;
     let table = readable(&members);
-    // The age alone is no change.
-    members.members.iter_mut().for_each(|member| member.age_ms = 0);
+    // Time that passes is no change.
+    for member in &mut members.members {
+        (member.age_ms, member.contact) = (0, ContactBody::default());
+    }
     if redraw {
         output::line(&format!("{CLEAR}{table}"))?;
     } else if shown.as_ref().is_none_or(|shown| shown.members != members.members) {
@@ -106,18 +108,30 @@ fn show_again(
 const CLEAR: &str = "\x1b[H\x1b[2J";
 
 fn readable(body: &MembersBody) -> String {
+    let none = || "-".to_owned();
     let rows = body.members.iter().map(|member| {
+        let contact = &member.contact;
+        let seen = contact.last_seen_ms.map(|ago| output::age(Duration::from_millis(ago)));
+        let stream = contact.paths.stream.as_ref();
         [
-            output::printable(&member.name).into_owned(),
+            output::shortened(&member.name),
             output::printable(&member.address).into_owned(),
             output::printable(&member.state).into_owned(),
             output::printable(&member.incarnation).into_owned(),
             output::age(Duration::from_millis(member.age_ms)),
+            seen.unwrap_or_else(none),
+            contact.round_trip_ms.map_or_else(none, |ms| format!("{ms:.1} ms")),
+            stream.map_or_else(none, |stream| output::printable(&stream.state).into_owned()),
             output::pairs(&member.metadata),
         ]
     });
-    output::table(["NAME", "ADDRESS", "STATE", "INCARNATION", "AGE", "METADATA"], rows.collect())
+    output::table(HEADER, rows.collect())
 }
+
+/// AGE is that of what is held of the member, SEEN that of its last sign of life, STREAM how the last
+/// stream to it went.
+const HEADER: [&str; 9] =
+    ["NAME", "ADDRESS", "STATE", "INCARNATION", "AGE", "SEEN", "RTT", "STREAM", "METADATA"];
 
 #[cfg(test)]
 mod tests {
@@ -135,13 +149,14 @@ mod tests {
     fn members_are_a_table() {
         let body: MembersBody = serde_json::from_str(
             r#"{"members":[{"name":"n1","address":"127.0.0.1:1","state":"alive","incarnation":"7",
-            "metadata":{"role":"web","zone":"a"},"last_update":"T","age_ms":61000}]}"#,
+            "metadata":{"role":"web","zone":"a"},"last_update":"T","age_ms":61000,"last_seen_ms":1500,"round_trip_ms":0.25,
+            "paths":{"datagram":null,"stream":{"state":"failing","age_ms":3,"why":"refused"}}}]}"#,
         )
         .unwrap();
         assert_eq!(
             readable(&body),
-            "NAME  ADDRESS      STATE  INCARNATION  AGE    METADATA\n\
-             n1    127.0.0.1:1  alive  7            1m 1s  role=web zone=a"
+            "NAME  ADDRESS      STATE  INCARNATION  AGE    SEEN  RTT     STREAM   METADATA\n\
+             n1    127.0.0.1:1  alive  7            1m 1s  1s    0.2 ms  failing  role=web zone=a"
         );
     }
 }

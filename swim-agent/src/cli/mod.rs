@@ -3,6 +3,7 @@
 mod address;
 mod agent;
 mod client;
+mod completions;
 mod demo;
 mod failure;
 mod info;
@@ -13,6 +14,8 @@ mod meta;
 mod monitor;
 mod output;
 mod signals;
+mod socket;
+mod version;
 
 use std::process::ExitCode;
 
@@ -38,6 +41,9 @@ enum Command {
     Info(info::Args),
     Meta(meta::Args),
     Monitor(monitor::Args),
+    CheckConfig(agent::check::Args),
+    Completions(completions::Args),
+    Version(version::Args),
 }
 
 /// Parses the command line, does what it says, and tells how that went.
@@ -55,6 +61,9 @@ pub(crate) fn run() -> ExitCode {
         Command::Info(args) => info::run(&args),
         Command::Meta(args) => meta::run(&args),
         Command::Monitor(args) => monitor::run(&args),
+        Command::CheckConfig(args) => agent::check::run(&args),
+        Command::Completions(args) => completions::run(&args),
+        Command::Version(args) => version::run(&args),
     };
     done.map_or_else(|failure| failure.exit(), |()| ExitCode::SUCCESS)
 }

@@ -1,5 +1,7 @@
 //! `swim monitor`: what happens to members, as it happens.
 
+use std::collections::BTreeMap;
+
 use super::client::{Client, Endpoint, Format};
 use super::failure::{self, Failure};
 use super::output;
@@ -49,8 +51,9 @@ fn event_line(event: &EventBody) -> String {
     let style = output::style(&event.kind);
     let state = |state: &Option<String>| state.clone().unwrap_or_else(|| "-".to_owned());
     let by = event.by.as_deref().map(|by| format!(" by {}", output::printable(by)));
+    let changed = changes(&event.changed);
     format!(
-        "{time}  {style}{kind:<9}{style:#}  {name}  {address}  {old} -> {new}{by} ({reason})",
+        "{time}  {style}{kind:<9}{style:#}  {name}  {address}  {old} -> {new}{by} ({reason}){changed}",
         time = output::printable(&event.time),
         kind = output::printable(&event.kind),
         name = output::printable(&event.name),
@@ -60,6 +63,19 @@ fn event_line(event: &EventBody) -> String {
         by = by.unwrap_or_default(),
         reason = output::printable(&event.reason),
     )
+}
+
+/// Metadata that changed, as it is now: `role=db`, and `-zone` for what is gone.
+fn changes(changed: &BTreeMap<String, Option<String>>) -> String {
+    let mut text = String::new();
+    for (key, value) in changed {
+        let key = output::printable(key);
+        text.push_str(&match value {
+            Some(value) => format!(" {key}={}", output::printable(value)),
+            None => format!(" -{key}"),
+        });
+    }
+    text
 }
 
 #[cfg(test)]
@@ -75,6 +91,15 @@ mod tests {
             line,
             "T  died       n\\n2  127.0.0.1:1  suspect -> dead by n1 (suspicion_expired)"
         );
+    }
+
+    #[test]
+    fn an_update_says_what_has_changed() {
+        let data = r#"{"type":"updated","name":"b","address":"127.0.0.1:1","old_state":"alive",
+            "state":"alive","incarnation":"8","by":null,"reason":"gossip","time":"T",
+            "changed":{"role":"d\u202eb","zone":null}}"#;
+        let line = anstream::adapter::strip_str(&readable(data).unwrap()).to_string();
+        assert!(line.ends_with("(gossip) role=d\\u{202e}b -zone"), "{line}");
     }
 
     #[test]

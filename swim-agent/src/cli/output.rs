@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use anstyle::{AnsiColor, Style};
 use comfy_table::{Table, presets};
+use serde::Serialize;
 
 use super::failure::Failure;
 
@@ -17,20 +18,50 @@ pub(super) fn line(text: &str) -> Result<(), Failure> {
     Ok(stdout.flush()?)
 }
 
-/// A text that another machine has chosen, without what would steer this terminal.
+/// Prints one line of JSON.
+pub(super) fn json(value: &impl Serialize) -> Result<(), Failure> {
+    let text = serde_json::to_string(value).map_err(|error| Failure::Failed(error.to_string()))?;
+    line(&text)
+}
+
+/// A text that another machine has chosen, without what would steer this terminal or reader: control
+/// characters, line separators, and what turns the direction of writing or cannot be seen.
 pub(super) fn printable(text: &str) -> Cow<'_, str> {
-    if !text.contains(char::is_control) {
+    if !text.contains(steers) {
         return Cow::Borrowed(text);
     }
     let mut escaped = String::with_capacity(text.len() + 8);
     for char in text.chars() {
-        if char.is_control() {
+        if steers(char) {
             escaped.extend(char.escape_default());
         } else {
             escaped.push(char);
         }
     }
     Cow::Owned(escaped)
+}
+
+/// Characters of a name in a table.
+const NAME: usize = 40;
+
+/// A name for a table: printable, and no wider than the table bears. The end is kept too, because names
+/// that are made by machines differ there.
+pub(super) fn shortened(name: &str) -> String {
+    let name = printable(name);
+    let len = name.chars().count();
+    if len <= NAME {
+        return name.into_owned();
+    }
+    let (head, tail) = (NAME - 11, 10);
+    let middle = "\u{2026}".chars();
+    name.chars().take(head).chain(middle).chain(name.chars().skip(len - tail)).collect()
+}
+
+fn steers(char: char) -> bool {
+    char.is_control()
+        || matches!(char,
+            '\u{ad}' | '\u{61c}' | '\u{180e}' | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}'
+            | '\u{2060}'..='\u{206f}' | '\u{feff}' | '\u{fff9}'..='\u{fffb}' | '\u{e0000}'..='\u{e007f}')
 }
 
 /// A table without lines: columns two spaces apart, a header in capitals.
@@ -83,12 +114,20 @@ pub(super) fn style(word: &str) -> Style {
 mod tests {
     use std::time::Duration;
 
-    use super::{age, printable, table};
+    use super::{age, printable, shortened, table};
 
     #[test]
     fn what_steers_a_terminal_is_escaped() {
         assert_eq!(printable("node-1 \u{e9}"), "node-1 \u{e9}");
         assert_eq!(printable("a\x1b[2Jb\nc"), "a\\u{1b}[2Jb\\nc");
+        assert_eq!(printable("\u{202e}gnp.exe\u{200b}"), "\\u{202e}gnp.exe\\u{200b}");
+    }
+
+    #[test]
+    fn a_long_name_is_shortened_in_its_middle() {
+        assert_eq!(shortened(&"n".repeat(40)), "n".repeat(40));
+        let short = shortened(&format!("{}-0123456789", "n".repeat(200)));
+        assert_eq!(short, format!("{}\u{2026}0123456789", "n".repeat(29)));
     }
 
     #[test]

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
 
-use swim_core::{MemberState, MetadataError};
+use swim_core::{MemberId, MemberState, MetadataError};
 use swim_transport::Transport;
 use swim_wire::Codec;
 use tokio::sync::oneshot;
@@ -12,16 +12,23 @@ use tokio::time::Instant;
 use super::Driver;
 use super::own::Saved;
 use super::post::Origin;
-use crate::error::JoinError;
+use crate::contact::Contact;
+use crate::error::{JoinError, Joined};
 use crate::info::Info;
 
 /// What a user asks. A dropped reply says that the agent has ended.
 #[derive(Debug)]
 pub(crate) enum Command {
     Info(oneshot::Sender<Info>),
+    Contacts {
+        names: Vec<String>,
+        reply: oneshot::Sender<Vec<Contact>>,
+    },
     Join {
         targets: Vec<Target>,
-        reply: oneshot::Sender<Result<usize, JoinError>>,
+        /// Whether to wait for all of them.
+        all: bool,
+        reply: oneshot::Sender<Result<Joined, JoinError>>,
     },
     Change {
         set: BTreeMap<String, String>,
@@ -51,7 +58,8 @@ impl<T: Transport, C: Codec> Driver<T, C> {
         match command {
             // A dropped answer says that the user has stopped waiting.
             Some(Command::Info(reply)) => drop(reply.send(self.info())),
-            Some(Command::Join { targets, reply }) => self.join(targets, reply),
+            Some(Command::Contacts { names, reply }) => drop(reply.send(self.contacts(names))),
+            Some(Command::Join { targets, all, reply }) => self.join(targets, all, reply),
             Some(Command::Change { set, remove, reply }) => {
                 let result = self.change(set, &remove);
                 self.settle();
@@ -73,13 +81,29 @@ impl<T: Transport, C: Codec> Driver<T, C> {
         }
     }
 
-    fn join(&mut self, targets: Vec<Target>, reply: oneshot::Sender<Result<usize, JoinError>>) {
+    fn join(
+        &mut self,
+        targets: Vec<Target>,
+        all: bool,
+        reply: oneshot::Sender<Result<Joined, JoinError>>,
+    ) {
         if self.protocol.local_member().state == MemberState::Left {
             drop(reply.send(Err(JoinError::Leaving)));
-        } else if self.joins.wait(targets, reply, Instant::now().into_std()) {
+        } else if self.joins.wait(targets, all, reply, Instant::now().into_std()) {
             self.ask();
             self.settle();
         }
+    }
+
+    fn contacts(&mut self, names: Vec<String>) -> Vec<Contact> {
+        let now = Instant::now().into_std();
+        let of = |name: String| {
+            let id = MemberId(name);
+            let address = self.protocol.member(&id).map(|member| member.address);
+            let known = address.map(|address| self.contacts.of(&address, now)).unwrap_or_default();
+            Contact { round_trip: self.protocol.round_trip(&id), ..known }
+        };
+        names.into_iter().map(of).collect()
     }
 
     fn info(&self) -> Info {
@@ -100,6 +124,7 @@ impl<T: Transport, C: Codec> Driver<T, C> {
             net: self.net.as_ref().map(|net| net()),
             queue_len: protocol.queue_len(),
             join_attempts: self.joins.attempts(protocol.join_attempts()),
+            joined: self.joins.joined() || !self.view.is_alone(),
             probe_interval: protocol.probe_interval(),
             suspicion_timeout: protocol.suspicion_timeout(),
             view_hash: protocol.view_hash(),

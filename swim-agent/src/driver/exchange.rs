@@ -39,7 +39,9 @@ const PAUSES: [Duration; 2] = [Duration::from_millis(20), Duration::from_secs(1)
 pub(super) enum Input {
     /// A packet that came by stream. Answers to an inbound stream go back through `reply`.
     Heard { from: SocketAddr, messages: Vec<GossipMessage>, reply: Option<oneshot::Sender<Bytes>> },
-    /// A stream that was to bring an answer brought none.
+    /// A stream of this node's own did what it was for.
+    Reached { to: SocketAddr },
+    /// A stream of this node's own failed, or brought no answer when one was due.
     Failed { to: SocketAddr, why: String },
     /// What the names of the seeds stand for now.
     Resolved(Vec<Lookup>),
@@ -159,8 +161,8 @@ impl<T: Transport, C: Codec> Outbound<T, C> {
         Self { transport, exchange, slots, tasks: JoinSet::new() }
     }
 
-    /// Says `packet` to `to` by a stream of its own. With `asks`, the driver hears of a stream that
-    /// brought no answer. False when too many streams are open; the packet is dropped then.
+    /// Says `packet` to `to` by a stream of its own. With `asks`, a stream that brings no answer
+    /// has failed. False when too many streams are open; the packet is dropped then.
     pub(super) fn say(&mut self, to: SocketAddr, packet: Bytes, asks: bool) -> bool {
         while self.tasks.try_join_next().is_some() {}
         let Ok(slot) = Arc::clone(&self.slots).try_acquire_owned() else {
@@ -172,17 +174,19 @@ impl<T: Transport, C: Codec> Outbound<T, C> {
             let talk = timeout(EXCHANGE_TIME, exchange.converse(transport, to, packet)).await;
             let failure = match talk {
                 Ok(Ok(0)) if asks => Failure::Unanswered,
-                Ok(Ok(_)) => return,
+                Ok(Ok(_)) => {
+                    drop(slot);
+                    let _ = exchange.inputs.send(Input::Reached { to }).await;
+                    return;
+                }
                 Ok(Err(failure)) => failure,
                 Err(_) => Failure::Time,
             };
             exchange.meter.streams_failed.one();
             tracing::debug!(%to, %failure, "a stream failed");
             drop(slot);
-            if asks {
-                let failed = Input::Failed { to, why: failure.to_string() };
-                let _ = exchange.inputs.send(failed).await;
-            }
+            let failed = Input::Failed { to, why: failure.to_string() };
+            let _ = exchange.inputs.send(failed).await;
         };
         self.tasks.spawn(task.in_current_span());
         true

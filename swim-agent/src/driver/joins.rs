@@ -11,7 +11,7 @@ use tokio::sync::oneshot;
 
 use super::command::Target;
 use super::rejoin::Rejoin;
-use crate::error::{JoinError, Unanswered};
+use crate::error::{JoinError, Joined, Unanswered};
 
 /// How long a user waits for the outcome of a join.
 const PATIENCE: Duration = Duration::from_secs(5);
@@ -34,14 +34,19 @@ enum Progress {
 
 /// What a name stands for, or why it stands for nobody.
 pub(super) type Lookup = (String, Result<Vec<SocketAddr>, String>);
-type Reply = oneshot::Sender<Result<usize, JoinError>>;
+type Reply = oneshot::Sender<Result<Joined, JoinError>>;
 
 /// A join that a user waits for.
 #[derive(Debug)]
 struct Waiting {
     targets: Vec<Target>,
+    /// Whether to wait for all of them, and not only for the first that answers.
+    all: bool,
     /// What went wrong at an address last.
     failures: Vec<(SocketAddr, String)>,
+    /// Addresses that are not worth waiting for any more: those that answered, and those that failed.
+    answered: Vec<SocketAddr>,
+    failed: Vec<SocketAddr>,
     until: Instant,
     reply: Reply,
 }
@@ -59,6 +64,8 @@ pub(super) struct Joins {
     resolve_at: Option<Instant>,
     pause: Duration,
     progress: Progress,
+    /// Whether that was ever [`Progress::Done`]: an agent that is alone asks again.
+    joined: bool,
     /// Attempts at the seeds that nobody answered.
     failed: u32,
     /// The protocol's count of attempts when it was last looked at.
@@ -91,6 +98,7 @@ impl Joins {
             resolve_at,
             pause: RESOLVE_AGAIN[0],
             progress,
+            joined: progress == Progress::Done,
             failed: 0,
             counted: 0,
             why: None,
@@ -118,10 +126,9 @@ impl Joins {
     pub(super) fn whom_to_ask(&mut self) -> Vec<SocketAddr> {
         self.counted = 1;
         let seeds = self.addresses.iter().filter(|_| self.progress == Progress::Asking);
-        let waiting = self.waiting.iter().flat_map(|waiting| &waiting.targets);
-        let wanted = waiting.flat_map(|target| target.resolved.iter().flatten());
-        let remembered = self.rejoin.asking();
-        let mut all: Vec<SocketAddr> = seeds.chain(wanted).chain(remembered).copied().collect();
+        let wanted = self.waiting.iter().flat_map(Waiting::open);
+        let remembered = self.rejoin.asking().iter().copied();
+        let mut all: Vec<SocketAddr> = seeds.copied().chain(wanted).chain(remembered).collect();
         all.retain(|&address| address != self.own);
         all
     }
@@ -159,7 +166,7 @@ impl Joins {
     fn nobody_to_ask(&mut self, nowhere: bool, now: Instant) {
         if !nowhere {
             // Whoever comes joins through this agent.
-            self.progress = Progress::Done;
+            (self.progress, self.joined) = (Progress::Done, true);
         } else if self.progress == Progress::Unasked {
             self.failed += 1;
             self.resolve_at = Some(now + self.pause);
@@ -172,7 +179,7 @@ impl Joins {
     pub(super) fn follow(&mut self, attempts: Option<u32>, alone: bool, now: Instant) {
         let Some(attempts) = attempts else {
             if self.progress == Progress::Asking {
-                self.progress = Progress::Done;
+                (self.progress, self.joined) = (Progress::Done, true);
                 (self.failed, self.pause) = (0, RESOLVE_AGAIN[0]);
             }
             let idle = !self.resolving && self.resolve_at.is_none();
@@ -202,6 +209,11 @@ impl Joins {
         }
     }
 
+    /// Whether the join through the seeds has ever succeeded, or was none of this agent's tasks.
+    pub(super) fn joined(&self) -> bool {
+        self.joined
+    }
+
     /// Attempts in vain at the seeds so far; `None` when nobody is being asked.
     pub(super) fn attempts(&self, protocol: Option<u32>) -> Option<u32> {
         match self.progress {
@@ -210,14 +222,29 @@ impl Joins {
         }
     }
 
-    /// A user waits for an answer through `targets`. False when it was refused at once.
-    pub(super) fn wait(&mut self, targets: Vec<Target>, reply: Reply, now: Instant) -> bool {
+    /// A user waits for an answer through `targets`, or for that of `all` of them. False when it was
+    /// refused at once.
+    pub(super) fn wait(
+        &mut self,
+        targets: Vec<Target>,
+        all: bool,
+        reply: Reply,
+        now: Instant,
+    ) -> bool {
         let own = self.own;
         let mut addresses = targets.iter().flat_map(|target| target.resolved.iter().flatten());
         let hopeless = addresses.all(|&address| address == own);
-        let waiting = Waiting { targets, failures: Vec::new(), until: now + PATIENCE, reply };
+        let waiting = Waiting {
+            targets,
+            all,
+            failures: Vec::new(),
+            answered: Vec::new(),
+            failed: Vec::new(),
+            until: now + PATIENCE,
+            reply,
+        };
         if hopeless {
-            waiting.give_up(own);
+            waiting.finish(own);
             return false;
         }
         self.waiting.push(waiting);
@@ -226,18 +253,24 @@ impl Joins {
 
     /// Somebody answered with all members. Says whether others are still to be asked.
     pub(super) fn answered(&mut self, from: SocketAddr) -> bool {
-        let (done, waiting): (Vec<_>, Vec<_>) =
-            self.waiting.drain(..).partition(|waiting| waiting.wants(from));
-        self.waiting = waiting;
-        for waiting in done {
-            // An error says that the user has stopped waiting.
-            let _ = waiting.reply.send(Ok(1));
+        for waiting in self.waiting.iter_mut().filter(|waiting| waiting.wants(from)) {
+            waiting.answered.push(from);
         }
+        self.finish_those(|waiting| waiting.is_done());
         !self.waiting.is_empty()
     }
 
-    /// A request to `to` brought no answer.
-    pub(super) fn failed(&mut self, to: SocketAddr, why: &str) {
+    /// A request to `to` brought no answer. Says whether the rest is to be asked instead.
+    pub(super) fn failed(&mut self, to: SocketAddr, why: &str) -> bool {
+        self.withheld(to, why);
+        for waiting in self.waiting.iter_mut().filter(|waiting| waiting.wants(to)) {
+            waiting.failed.push(to);
+        }
+        self.finish_those(|waiting| waiting.is_done())
+    }
+
+    /// A request to `to` could not be made; it will be, soon.
+    pub(super) fn withheld(&mut self, to: SocketAddr, why: &str) {
         if self.addresses.contains(&to) {
             self.why = Some((to, why.to_owned()));
         }
@@ -247,15 +280,18 @@ impl Joins {
         }
     }
 
-    /// Ends the waiting of those whose time is over. Says whether the rest is to be asked instead.
-    pub(super) fn expire(&mut self, now: Instant) -> bool {
-        let due = |waiting: &mut Waiting| waiting.until <= now || waiting.reply.is_closed();
-        let over: Vec<Waiting> = self.waiting.extract_if(.., due).collect();
+    fn finish_those(&mut self, mut over: impl FnMut(&mut Waiting) -> bool) -> bool {
+        let over: Vec<Waiting> = self.waiting.extract_if(.., |waiting| over(waiting)).collect();
         let any = !over.is_empty();
         for waiting in over {
-            waiting.give_up(self.own);
+            waiting.finish(self.own);
         }
         any
+    }
+
+    /// Ends the waiting of those whose time is over. Says whether the rest is to be asked instead.
+    pub(super) fn expire(&mut self, now: Instant) -> bool {
+        self.finish_those(|waiting| waiting.until <= now || waiting.reply.is_closed())
     }
 
     /// Nobody joins any more: this node is leaving.
@@ -277,12 +313,39 @@ impl Waiting {
             .any(|&held| held == address)
     }
 
-    fn give_up(self, own: SocketAddr) {
-        let Self { targets, failures, reply, .. } = self;
-        let unanswered = targets
-            .into_iter()
-            .map(|target| Unanswered { why: why(&target, &failures, own), address: target.given });
-        let _ = reply.send(Err(JoinError::Unanswered(unanswered.collect())));
+    /// The addresses that may still answer.
+    fn open(&self) -> impl Iterator<Item = SocketAddr> {
+        let all = self.targets.iter().flat_map(|target| target.resolved.iter().flatten());
+        let over =
+            |address: &SocketAddr| self.answered.contains(address) || self.failed.contains(address);
+        all.copied().filter(move |address| !over(address))
+    }
+
+    /// Whether there is nothing more to wait for.
+    fn is_done(&self) -> bool {
+        let first = !self.all && !self.answered.is_empty();
+        first || self.open().next().is_none()
+    }
+
+    /// Whether somebody answered at one of a target's addresses.
+    fn has_answered(&self, target: &Target) -> bool {
+        target.resolved.iter().flatten().any(|address| self.answered.contains(address))
+    }
+
+    fn finish(self, own: SocketAddr) {
+        let (answered, silent): (Vec<&Target>, _) =
+            self.targets.iter().partition(|target| self.has_answered(target));
+        let unanswered = silent.into_iter().map(|target| Unanswered {
+            why: why(target, &self.failures, own),
+            address: target.given.clone(),
+        });
+        let (answered, unanswered) = (answered.len(), unanswered.collect());
+        let result = match answered {
+            0 => Err(JoinError::Unanswered(unanswered)),
+            _ => Ok(Joined { answered, unanswered }),
+        };
+        // An error says that the user has stopped waiting.
+        let _ = self.reply.send(result);
     }
 }
 
@@ -346,8 +409,10 @@ mod tests {
         assert!(joins.resolved(found(&[3]), true, now));
         assert_eq!(joins.whom_to_ask(), [addr(3)]);
         assert_eq!(joins.attempts(Some(1)), Some(2));
+        assert!(!joins.joined());
         joins.follow(None, false, now);
         assert_eq!((joins.attempts(None), joins.next()), (None, None));
+        assert!(joins.joined());
     }
 
     #[test]
@@ -376,6 +441,7 @@ mod tests {
         assert!(joins.lookup_due(next).is_some());
         assert!(joins.resolved(found(&[OWN, 2]), true, next));
         assert_eq!(joins.whom_to_ask(), [addr(2)]);
+        assert!(joins.joined(), "once and for all");
     }
 
     #[test]

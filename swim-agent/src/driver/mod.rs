@@ -6,6 +6,7 @@
 
 mod burden;
 mod command;
+mod contacts;
 mod exchange;
 mod frame;
 mod joins;
@@ -39,6 +40,7 @@ use crate::handle::{About, Handle};
 use crate::members::{MemberInfo, Members};
 use crate::state::Keeper;
 use burden::{Burden, Strangers};
+use contacts::Contacts;
 use exchange::{Exchange, Input, Outbound};
 use joins::Joins;
 use post::{Answer, Origin, Post};
@@ -89,6 +91,7 @@ struct Driver<T, C> {
     own: Own,
     keeper: Option<Keeper>,
     strangers: Strangers,
+    contacts: Contacts,
     /// Scratch: the messages of one datagram.
     messages: Vec<GossipMessage>,
     /// Users who wait for the goodbye to be done.
@@ -173,6 +176,7 @@ impl<T: Transport, C: Codec> Driver<T, C> {
             own,
             keeper,
             strangers,
+            contacts: Contacts::default(),
             messages,
             leaving,
             last_words: LAST_WORDS * Duration::from_millis(options.gossip_interval),
@@ -280,6 +284,10 @@ impl<T: Transport, C: Codec> Driver<T, C> {
             }
         }
         let mut origin = self.origin(from, datagram.len());
+        if matches!(origin, Origin::Proven) && !messages.is_empty() {
+            self.contacts.heard(from, Instant::now().into_std());
+            self.tidy_contacts();
+        }
         let mut burden = Burden::default();
         for message in messages.drain(..) {
             if matches!(message, GossipMessage::SyncRequest { .. }) {
@@ -320,7 +328,13 @@ impl<T: Transport, C: Codec> Driver<T, C> {
                 }
             }
             Input::Heard { from, messages, reply: None } => self.hear_answer(from, messages),
-            Input::Failed { to, why } => self.joins.failed(to, &why),
+            Input::Reached { to } => self.contact(to, None),
+            Input::Failed { to, why } => {
+                if self.joins.failed(to, &why) {
+                    self.ask();
+                }
+                self.contact(to, Some(why));
+            }
             Input::Resolved(found) => {
                 let now = Instant::now().into_std();
                 if self.joins.resolved(found, self.view.is_alone(), now) {
@@ -329,6 +343,17 @@ impl<T: Transport, C: Codec> Driver<T, C> {
             }
         }
         self.settle();
+    }
+
+    /// Takes down how a stream went.
+    fn contact(&mut self, to: SocketAddr, failure: Option<String>) {
+        self.contacts.stream(to, failure, Instant::now().into_std());
+        self.tidy_contacts();
+    }
+
+    fn tidy_contacts(&mut self) {
+        let is_member = |address: &SocketAddr| self.protocol.member_at(address).is_some();
+        self.contacts.tidy(self.view.members(), is_member);
     }
 
     /// A packet on a stream of somebody else's; what is to go back on it.
@@ -406,7 +431,7 @@ impl<T: Transport, C: Codec> Driver<T, C> {
     fn settle(&mut self) {
         self.post.flush();
         for to in self.post.take_unsent() {
-            self.joins.failed(to, "too many streams are open");
+            self.joins.withheld(to, "too many streams are open");
         }
         self.view.publish(&self.protocol, self.keeper.as_ref());
         self.keep_clock();

@@ -1,5 +1,6 @@
 //! What users see: the snapshot of members, and events.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::SystemTime;
 
@@ -47,6 +48,11 @@ impl View {
         }
     }
 
+    /// How many members are known, whatever their state.
+    pub(super) fn members(&self) -> usize {
+        self.members.len()
+    }
+
     /// Whether no other live member is known.
     pub(super) fn is_alone(&self) -> bool {
         let counts = self.counts();
@@ -88,6 +94,8 @@ impl View {
         }
         self.own = own;
         let now = (Instant::now().into_std(), SystemTime::now());
+        let changes = self.news.iter().map(|event| self.metadata_changes(protocol, event));
+        let changes: Vec<_> = changes.collect();
         let mut changed = self.bring_in_line(protocol.local_member(), now);
         for name in std::mem::take(&mut self.touched) {
             changed |= match protocol.member(&name) {
@@ -101,10 +109,29 @@ impl View {
         if changed {
             self.publish.send_replace(self.members.clone());
         }
-        for event in self.news.drain(..) {
+        for (event, changes) in self.news.drain(..).zip(changes) {
             // An error says that nobody listens.
-            let _ = self.events.send(Arc::new(Event::new(event, now.1)));
+            let _ = self.events.send(Arc::new(Event::new(event, changes, now.1)));
         }
+    }
+
+    /// What differs from the metadata that users have seen so far.
+    fn metadata_changes(
+        &self,
+        protocol: &GossipProtocol,
+        event: &MemberEvent,
+    ) -> BTreeMap<String, Option<String>> {
+        let held = self.members.get(event.member.as_str());
+        let (EventKind::Updated, Some(held), Some(now)) =
+            (event.kind, held, protocol.member(&event.member))
+        else {
+            return BTreeMap::new();
+        };
+        let gone = held.metadata.keys().filter(|key| !now.metadata.contains_key(*key));
+        let fresh =
+            now.metadata.iter().filter(|(key, value)| held.metadata.get(*key) != Some(*value));
+        let fresh = fresh.map(|(key, value)| (key.clone(), Some(value.clone())));
+        gone.map(|key| (key.clone(), None)).chain(fresh).collect()
     }
 
     /// Hands over where a member lives and how it stands, if that is news.

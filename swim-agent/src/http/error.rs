@@ -2,7 +2,7 @@
 
 use axum::Json;
 use axum::extract::rejection::{JsonRejection, QueryRejection};
-use axum::http::StatusCode;
+use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use swim_agent::Stopped;
 
@@ -19,6 +19,12 @@ impl ApiError {
     /// The request makes no sense.
     pub(super) fn bad_request(message: impl Into<String>) -> Self {
         Self::new(StatusCode::BAD_REQUEST, message)
+    }
+
+    /// The request shows no token, or a wrong one.
+    pub(super) fn no_token() -> Self {
+        let message = "this needs the agent's token (--token-file or SWIM_TOKEN_FILE names it)";
+        Self::new(StatusCode::UNAUTHORIZED, message)
     }
 
     /// The request comes from where it must not come from.
@@ -58,7 +64,9 @@ impl ApiError {
 
 impl IntoResponse for ApiError {
     fn into_response(self) -> Response {
-        (self.status, Json(ErrorBody { error: self.message })).into_response()
+        let asks = (self.status == StatusCode::UNAUTHORIZED)
+            .then_some([(header::WWW_AUTHENTICATE, "Bearer")]);
+        (self.status, asks, Json(ErrorBody { error: self.message })).into_response()
     }
 }
 

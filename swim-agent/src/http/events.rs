@@ -40,7 +40,7 @@ async fn next((mut events, permit): Reader) -> Option<(Result<sse::Event, Infall
 
 fn body(item: StreamItem) -> StreamBody {
     match item {
-        StreamItem::Event(event) => StreamBody::Event(event_body(event)),
+        StreamItem::Event(event) => StreamBody::Event(Box::new(event_body(event))),
         StreamItem::Missed(missed) => {
             StreamBody::Missed(MissedBody { kind: "missed".to_owned(), missed })
         }
@@ -57,6 +57,7 @@ fn event_body(event: Event) -> EventBody {
         incarnation: event.incarnation.to_string(),
         by: event.by,
         reason: event.reason.as_str().to_owned(),
+        changed: event.changed,
         time: rfc3339(event.time),
     }
 }

@@ -1,6 +1,6 @@
-//! Keeps web pages from steering the agent.
+//! Keeps web pages from steering the agent, and those without its token, if it has one.
 //!
-//! The endpoint trusts whoever reaches its port, and a browser on the same machine does so in the
+//! Without a token the endpoint trusts whoever reaches it, and a browser on the same machine does so in the
 //! name of any page it shows. A browser says which page asks when the page is of another origin,
 //! and when it wants something changed: such requests are refused. A page whose name was pointed
 //! at this address afterwards is of the same origin to the browser; it is told by that name, which
@@ -16,13 +16,21 @@ use axum::response::{IntoResponse, Response};
 use super::Shared;
 use super::error::ApiError;
 
-/// Refuses requests that a page from elsewhere makes.
-pub(super) async fn same_origin(State(admin): Shared, request: Request, next: Next) -> Response {
-    match foreign(request.headers(), admin.http_address.ip().is_loopback()) {
-        Some(whose) => {
-            ApiError::forbidden(format!("requests from {whose} are refused")).into_response()
+/// What everybody may ask who gets through: probes and scrapers have no secrets, and the answers are
+/// counts.
+const OPEN: [&str; 3] = ["/healthz", "/readyz", "/metrics"];
+
+/// Refuses requests that a page from elsewhere makes, or that lack the token.
+pub(super) async fn keep_out(State(admin): Shared, request: Request, next: Next) -> Response {
+    if let Some(whose) = foreign(request.headers(), admin.access.local) {
+        return ApiError::forbidden(format!("requests from {whose} are refused")).into_response();
+    }
+    let open = OPEN.contains(&request.uri().path());
+    match &admin.access.token {
+        Some(token) if !open && !token.is_shown(request.headers()) => {
+            ApiError::no_token().into_response()
         }
-        None => next.run(request).await,
+        _ => next.run(request).await,
     }
 }
 

@@ -1,36 +1,29 @@
-//! `GET /v1/info` and `GET /healthz`: how the agent is doing.
+//! `GET /v1/info`: what the agent says of itself.
 
-use std::collections::BTreeMap;
 use std::time::Duration;
 
 use axum::Json;
-use axum::extract::State;
+use axum::extract::rejection::QueryRejection;
+use axum::extract::{Query, State};
 use swim_agent::Info;
-use swim_core::Stats;
-use tokio::time;
 
-use super::types::{ConvergenceBody, HealthBody, InfoBody, MemberCounts};
-use super::{ApiError, Shared};
+use super::types::{ConvergenceBody, InfoBody, InfoQuery, MemberCounts};
+use super::{ApiError, Shared, glossary, health};
 
-/// An agent that takes longer to look at itself is not healthy.
-const PATIENCE: Duration = Duration::from_secs(2);
-
-/// Answers what the agent says of itself.
-pub(super) async fn info(State(admin): Shared) -> Result<Json<InfoBody>, ApiError> {
+/// Answers what the agent says of itself; with `?explain=true`, also what that means.
+pub(super) async fn info(
+    State(admin): Shared,
+    query: Result<Query<InfoQuery>, QueryRejection>,
+) -> Result<Json<InfoBody>, ApiError> {
+    let Query(InfoQuery { explain }) = query?;
     let info = admin.handle.info().await?;
-    Ok(Json(body(info, admin.http_address.to_string())))
-}
-
-/// Answers whether the protocol runs: by asking it, not only this endpoint.
-pub(super) async fn health(State(admin): Shared) -> Result<Json<HealthBody>, ApiError> {
-    match time::timeout(PATIENCE, admin.handle.info()).await {
-        Ok(info) => info.map(|_| Json(HealthBody { status: "ok".to_owned() })).map_err(Into::into),
-        Err(_) => Err(ApiError::unavailable("the protocol does not answer")),
-    }
+    let glossary = explain.then(|| glossary::of(&info));
+    Ok(Json(InfoBody { glossary, ..body(info, admin.access.address.clone()) }))
 }
 
 fn body(info: Info, http_address: String) -> InfoBody {
-    let counts = info.counts;
+    let members = info.counts;
+    let unready = health::unready(&info);
     InfoBody {
         address: info.advertise_addr.to_string(),
         bind_address: info.local_addr.to_string(),
@@ -39,12 +32,14 @@ fn body(info: Info, http_address: String) -> InfoBody {
         state: info.state.to_string(),
         incarnation: info.incarnation.to_string(),
         uptime_ms: millis(info.uptime),
+        ready: unready.is_none(),
+        unready,
         local_health: info.local_health,
         members: MemberCounts {
-            alive: counts.alive,
-            suspect: counts.suspect,
-            dead: counts.dead,
-            left: counts.left,
+            alive: members.alive,
+            suspect: members.suspect,
+            dead: members.dead,
+            left: members.left,
         },
         probe_interval_ms: millis(info.probe_interval),
         suspicion_timeout_ms: millis(info.suspicion_timeout),
@@ -56,50 +51,23 @@ fn body(info: Info, http_address: String) -> InfoBody {
             message_overhead: info.convergence.message_overhead,
             false_positive_rate: info.convergence.false_positive_rate,
         },
-        counters: counters(&info),
+        counters: counts(&info).map(|(name, count, _)| (name.to_owned(), count)).collect(),
+        glossary: None,
         name: info.name,
         cluster: info.cluster,
     }
 }
 
-fn millis(duration: Duration) -> u64 {
+/// Whole milliseconds.
+pub(super) fn millis(duration: Duration) -> u64 {
     u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
 }
 
-/// What the protocol, the agent and its sockets have counted.
-fn counters(info: &Info) -> BTreeMap<String, u64> {
-    let lost = info.net.iter().map(|net| ("datagrams_lost", net.lost()));
-    let all = protocol(&info.stats).into_iter().chain(info.counters.entries()).chain(lost);
-    all.map(|(name, count)| (name.to_owned(), count)).collect()
+/// What the protocol, the agent and its sockets have counted: name, count, meaning.
+pub(super) fn counts(info: &Info) -> impl Iterator<Item = (&'static str, u64, &'static str)> {
+    let lost = info.net.iter().map(|net| ("datagrams_lost", net.lost(), LOST));
+    info.stats.entries().chain(info.counters.entries()).chain(lost)
 }
 
-/// The counters of these fields, by their names.
-macro_rules! by_name {
-    ($stats:expr, $($name:ident),* $(,)?) => { [$((stringify!($name), $stats.$name)),*] };
-}
-
-fn protocol(stats: &Stats) -> impl IntoIterator<Item = (&'static str, u64)> + use<> {
-    by_name!(
-        stats,
-        messages_sent,
-        messages_received,
-        probes,
-        probes_failed,
-        round_trips,
-        updates_learned,
-        updates_ignored,
-        incarnations_refused,
-        suspicions,
-        deaths,
-        refuted,
-        own_refutations,
-        deaf,
-        broadcasts_dropped,
-        relays_dropped,
-        syncs_started,
-        syncs_differing,
-        healing_attempts,
-        corrections,
-        conflicts,
-    )
-}
+/// What the count of lost datagrams means.
+pub(super) const LOST: &str = "Datagrams that the system said were lost on the way out.";

@@ -3,17 +3,17 @@
 use axum::Json;
 use axum::extract::State;
 use axum::extract::rejection::JsonRejection;
-use swim_agent::JoinError;
+use swim_agent::{JoinError, Unanswered};
 use tokio::net;
 
 use super::Shared;
 use super::error::ApiError;
-use super::types::{JoinBody, JoinRequest};
+use super::types::{JoinBody, JoinRequest, UnansweredBody};
 
 /// Addresses in one request.
 const MAX_ADDRESSES: usize = 64;
 
-/// Answers when somebody answered the join, or nobody did in time.
+/// Answers when all answered the join, failed, or took too long.
 pub(super) async fn join(
     State(admin): Shared,
     request: Result<Json<JoinRequest>, JsonRejection>,
@@ -26,23 +26,31 @@ pub(super) async fn join(
         let message = format!("addresses: {} are above {MAX_ADDRESSES}", addresses.len());
         return Err(ApiError::bad_request(message));
     }
+    // One that is right is enough: the answer names the others.
+    let mut wrong = Vec::new();
     for address in &addresses {
-        check(address).await?;
+        wrong.extend(check(address).await);
     }
-    let joined = admin.handle.join(addresses).await?;
-    Ok(Json(JoinBody { joined }))
+    if wrong.len() == addresses.len() {
+        return Err(ApiError::bad_request(wrong.join("; ")));
+    }
+    let joined = admin.handle.join_all(addresses).await?;
+    let unanswered = joined.unanswered.into_iter();
+    let unanswered =
+        unanswered.map(|Unanswered { address, why }| UnansweredBody { address, why }).collect();
+    Ok(Json(JoinBody { joined: joined.answered, unanswered }))
 }
 
 /// Tells an address that cannot be right from one that does not answer.
-async fn check(address: &str) -> Result<(), ApiError> {
+async fn check(address: &str) -> Option<String> {
     let found = net::lookup_host(address).await.map(|mut found| found.next());
     let why = match found {
         Ok(Some(found)) if found.port() == 0 => "port 0 is nobody's".to_owned(),
-        Ok(Some(_)) => return Ok(()),
+        Ok(Some(_)) => return None,
         Ok(None) => "no such host".to_owned(),
         Err(error) => error.to_string(),
     };
-    Err(ApiError::bad_request(format!("addresses: {address:?}: {why}")))
+    Some(format!("addresses: {address:?}: {why}"))
 }
 
 impl From<JoinError> for ApiError {

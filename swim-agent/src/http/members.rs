@@ -7,12 +7,13 @@ use axum::extract::rejection::QueryRejection;
 use axum::extract::{Query, State};
 use axum::response::{IntoResponse, Response};
 use regex::{Regex, RegexBuilder};
-use swim_agent::{MemberInfo, Members};
+use swim_agent::{Contact, MemberInfo, Members};
 use swim_core::MemberState;
 use tokio::task;
 
 use super::error::ApiError;
-use super::types::{MemberBody, MembersBody};
+use super::info::millis;
+use super::types::{ContactBody, MemberBody, MembersBody, PathBody, PathsBody};
 use super::{Shared, events};
 
 /// Parameters in one query: each is a regular expression, to be compiled and matched.
@@ -32,21 +33,37 @@ pub(super) async fn members(
         return Err(ApiError::bad_request(message));
     }
     let members = admin.handle.members();
+    let local = members.local().name.clone();
     // Ten thousand members or a costly expression take their time, on a thread that is not the
     // gossip's.
-    let answer = task::spawn_blocking(move || answer(&members, &query));
-    answer.await.map_err(|_| ApiError::unavailable("the agent is ending"))?
+    let kept = task::spawn_blocking(move || filtered(&members, &query));
+    let kept = kept.await.map_err(|_| ending())??;
+    let names = kept.iter().map(|member| member.name.clone()).collect();
+    let contacts = admin.handle.contacts(names).await?;
+    let answer = task::spawn_blocking(move || answer(&kept, contacts, &local));
+    answer.await.map_err(|_| ending())
 }
 
-fn answer(members: &Members, query: &[(String, String)]) -> Result<Response, ApiError> {
+fn ending() -> ApiError {
+    ApiError::unavailable("the agent is ending")
+}
+
+fn filtered(members: &Members, query: &[(String, String)]) -> Result<Vec<MemberInfo>, ApiError> {
     let filter = Filter::parse(query)?;
-    let now = SystemTime::now();
-    let kept = members.iter().filter(|member| filter.keeps(member));
-    let members = kept.map(|member| body(member, now)).collect();
-    Ok(Json(MembersBody { members }).into_response())
+    Ok(members.iter().filter(|member| filter.keeps(member)).cloned().collect())
 }
 
-fn body(member: &MemberInfo, now: SystemTime) -> MemberBody {
+fn answer(kept: &[MemberInfo], contacts: Vec<Contact>, local: &str) -> Response {
+    let now = SystemTime::now();
+    let both = kept.iter().zip(contacts);
+    let members = both.map(|(member, contact)| {
+        let contact = if member.name == local { Contact::default() } else { contact };
+        body(member, contact, now)
+    });
+    Json(MembersBody { members: members.collect() }).into_response()
+}
+
+fn body(member: &MemberInfo, contact: Contact, now: SystemTime) -> MemberBody {
     let age = now.duration_since(member.last_update).unwrap_or_default();
     MemberBody {
         name: member.name.clone(),
@@ -55,7 +72,26 @@ fn body(member: &MemberInfo, now: SystemTime) -> MemberBody {
         incarnation: member.incarnation.to_string(),
         metadata: member.metadata.clone(),
         last_update: events::rfc3339(member.last_update),
-        age_ms: u64::try_from(age.as_millis()).unwrap_or(u64::MAX),
+        age_ms: millis(age),
+        contact: contact_body(contact, member.state, now),
+    }
+}
+
+fn contact_body(contact: Contact, state: MemberState, now: SystemTime) -> ContactBody {
+    let Contact { round_trip, heard, stream, .. } = contact;
+    let answered = stream.as_ref().filter(|stream| stream.failure.is_none());
+    let seen = heard.into_iter().chain(answered.map(|stream| stream.ago)).min();
+    let path = |ago, ok, why| {
+        let state = if ok { "ok" } else { "failing" }.to_owned();
+        PathBody { state, age_ms: millis(ago), why }
+    };
+    let stream = stream.map(|stream| path(stream.ago, stream.failure.is_none(), stream.failure));
+    let datagram = heard.map(|ago| path(ago, state == MemberState::Alive, None));
+    ContactBody {
+        last_seen: seen.and_then(|ago| now.checked_sub(ago)).map(events::rfc3339),
+        last_seen_ms: seen.map(millis),
+        round_trip_ms: round_trip.map(|time| time.as_secs_f64() * 1e3),
+        paths: PathsBody { datagram, stream },
     }
 }
 

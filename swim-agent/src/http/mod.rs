@@ -2,18 +2,22 @@
 
 mod error;
 mod events;
+mod glossary;
 mod guard;
+mod health;
 mod info;
 mod join;
 mod leave;
 mod listener;
 mod members;
 mod metadata;
+mod metrics;
+mod token;
 pub(crate) mod types;
 
+use std::fmt;
 use std::future::Future;
 use std::io;
-use std::net::SocketAddr;
 use std::sync::Arc;
 
 use axum::Router;
@@ -21,12 +25,13 @@ use axum::extract::{DefaultBodyLimit, State};
 use axum::http::{Method, Uri};
 use axum::middleware;
 use axum::routing::{get, post, put};
+use axum::serve::Listener;
 use swim_agent::Handle;
-use tokio::net::TcpListener;
 use tokio::sync::{Semaphore, mpsc, oneshot};
 
 use error::ApiError;
 use listener::Limited;
+pub(crate) use token::Token;
 
 /// Bytes of a request's body: some hundred addresses, or far more metadata than a member may have.
 const MAX_BODY: usize = 64 * 1024;
@@ -38,10 +43,21 @@ const MAX_STREAMS: usize = 64;
 /// A request to leave; to be answered when the goodbye is said.
 pub(crate) type LeaveRequest = oneshot::Sender<()>;
 
+/// Who gets at an endpoint, and where it is.
+#[derive(Debug)]
+pub(crate) struct Access {
+    /// Its address, as the command line takes it.
+    pub(crate) address: String,
+    /// Whether only this machine reaches it.
+    pub(crate) local: bool,
+    /// What others must show, if they must.
+    pub(crate) token: Option<Token>,
+}
+
 /// What the handlers share.
 pub(crate) struct Admin {
     handle: Handle,
-    http_address: SocketAddr,
+    access: Access,
     leave: mpsc::Sender<LeaveRequest>,
     streams: Arc<Semaphore>,
 }
@@ -50,22 +66,21 @@ pub(crate) struct Admin {
 type Shared = State<Arc<Admin>>;
 
 impl Admin {
-    /// Serves `handle` on `http_address`; who asks it to leave is put into `leave`.
-    pub(crate) fn new(
-        handle: Handle,
-        http_address: SocketAddr,
-        leave: mpsc::Sender<LeaveRequest>,
-    ) -> Self {
-        Self { handle, http_address, leave, streams: Arc::new(Semaphore::new(MAX_STREAMS)) }
+    /// Serves `handle` to those who have `access`; who asks it to leave is put into `leave`.
+    pub(crate) fn new(handle: Handle, access: Access, leave: mpsc::Sender<LeaveRequest>) -> Self {
+        Self { handle, access, leave, streams: Arc::new(Semaphore::new(MAX_STREAMS)) }
     }
 
     /// Answers until `stop`, then finishes the answers under way. A stream of events is finished
     /// when its agent has ended.
-    pub(crate) async fn serve(
+    pub(crate) async fn serve<L: Listener>(
         self,
-        listener: TcpListener,
+        listener: L,
         stop: impl Future<Output = ()> + Send + 'static,
-    ) -> io::Result<()> {
+    ) -> io::Result<()>
+    where
+        L::Addr: fmt::Debug,
+    {
         let listener = Limited::new(listener, MAX_CONNECTIONS);
         axum::serve(listener, router(Arc::new(self))).with_graceful_shutdown(stop).await
     }
@@ -73,7 +88,9 @@ impl Admin {
 
 fn router(admin: Arc<Admin>) -> Router {
     Router::new()
-        .route("/healthz", get(info::health))
+        .route("/healthz", get(health::alive))
+        .route("/readyz", get(health::ready))
+        .route("/metrics", get(metrics::metrics))
         .route("/v1/info", get(info::info))
         .route("/v1/members", get(members::members))
         .route("/v1/join", post(join::join))
@@ -83,7 +100,7 @@ fn router(admin: Arc<Admin>) -> Router {
         .fallback(unknown_path)
         .method_not_allowed_fallback(wrong_method)
         .layer(DefaultBodyLimit::max(MAX_BODY))
-        .layer(middleware::from_fn_with_state(Arc::clone(&admin), guard::same_origin))
+        .layer(middleware::from_fn_with_state(Arc::clone(&admin), guard::keep_out))
         .with_state(admin)
 }
 

@@ -26,6 +26,42 @@ pub(crate) struct MemberBody {
     pub(crate) last_update: String,
     /// Milliseconds since then: right even where two machines' clocks differ.
     pub(crate) age_ms: u64,
+    /// How the agent gets through to it; absent of the agent itself, and before anything was noticed.
+    #[serde(flatten)]
+    pub(crate) contact: ContactBody,
+}
+
+/// How an agent gets through to a member; `null` is what it has not noticed yet.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+pub(crate) struct ContactBody {
+    /// When a datagram or an answer by stream last came from it.
+    pub(crate) last_seen: Option<String>,
+    /// Milliseconds since then.
+    pub(crate) last_seen_ms: Option<u64>,
+    /// Smoothed round trip of direct probes in milliseconds.
+    pub(crate) round_trip_ms: Option<f64>,
+    pub(crate) paths: PathsBody,
+}
+
+/// The two ways to a member.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+pub(crate) struct PathsBody {
+    /// `ok` while the member is alive and was heard, `failing` while it is not.
+    pub(crate) datagram: Option<PathBody>,
+    /// How the last stream that the agent opened to it went.
+    pub(crate) stream: Option<PathBody>,
+}
+
+/// How one way is.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub(crate) struct PathBody {
+    /// `ok` or `failing`.
+    pub(crate) state: String,
+    /// Milliseconds since that was noticed; of datagrams, since the last one.
+    pub(crate) age_ms: u64,
+    /// Why it is failing, if that is known.
+    pub(crate) why: Option<String>,
 }
 
 /// Answer to `GET /v1/info`.
@@ -42,6 +78,12 @@ pub(crate) struct InfoBody {
     pub(crate) state: String,
     pub(crate) incarnation: String,
     pub(crate) uptime_ms: u64,
+    /// As `GET /readyz` tells.
+    #[serde(default)]
+    pub(crate) ready: bool,
+    /// Why not.
+    #[serde(default)]
+    pub(crate) unready: Option<String>,
     /// 0 when the agent hears what it should, 8 at worst.
     pub(crate) local_health: u8,
     /// Milliseconds of a protocol period now, local health and tuning included.
@@ -59,6 +101,18 @@ pub(crate) struct InfoBody {
     pub(crate) convergence: ConvergenceBody,
     /// Counters since the start, by name.
     pub(crate) counters: BTreeMap<String, u64>,
+    /// What each of all that means; with `?explain=true` only.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) glossary: Option<BTreeMap<String, String>>,
+}
+
+/// The query of `GET /v1/info`.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct InfoQuery {
+    /// Whether to explain.
+    #[serde(default)]
+    pub(crate) explain: bool,
 }
 
 /// How many members are in which state.
@@ -91,6 +145,17 @@ pub(crate) struct JoinRequest {
 pub(crate) struct JoinBody {
     /// Addresses that answered.
     pub(crate) joined: usize,
+    /// Those that did not.
+    #[serde(default)]
+    pub(crate) unanswered: Vec<UnansweredBody>,
+}
+
+/// An address that did not answer a join.
+#[derive(Debug, Serialize, Deserialize)]
+pub(crate) struct UnansweredBody {
+    /// As it was given.
+    pub(crate) address: String,
+    pub(crate) why: String,
 }
 
 /// Answer to `POST /v1/leave`; the agent ends after it.
@@ -118,7 +183,7 @@ pub(crate) struct MetadataBody {
     pub(crate) metadata: BTreeMap<String, String>,
 }
 
-/// Answer to `GET /healthz`.
+/// Answer to `GET /healthz` and `GET /readyz`.
 #[derive(Debug, Serialize, Deserialize)]
 pub(crate) struct HealthBody {
     pub(crate) status: String,
@@ -135,7 +200,7 @@ pub(crate) struct ErrorBody {
 #[serde(untagged)]
 pub(crate) enum StreamBody {
     /// Something happened to a member.
-    Event(EventBody),
+    Event(Box<EventBody>),
     /// The reader was too slow: so many events were not sent.
     Missed(MissedBody),
 }
@@ -156,6 +221,9 @@ pub(crate) struct EventBody {
     /// Who accused, refuted or told, if known.
     pub(crate) by: Option<String>,
     pub(crate) reason: String,
+    /// Of an updated member: metadata that changed, `null` where it is gone.
+    #[serde(default)]
+    pub(crate) changed: BTreeMap<String, Option<String>>,
     pub(crate) time: String,
 }
 

@@ -19,7 +19,11 @@ pub(crate) const PATIENCE: Duration = Duration::from_secs(60);
 /// The command under test, with nothing inherited that would change what it does.
 pub(crate) fn swim(args: &[&str]) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_swim"));
-    command.args(args).env_remove("SWIM_HTTP_ADDR").stdin(Stdio::null());
+    command
+        .args(args)
+        .env_remove("SWIM_HTTP_ADDR")
+        .env_remove("SWIM_TOKEN_FILE")
+        .stdin(Stdio::null());
     command
 }
 

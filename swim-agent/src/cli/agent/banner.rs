@@ -2,22 +2,21 @@
 
 use std::fmt::Display;
 use std::io::{self, Write};
-use std::net::SocketAddr;
 
 use swim_agent::Handle;
 
 use super::settings::Profile;
+use crate::cli::address::HttpAddr;
 use crate::cli::output::printable;
 
 /// One `key: value` a line, `ready` last, whatever the format of the log.
-pub(super) fn text(handle: &Handle, admin: Option<SocketAddr>, profile: Profile) -> String {
-    let admin = admin.map_or_else(|| "none".to_owned(), |address| address.to_string());
+pub(super) fn text(handle: &Handle, admin: &HttpAddr, profile: Profile) -> String {
     let lines: [(&str, &dyn Display); 7] = [
         ("swim", &env!("CARGO_PKG_VERSION")),
         ("name", &printable(handle.name())),
         ("bind", &handle.local_addr()),
         ("advertise", &handle.advertise_addr()),
-        ("http", &admin),
+        ("http", admin),
         ("cluster", &printable(handle.cluster())),
         ("profile", &profile.as_str()),
     ];

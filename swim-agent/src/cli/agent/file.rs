@@ -8,6 +8,7 @@ use std::path::{Path, PathBuf};
 use serde::Deserialize;
 use swim_core::{Mechanisms, Options};
 
+use super::admin::SocketMode;
 use super::logging::{LogFormat, LogLevel};
 use super::settings::Profile;
 use crate::cli::address::HttpAddr;
@@ -25,6 +26,8 @@ pub(super) struct File {
     pub(super) profile: Option<Profile>,
     pub(super) data_dir: Option<PathBuf>,
     pub(super) http_addr: Option<HttpAddr>,
+    pub(super) http_token_file: Option<String>,
+    pub(super) http_socket_mode: Option<SocketMode>,
     pub(super) log_level: Option<LogLevel>,
     pub(super) log_format: Option<LogFormat>,
     #[serde(default)]
@@ -149,6 +152,8 @@ mod tests {
     fn every_key_is_understood() {
         let file = File::parse(include_str!("../../../tests/data/all-keys.toml")).unwrap();
         assert_eq!(file.name.as_deref(), Some("node-1"));
+        assert_eq!(file.http_token_file.as_deref(), Some("/etc/swim/token"));
+        assert_eq!(file.http_socket_mode, Some(SocketMode::Group));
         assert_eq!(file.metadata["role"], "web");
         assert_eq!(file.data_dir.as_deref(), Some(Path::new("/var/lib/swim")));
         let mut options = Options::lan();

@@ -1,6 +1,8 @@
 //! `swim agent`: one member, with its admin endpoint.
 
+mod admin;
 mod banner;
+pub(super) mod check;
 mod file;
 mod logging;
 mod reload;
@@ -9,21 +11,20 @@ mod settings;
 use std::io;
 use std::net::SocketAddr;
 use std::path::PathBuf;
-use std::time::Duration;
+use std::str::FromStr;
 
 use swim_agent::{Agent, Handle, SpawnError};
-use tokio::net::TcpListener;
 use tokio::runtime;
-use tokio::sync::{mpsc, oneshot};
-use tokio::task::{self, JoinHandle};
-use tokio::time;
-use tracing::{info, warn};
+use tokio::sync::mpsc;
+use tokio::task;
+use tracing::info;
 
 use super::address::{self, HttpAddr};
 use super::failure::Failure;
 use super::meta;
 use super::signals::{Hangups, Signals};
-use crate::http::{Admin, LeaveRequest};
+use crate::http::{Admin, LeaveRequest, Token};
+use admin::{Bound, Server, SocketMode};
 use logging::{LogFormat, LogLevel};
 use reload::Reload;
 use settings::{Profile, Settings};
@@ -55,9 +56,15 @@ pub(super) struct Args {
     /// Directory for what survives a restart; made if it is missing [default: none].
     #[arg(long, value_name = "DIR")]
     data_dir: Option<PathBuf>,
-    /// Where to serve the admin endpoint, or none [default: 127.0.0.1:7373].
-    #[arg(long, value_name = "IP:PORT|none")]
+    /// Where to serve the admin endpoint: IP:PORT, unix:/PATH or none [default: 127.0.0.1:7373].
+    #[arg(long, value_name = "ADDR")]
     http_addr: Option<HttpAddr>,
+    /// File with the token that the admin endpoint asks for: needed where others can reach it.
+    #[arg(long, value_name = "FILE", value_parser = Token::from_str)]
+    http_token_file: Option<Token>,
+    /// Who may connect to a Unix socket: its owner, or the group too [default: 600].
+    #[arg(long, value_enum, value_name = "MODE")]
+    http_socket_mode: Option<SocketMode>,
     /// Configuration file; flags override it. SIGHUP reads log_level and metadata again.
     #[arg(long, value_name = "FILE.toml")]
     config: Option<PathBuf>,
@@ -68,9 +75,6 @@ pub(super) struct Args {
     #[arg(long, value_enum, value_name = "FORMAT")]
     log_format: Option<LogFormat>,
 }
-
-/// How long the last answers of the admin endpoint may take after the goodbye.
-const LAST_ANSWERS: Duration = Duration::from_secs(1);
 
 /// Runs until the agent is asked to end.
 pub(super) fn run(args: Args) -> Result<(), Failure> {
@@ -91,18 +95,15 @@ async fn serve(settings: Settings, reload: Reload) -> Result<(), Failure> {
     let signals = Signals::new().map_err(|error| failed("cannot take signals over", &error))?;
     let hangups = Hangups::new().map_err(|error| failed("cannot take signals over", &error))?;
     // Before the agent: who cannot be steered does not join first.
-    let listener = match settings.http_addr {
-        Some(address) => Some(bind_admin(address).await?),
-        None => None,
-    };
+    let bound = Bound::new(&settings).await?;
     let handle = spawn(&settings).await?;
     let (sender, leave) = mpsc::channel(1);
-    let admin = listener.map(|(listener, address)| {
-        let admin = Admin::new(handle.clone(), address, sender);
-        (address, Server::start(admin, listener))
+    let at = bound.as_ref().map_or(&HttpAddr::None, |bound| &bound.address);
+    let banner = banner::text(&handle, at, settings.profile);
+    let server = bound.map(|bound| {
+        let admin = Admin::new(handle.clone(), bound.access(&settings), sender);
+        Server::start(admin, bound)
     });
-    let bound = admin.as_ref().map(|(address, _)| *address);
-    let banner = banner::text(&handle, bound, settings.profile);
     // Not waited for: whoever stops the terminal must not stop the agent.
     task::spawn_blocking(move || banner::print(&banner));
     let hangup = tokio::spawn(reload.run(handle.clone(), hangups));
@@ -112,26 +113,11 @@ async fn serve(settings: Settings, reload: Reload) -> Result<(), Failure> {
         // Whoever asked may have gone.
         let _ = asked.send(());
     }
-    if let Some((_, server)) = admin {
+    if let Some(server) = server {
         server.finish().await;
     }
     info!("left the cluster");
     Ok(())
-}
-
-async fn bind_admin(address: SocketAddr) -> Result<(TcpListener, SocketAddr), Failure> {
-    let bound = TcpListener::bind(address).await.and_then(|listener| {
-        let address = listener.local_addr()?;
-        Ok((listener, address))
-    });
-    let (listener, bound) = bound.map_err(|error| {
-        let what = format!("cannot bind the admin endpoint on {address}");
-        Failure::Failed(format!("{what}: {error} (--http-addr names another, or none)"))
-    })?;
-    if !bound.ip().is_loopback() {
-        warn!("the admin endpoint on {bound} asks nobody for a password: keep strangers out");
-    }
-    Ok((listener, bound))
 }
 
 async fn spawn(settings: &Settings) -> Result<Handle, Failure> {
@@ -185,30 +171,6 @@ async fn until_left(
     }
     asked.extend(std::iter::from_fn(|| leave.try_recv().ok()));
     Ok(asked)
-}
-
-/// The admin endpoint as a task.
-struct Server {
-    task: JoinHandle<io::Result<()>>,
-    stop: oneshot::Sender<()>,
-}
-
-impl Server {
-    fn start(admin: Admin, listener: TcpListener) -> Self {
-        let (stop, stopped) = oneshot::channel();
-        let stopped = async {
-            // A sender that is gone means the same as one that says so.
-            let _ = stopped.await;
-        };
-        Self { task: tokio::spawn(admin.serve(listener, stopped)), stop }
-    }
-
-    /// Lets the last answers go out.
-    async fn finish(self) {
-        drop(self.stop);
-        // Who does not take its answer in time goes without.
-        let _ = time::timeout(LAST_ANSWERS, self.task).await;
-    }
 }
 
 fn failed(what: &str, error: &io::Error) -> Failure {

@@ -9,10 +9,12 @@ use serde::Deserialize;
 use swim_core::Options;
 
 use super::Args;
+use super::admin::SocketMode;
 use super::file::File;
 use super::logging::{LogFormat, LogLevel};
 use crate::cli::address::{self, HttpAddr};
 use crate::cli::failure::Failure;
+use crate::http::Token;
 
 /// Which presets to start from.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum, Deserialize)]
@@ -36,7 +38,7 @@ impl Profile {
         }
     }
 
-    fn options(self) -> Options {
+    pub(super) fn options(self) -> Options {
         match self {
             Self::Local => Options::local(),
             Self::Lan => Options::lan(),
@@ -58,7 +60,9 @@ pub(super) struct Settings {
     pub(super) profile: Profile,
     pub(super) options: Options,
     pub(super) data_dir: Option<PathBuf>,
-    pub(super) http_addr: Option<SocketAddr>,
+    pub(super) http_addr: HttpAddr,
+    pub(super) http_token: Option<Token>,
+    pub(super) http_socket_mode: SocketMode,
     pub(super) log_level: LogLevel,
     pub(super) log_format: LogFormat,
 }
@@ -107,9 +111,21 @@ impl Settings {
             address::host_port(seed).map_err(culprit)?;
         }
         let join = if args.join.is_empty() { file.join.unwrap_or_default() } else { args.join };
+        let mode = args.http_socket_mode.or(file.http_socket_mode);
         let mut metadata = file.metadata;
         metadata.extend(args.meta);
+        let read = |file: &String| {
+            let culprit = |why| (path.clone(), format!("http_token_file: {why}: {file:?}"));
+            file.parse().map_err(culprit)
+        };
+        let http_token = match args.http_token_file {
+            None => file.http_token_file.as_ref().map(read).transpose()?,
+            token => token,
+        };
+        let source = if args.http_addr.is_some() { "--http-addr" } else { &path };
         let http_addr = args.http_addr.or(file.http_addr);
+        let http_addr = http_addr.unwrap_or(HttpAddr::Tcp(loopback(ADMIN_PORT)));
+        closed(&http_addr, http_token.is_some()).map_err(|why| (source.to_owned(), why))?;
         Ok(Self {
             name: args.name.or(file.name),
             bind: args.bind.or(file.bind).unwrap_or(loopback(GOSSIP_PORT)),
@@ -120,10 +136,23 @@ impl Settings {
             profile,
             options,
             data_dir: args.data_dir.or(file.data_dir),
-            http_addr: http_addr.unwrap_or(HttpAddr(Some(loopback(ADMIN_PORT)))).0,
+            http_addr,
+            http_token,
+            http_socket_mode: mode.unwrap_or(SocketMode::Owner),
             log_level: args.log_level.or(file.log_level).unwrap_or(LogLevel::Info),
             log_format: args.log_format.or(file.log_format).unwrap_or(LogFormat::Text),
         })
+    }
+}
+
+/// Refuses an endpoint that strangers reach and that asks nobody for anything.
+pub(super) fn closed(address: &HttpAddr, token: bool) -> Result<(), String> {
+    match address {
+        HttpAddr::Tcp(address) if !address.ip().is_loopback() && !token => Err(format!(
+            "{address} is open to other machines: give a token (http_token_file, \
+             --http-token-file), a loopback address or unix:/PATH"
+        )),
+        _ => Ok(()),
     }
 }
 

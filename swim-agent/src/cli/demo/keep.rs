@@ -8,7 +8,7 @@ use tokio::sync::mpsc;
 use super::cluster;
 use super::stage::Stage;
 use crate::cli::failure::Failure;
-use crate::http::Admin;
+use crate::http::{Access, Admin};
 
 /// Tells how to take part, and shows the agents until a signal comes.
 pub(super) async fn until_signal(stage: &mut Stage) -> Result<(), Failure> {
@@ -19,7 +19,8 @@ pub(super) async fn until_signal(stage: &mut Stage) -> Result<(), Failure> {
     let (name, seed) = (first.name().to_owned(), first.advertise_addr());
     // Nobody reads it: the agents of the demo leave together, on Ctrl-C.
     let (sender, _) = mpsc::channel(1);
-    tokio::spawn(Admin::new(first, address, sender).serve(listener, std::future::pending()));
+    let access = Access { address: address.to_string(), local: true, token: None };
+    tokio::spawn(Admin::new(first, access, sender).serve(listener, std::future::pending()));
     stage.say(&format!(
         "\nThe cluster goes on until Ctrl-C. {name} answers and takes newcomers in:\n\
          \n  swim members --http-addr {address}\

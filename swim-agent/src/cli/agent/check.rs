@@ -1,0 +1,301 @@
+//! `swim check-config`: everything that is wrong with a configuration file, at once.
+//!
+//! Each key is tried by itself, so that one mistake hides no other.
+
+use std::fs;
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+
+use serde::{Deserialize, Serialize};
+use swim_core::{ConfigError, GossipProtocol, Member, MemberId, Options};
+use swim_wire::ProtobufCodec;
+use toml::Spanned;
+use toml::de::{DeTable, DeValue};
+
+use super::file::File;
+use super::settings::{Profile, closed};
+use crate::cli::address::{self, HttpAddr};
+use crate::cli::client::Format;
+use crate::cli::failure::Failure;
+use crate::cli::output;
+use crate::http::Token;
+
+/// Check a configuration file: all that is wrong with it, each with its line.
+#[derive(Debug, clap::Args)]
+pub(in crate::cli) struct Args {
+    /// Configuration file of `swim agent`.
+    #[arg(value_name = "FILE.toml")]
+    file: PathBuf,
+    /// How to print the findings.
+    #[arg(long, value_enum, default_value_t = Format::Table)]
+    format: Format,
+}
+
+/// What is found.
+#[derive(Serialize)]
+struct Report {
+    file: String,
+    ok: bool,
+    errors: Vec<Problem>,
+}
+
+/// One thing that is wrong.
+#[derive(Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+struct Problem {
+    line: usize,
+    /// With its table; `null` where the text is no TOML.
+    key: Option<String>,
+    /// As it is written.
+    value: Option<String>,
+    error: String,
+}
+
+/// Checks, and prints what is wrong.
+pub(in crate::cli) fn run(args: &Args) -> Result<(), Failure> {
+    let file = args.file.display().to_string();
+    let text = read(&args.file)?;
+    let errors = Check::new(&text).all();
+    let lines = errors.iter().map(|problem| problem.line(&file));
+    // One error a line, as for any other command.
+    let failure = lines.collect::<Vec<_>>().join("\nerror: ");
+    let ok = errors.is_empty();
+    match args.format {
+        Format::Json => output::json(&Report { file, ok, errors })?,
+        Format::Table if ok => output::line(&format!("{}: ok", output::printable(&file)))?,
+        Format::Table => {}
+    }
+    if ok { Ok(()) } else { Err(Failure::Usage(failure)) }
+}
+
+fn read(path: &Path) -> Result<String, Failure> {
+    fs::read_to_string(path).map_err(|error| Failure::Usage(format!("{}: {error}", path.display())))
+}
+
+impl Problem {
+    fn line(&self, file: &str) -> String {
+        let what = match (&self.key, &self.value) {
+            (Some(key), Some(value)) => format!("{key} = {value}: "),
+            (Some(key), None) => format!("{key}: "),
+            _ => String::new(),
+        };
+        output::printable(&format!("{file}:{}: {what}{}", self.line, self.error)).into_owned()
+    }
+}
+
+/// One entry of the file, with the table it is in.
+struct Entry<'i> {
+    table: Option<&'i str>,
+    key: &'i Spanned<std::borrow::Cow<'i, str>>,
+    value: &'i Spanned<DeValue<'i>>,
+}
+
+struct Check<'i> {
+    text: &'i str,
+    problems: Vec<Problem>,
+}
+
+/// The tables whose entries are checked one by one.
+const TABLES: [&str; 2] = ["metadata", "protocol"];
+/// Bytes of a value that are shown.
+const SHOWN: usize = 60;
+
+impl<'i> Check<'i> {
+    fn new(text: &'i str) -> Self {
+        Self { text, problems: Vec::new() }
+    }
+
+    /// Everything, in the order of the lines.
+    fn all(mut self) -> Vec<Problem> {
+        let (root, errors) = DeTable::parse_recoverable(self.text);
+        for error in errors {
+            let line = error.span().map_or(1, |span| self.line(span.start));
+            let error = error.message().trim().replace('\n', " ");
+            self.problems.push(Problem { line, key: None, value: None, error });
+        }
+        let entries = entries(root.get_ref());
+        let mut good = DeTable::new();
+        for entry in &entries {
+            let alone = entry.alone();
+            match parse(alone.clone()) {
+                Ok(_) => merge(&mut good, alone),
+                Err(error) => self.wrong(entry, error),
+            }
+        }
+        if let Ok(file) = parse(good) {
+            self.meaning(&file, &entries);
+        }
+        self.problems.sort();
+        // What does not parse is not told twice.
+        self.problems.dedup_by(|next, first| next.line == first.line && first.key.is_none());
+        self.problems
+    }
+
+    /// What each value says, now that all have the right types.
+    fn meaning(&mut self, file: &File, entries: &[Entry<'_>]) {
+        let mut options = file.profile.unwrap_or(Profile::Lan).options();
+        file.protocol.apply(&mut options);
+        for problem in options.problems() {
+            self.at(entries, &culprits(&problem), problem.to_string());
+        }
+        for error in file.join.iter().flatten().filter_map(|seed| wrong_seed(seed)) {
+            self.at(entries, &["join"], error);
+        }
+        for (key, value) in &file.metadata {
+            if let Some(error) = wrong_metadata([(key.clone(), value.clone())], usize::MAX) {
+                self.at(entries, &[key], error);
+            }
+        }
+        let token = file.http_token_file.as_ref().map(|path| path.parse::<Token>());
+        for (key, error) in [
+            ("name", file.name.as_deref().and_then(wrong_name)),
+            ("cluster", file.cluster.as_deref().and_then(wrong_cluster)),
+            ("advertise", file.advertise.and_then(wrong_advertise)),
+            ("metadata", wrong_size(file, options.metadata_limit)),
+            ("http_token_file", token.as_ref().and_then(|token| token.as_ref().err().cloned())),
+            (
+                "http_addr",
+                file.http_addr.as_ref().and_then(|addr| wrong_http(addr, token.is_some())),
+            ),
+        ] {
+            if let Some(error) = error {
+                self.at(entries, &[key], error);
+            }
+        }
+    }
+
+    /// A problem of the first of these keys that the file has.
+    fn at(&mut self, entries: &[Entry<'_>], keys: &[&str], error: String) {
+        let is = |entry: &&Entry<'_>| {
+            keys.contains(&entry.key.get_ref().as_ref())
+                || entry.table.is_some_and(|table| keys.contains(&table))
+        };
+        match entries.iter().find(is) {
+            Some(entry) => self.wrong(entry, error),
+            None => self.problems.push(Problem { line: 1, key: None, value: None, error }),
+        }
+    }
+
+    fn wrong(&mut self, entry: &Entry<'_>, error: String) {
+        let line = self.line(entry.key.span().start);
+        let value = self.text.get(entry.value.span()).map(shortened);
+        self.problems.push(Problem { line, key: Some(entry.name()), value, error });
+    }
+
+    fn line(&self, offset: usize) -> usize {
+        self.text.get(..offset).unwrap_or(self.text).matches('\n').count() + 1
+    }
+}
+
+impl<'i> Entry<'i> {
+    fn name(&self) -> String {
+        let key = self.key.get_ref();
+        self.table.map_or_else(|| key.to_string(), |table| format!("{table}.{key}"))
+    }
+
+    /// A file that has nothing else.
+    fn alone(&self) -> DeTable<'i> {
+        let mut inner = DeTable::new();
+        inner.insert(self.key.clone(), self.value.clone());
+        let Some(table) = self.table else { return inner };
+        let mut outer = DeTable::new();
+        let span = self.value.span();
+        outer.insert(
+            Spanned::new(span.clone(), table.into()),
+            Spanned::new(span, DeValue::Table(inner)),
+        );
+        outer
+    }
+}
+
+/// All entries, those of tables one by one.
+fn entries<'i>(root: &'i DeTable<'i>) -> Vec<Entry<'i>> {
+    let mut all = Vec::new();
+    for (key, value) in root {
+        let name = key.get_ref().as_ref();
+        match value.get_ref() {
+            DeValue::Table(table) if TABLES.contains(&name) => {
+                let entry = |(key, value)| Entry { table: Some(name), key, value };
+                all.extend(table.iter().map(entry));
+            }
+            _ => all.push(Entry { table: None, key, value }),
+        }
+    }
+    all
+}
+
+fn parse(table: DeTable<'_>) -> Result<File, String> {
+    let document = toml::de::Deserializer::from(Spanned::new(0..0, table));
+    File::deserialize(document).map_err(|error| error.message().trim().replace('\n', " "))
+}
+
+fn merge<'i>(good: &mut DeTable<'i>, one: DeTable<'i>) {
+    for (key, value) in one {
+        match (good.get_mut(&key).map(Spanned::get_mut), value.get_ref()) {
+            (Some(DeValue::Table(held)), DeValue::Table(more)) => held.extend(more.clone()),
+            _ => drop(good.insert(key, value)),
+        }
+    }
+}
+
+fn shortened(value: &str) -> String {
+    let line = value.lines().next().unwrap_or_default();
+    match line.char_indices().nth(SHOWN) {
+        Some((end, _)) => format!("{}...", &line[..end]),
+        None if line.len() < value.len() => format!("{line}..."),
+        None => line.to_owned(),
+    }
+}
+
+/// The keys that a mistake may be corrected at.
+fn culprits(problem: &ConfigError) -> Vec<&'static str> {
+    match problem {
+        ConfigError::OutOfRange { name, .. } => vec![*name],
+        ConfigError::TimeoutAboveInterval { .. } => vec!["probe_timeout", "probe_interval"],
+        ConfigError::MetadataAboveBudget { .. } => vec!["metadata_limit", "datagram_budget"],
+        _ => Vec::new(),
+    }
+}
+
+fn wrong_name(name: &str) -> Option<String> {
+    let nowhere = ([127, 0, 0, 1], 1).into();
+    let built = GossipProtocol::builder(MemberId::from(name), nowhere).build();
+    built.err().map(|error| error.to_string())
+}
+
+fn wrong_size(file: &File, limit: usize) -> Option<String> {
+    // A key that is reserved is told where it stands.
+    let others =
+        file.metadata.clone().into_iter().filter(|(key, _)| !key.starts_with(Member::RESERVED));
+    wrong_metadata(others, limit)
+}
+
+fn wrong_metadata(
+    metadata: impl IntoIterator<Item = (String, String)>,
+    limit: usize,
+) -> Option<String> {
+    let nowhere = ([127, 0, 0, 1], 1).into();
+    let roomy = Options { datagram_budget: 65_000, ..Options::default() };
+    // A limit that is wrong itself is told already.
+    let options = Options { metadata_limit: limit.min(32_500), ..roomy };
+    let builder = GossipProtocol::builder(MemberId::from("n"), nowhere);
+    let built = builder.metadata(metadata.into_iter().collect()).options(options).build();
+    built.err().map(|error| error.to_string())
+}
+
+fn wrong_advertise(address: SocketAddr) -> Option<String> {
+    let everything = address.ip().is_unspecified();
+    everything
+        .then(|| "it stands for every address of the host, and leads others nowhere".to_owned())
+}
+
+fn wrong_cluster(cluster: &str) -> Option<String> {
+    ProtobufCodec::new(cluster).err().map(|error| error.to_string())
+}
+
+fn wrong_seed(seed: &str) -> Option<String> {
+    address::host_port(seed).err().map(|error| format!("{error}, not {seed:?}"))
+}
+
+fn wrong_http(address: &HttpAddr, token: bool) -> Option<String> {
+    closed(address, token).err()
+}

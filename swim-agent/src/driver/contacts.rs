@@ -1,0 +1,71 @@
+//! Which addresses were heard or reached, and when.
+
+use std::collections::HashMap;
+use std::net::SocketAddr;
+use std::time::Instant;
+
+use crate::contact::{Contact, StreamContact};
+
+/// Addresses beyond those of members that are kept before the rest is forgotten.
+const SLACK: usize = 64;
+
+/// What is known of the ways to addresses. One hash per datagram; about 100 bytes per member.
+#[derive(Debug, Default)]
+pub(super) struct Contacts {
+    by_address: HashMap<SocketAddr, Ways>,
+}
+
+#[derive(Debug, Default)]
+struct Ways {
+    heard: Option<Instant>,
+    stream: Option<(Instant, Option<String>)>,
+}
+
+impl Contacts {
+    /// A datagram came from a live member's address.
+    pub(super) fn heard(&mut self, from: SocketAddr, now: Instant) {
+        self.by_address.entry(from).or_default().heard = Some(now);
+    }
+
+    /// A stream to an address worked, or failed for this reason.
+    pub(super) fn stream(&mut self, to: SocketAddr, failure: Option<String>, now: Instant) {
+        self.by_address.entry(to).or_default().stream = Some((now, failure));
+    }
+
+    /// Forgets the addresses that are no member's, when there are many. O(1) amortized.
+    pub(super) fn tidy(&mut self, members: usize, is_member: impl Fn(&SocketAddr) -> bool) {
+        if self.by_address.len() > 2 * members + SLACK {
+            self.by_address.retain(|address, _| is_member(address));
+        }
+    }
+
+    /// What is known of an address, its round trip aside.
+    pub(super) fn of(&self, address: &SocketAddr, now: Instant) -> Contact {
+        let Some(ways) = self.by_address.get(address) else { return Contact::default() };
+        let stream = ways.stream.as_ref().map(|(at, failure)| StreamContact {
+            ago: now.saturating_duration_since(*at),
+            failure: failure.clone(),
+        });
+        let heard = ways.heard.map(|at| now.saturating_duration_since(at));
+        Contact { round_trip: None, heard, stream }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_members_addresses_are_kept_when_there_are_many() {
+        let now = Instant::now();
+        let mut contacts = Contacts::default();
+        let member: SocketAddr = ([127, 0, 0, 1], 1).into();
+        contacts.heard(member, now);
+        for port in 2..=100 {
+            contacts.stream(([127, 0, 0, 1], port).into(), None, now);
+            contacts.tidy(1, |address| *address == member);
+            assert!(contacts.by_address.len() <= 2 + SLACK);
+        }
+        assert!(contacts.of(&member, now).heard.is_some());
+    }
+}

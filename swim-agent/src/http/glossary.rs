@@ -1,0 +1,51 @@
+//! What the facts and counters of `GET /v1/info` mean, in a sentence each.
+
+use std::collections::BTreeMap;
+
+use swim_agent::Info;
+
+use super::info;
+
+/// The facts; the counters are explained where they are counted.
+const FACTS: [(&str, &str); 15] = [
+    ("address", "What the agent tells others to reach it at."),
+    ("bind_address", "What its sockets are bound to."),
+    ("http_address", "Where its admin endpoint is."),
+    (
+        "incarnation",
+        "Grows when the agent restarts, changes its metadata or refutes an accusation.",
+    ),
+    ("ready", "Whether it has found its cluster and is not leaving."),
+    (
+        "local_health",
+        "0 when it hears what it should. Above that it doubts its own network or load, and gives others more time; 8 is the worst.",
+    ),
+    ("probe_interval_ms", "The protocol period now: one member is probed in each."),
+    (
+        "suspicion_timeout_ms",
+        "How long a suspicion that nobody else confirms lasts before its member is held dead.",
+    ),
+    (
+        "members",
+        "Members by state as this agent holds them. Dead ones are forgotten after a while.",
+    ),
+    (
+        "queue",
+        "Updates that wait to be told. Steadily above some hundreds: news comes faster than it goes.",
+    ),
+    ("join_attempts", "Attempts in vain of the join under way; null when there is none."),
+    ("view_hash", "Agents that hold the same of all live members have the same."),
+    ("convergence.avg_rounds_to_converge", "Gossip rounds that news took to come here, mean."),
+    ("convergence.message_overhead", "Messages sent per update learned."),
+    (
+        "convergence.false_positive_rate",
+        "Share of suspicions and deaths that were refuted. Near 0 on a sound network.",
+    ),
+];
+
+/// Every fact and counter by its name.
+pub(super) fn of(info: &Info) -> BTreeMap<String, String> {
+    let counters = info::counts(info).map(|(name, _, meaning)| (name, meaning));
+    let all = FACTS.into_iter().chain(counters);
+    all.map(|(name, meaning)| (name.to_owned(), meaning.to_owned())).collect()
+}

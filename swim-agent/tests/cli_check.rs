@@ -1,0 +1,144 @@
+//! The commands that ask no agent: what they find, and how they say it.
+#![cfg(all(unix, feature = "cli"))]
+
+mod common;
+
+use common::{assert_fails, file, run, stderr, stdout, swim};
+use serde_json::{Value, json};
+
+const WRONG: &str = r#"name = ""
+bnd = "x"
+bind = "localhost:1"
+join = ["a:1", "node-1", "node-2"]
+http_addr = "0.0.0.0:1"
+profile = 3
+
+[metadata]
+role = 3
+"swim.x" = "y"
+
+[protocol]
+probe_interval = 0
+fan_out = 3
+fanout = -1
+indirect_probes = 99
+"#;
+
+#[test]
+fn everything_that_is_wrong_with_a_file_is_said_at_once() {
+    let path = file("check.toml", WRONG);
+    let output = run(&["check-config", &path]);
+    assert_eq!(output.status.code(), Some(2));
+    let errors = stderr(&output);
+    let expected = [
+        (1, "name = \"\": a name of 0 bytes"),
+        (2, "bnd = \"x\": unknown field `bnd`"),
+        (3, "bind = \"localhost:1\": invalid socket address"),
+        (4, "join = [\"a:1\", \"node-1\", \"node-2\"]: expected HOST:PORT"),
+        (4, "not \"node-2\""),
+        (5, "http_addr = \"0.0.0.0:1\": 0.0.0.0:1 is open to other machines"),
+        (6, "profile = 3: "),
+        (9, "metadata.role = 3: "),
+        (10, "metadata.swim.x = \"y\": the metadata key \"swim.x\" is reserved"),
+        (13, "protocol.probe_interval = 0: probe_interval of 0 is not within 2 ms to 7 days"),
+        (14, "protocol.fan_out = 3: unknown field `fan_out`"),
+        (15, "protocol.fanout = -1: "),
+        (16, "protocol.indirect_probes = 99: indirect_probes of 99 is not within 0 to 8"),
+    ];
+    assert_eq!(errors.lines().count(), expected.len(), "{errors}");
+    for (line, (number, text)) in errors.lines().zip(expected) {
+        assert!(line.starts_with(&format!("error: {path}:{number}: ")), "{line}");
+        assert!(line.contains(text), "{text:?} is not in {line}");
+    }
+    let output = run(&["check-config", &path, "--format", "json"]);
+    assert_eq!(output.status.code(), Some(2));
+    let report: Value = serde_json::from_str(&stdout(&output)).unwrap();
+    assert_eq!((&report["ok"], &report["file"]), (&json!(false), &json!(path)));
+    assert_eq!(report["errors"].as_array().unwrap().len(), expected.len());
+    let last = &report["errors"][12];
+    assert_eq!((&last["line"], &last["key"]), (&json!(16), &json!("protocol.indirect_probes")));
+    assert_eq!(last["value"], "99");
+}
+
+#[test]
+fn what_is_no_toml_does_not_hide_the_rest() {
+    let path = file("torn.toml", "name = \nfanout = 0\n\"half\n[protocol\nfanout = 0");
+    let output = run(&["check-config", &path]);
+    assert_eq!(output.status.code(), Some(2));
+    let errors = stderr(&output);
+    for number in [1, 2, 3, 4] {
+        assert!(errors.contains(&format!("{path}:{number}: ")), "{number} is not in {errors}");
+    }
+    assert!(errors.lines().all(|line| line.starts_with("error: ")), "{errors}");
+}
+
+#[test]
+fn a_clash_is_told_where_it_can_be_mended() {
+    let path = file("clash-check.toml", "[protocol]\nprobe_timeout = 3000\nmetadata_limit = 701\n");
+    let errors = stderr(&run(&["check-config", &path]));
+    assert!(errors.contains(":2: protocol.probe_timeout = 3000: "), "{errors}");
+    assert!(errors.contains(":3: protocol.metadata_limit = 701: "), "{errors}");
+    let path = file("advertise-check.toml", "advertise = \"0.0.0.0:7946\"\n");
+    assert_fails(&run(&["check-config", &path]), 2, "advertise = \"0.0.0.0:7946\": it stands for");
+    let large = format!("[metadata]\nk = \"{}\"\n", "v".repeat(600));
+    let path = file("large-check.toml", &large);
+    assert_fails(&run(&["check-config", &path]), 2, "above the limit of 512 bytes");
+    // The cause, and not what follows from it.
+    let path = file("cause.toml", "[protocol]\nprobe_interval = 0\n");
+    assert_fails(&run(&["check-config", &path]), 2, "probe_interval of 0");
+    let agent = run(&["agent", "--bind", "127.0.0.1:0", "--config", &path]);
+    assert_fails(&agent, 2, "probe_interval of 0 is not within 2 ms to 7 days");
+}
+
+#[test]
+fn a_file_that_is_right_is_said_to_be() {
+    let path = file("right.toml", "name = \"a\"\n[protocol]\nfanout = 4\n");
+    assert_eq!(stdout(&run(&["check-config", &path])), format!("{path}: ok\n"));
+    let report: Value =
+        serde_json::from_str(&stdout(&run(&["check-config", &path, "--format", "json"]))).unwrap();
+    assert_eq!(report, json!({"file": path, "ok": true, "errors": []}));
+    let empty = file("empty-check.toml", "");
+    assert!(run(&["check-config", &empty]).status.success(), "every key may be left out");
+}
+
+#[test]
+fn what_cannot_be_read_is_named() {
+    assert_fails(&run(&["check-config", "/nowhere/x.toml"]), 2, "/nowhere/x.toml");
+    assert_fails(&run(&["check-config", "/"]), 2, "directory");
+    assert_fails(&run(&["check-config"]), 2, "FILE.toml");
+    let path = std::path::PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join("latin1.toml");
+    std::fs::write(&path, b"name = \"\xe9\"\n").unwrap();
+    assert_fails(&run(&["check-config", path.to_str().unwrap()]), 2, "UTF-8");
+    // Ten megabytes of it, and what would steer a terminal.
+    let huge = file("huge-check.toml", &format!("name = \"{}\"\n", "n".repeat(10_000_000)));
+    let output = run(&["check-config", &huge]);
+    assert_fails(&output, 2, "a name of 10000000 bytes");
+    assert!(output.stderr.len() < 1_000, "and not all of it is said again");
+    let steering = file("steering-check.toml", "bind = \"\u{202e}\u{200b}\"\n");
+    let errors = stderr(&run(&["check-config", &steering]));
+    assert!(errors.contains("\\u{202e}") && !errors.contains('\u{202e}'), "{errors}");
+}
+
+#[test]
+fn the_version_is_told_with_that_of_the_wire() {
+    let text = stdout(&run(&["version"]));
+    assert!(text.starts_with(&format!("swim {}, wire version 1.", env!("CARGO_PKG_VERSION"))));
+    let body: Value =
+        serde_json::from_str(&stdout(&run(&["version", "--format", "json"]))).unwrap();
+    assert_eq!(body["version"], env!("CARGO_PKG_VERSION"));
+    assert!(body["wire_version"]["major"] == 1 && body["wire_version"]["minor"].is_u64());
+    assert_fails(&run(&["version", "--format", "yaml"]), 2, "'yaml'");
+}
+
+#[test]
+fn shells_are_told_what_there_is() {
+    for shell in ["bash", "zsh", "fish", "elvish", "powershell"] {
+        let script = stdout(&run(&["completions", shell]));
+        assert!(script.contains("check-config") && script.contains("token-file"), "{shell}");
+    }
+    assert_fails(&run(&["completions", "tcsh"]), 2, "'tcsh'");
+    assert_fails(&run(&["completions"]), 2, "SHELL");
+    let full = std::fs::OpenOptions::new().write(true).open("/dev/full").unwrap();
+    let output = swim(&["completions", "bash"]).stdout(full).output().unwrap();
+    assert_fails(&output, 1, "standard output");
+}
