@@ -494,3 +494,47 @@ fn a_period_sends_at_most_fanout_messages_whatever_is_told() {
         assert_eq!(told, fanout > 1, "fanout {fanout}");
     }
 }
+
+#[test]
+fn what_a_node_told_itself_before_it_joined_is_nobodys_affair() {
+    let mut cluster = Cluster::converged(15, 4, Options::default());
+    cluster.send(0, "cluster", b"");
+    cluster.start(4);
+    for number in 0..50 {
+        cluster.send(4, &format!("alone-{number}"), b"");
+    }
+    cluster.run(5.0);
+    cluster.join(4, 0);
+    cluster.run(1.0);
+    cluster.send(4, "together", b"");
+    cluster.send(1, "too", b"");
+    cluster.run(0.5);
+    assert!(cluster.all_heard(&["together".to_owned(), "too".to_owned()]));
+    cluster.run(60.0);
+    assert_eq!(cluster.heard_by(2), ["cluster", "together", "too"]);
+    assert_eq!(cluster.heard_by(4).len(), 52);
+}
+
+#[test]
+fn members_whose_clocks_differ_after_a_restart_of_all_hear_each_other() {
+    for seed in 0..5 {
+        let mut cluster = Cluster::new(seed, Options::default());
+        // Each remembers another time, and all are each other's seeds.
+        for node in 0..5 {
+            let event_clock = 1_000 - 7 * ((node as u64 + seed) % 5);
+            cluster.start_with(node, Options { event_clock, ..Options::default() });
+        }
+        for node in 0..5 {
+            let seeds = (0..5).map(common::addr).collect();
+            cluster.act(node, |protocol| protocol.bootstrap(seeds));
+        }
+        cluster.run_until(30, |cluster| cluster.agree(5));
+        cluster.run(2.0);
+        let names = names("event", 5);
+        for (node, name) in names.iter().enumerate() {
+            cluster.send(node, name, b"");
+        }
+        cluster.run(1.0);
+        assert!(cluster.all_heard(&names), "seed {seed}");
+    }
+}

@@ -52,6 +52,13 @@ impl<B: Body> Notices<B> {
         }
     }
 
+    /// This node was alone so far: what it told itself is nobody's affair.
+    pub(super) fn leave_alone_life(&mut self) {
+        self.archive.clear();
+        self.queue.clear_all();
+        self.causality.clear();
+    }
+
     /// Whether it may be that late already.
     pub(super) fn is_soon(&self, ltime: u64) -> bool {
         ltime <= self.clock.saturating_add(LEAP).min(MAX_CLOCK)
@@ -185,6 +192,7 @@ impl<P: Profile> Engine<P> {
         out: &mut O,
     ) {
         let stamp = notice.stamp;
+        self.notices.knows_past |= from != self.table.me;
         self.notices.clock = self.notices.clock.max(stamp.ltime);
         self.make_room(notice.body_len(), out);
         self.notices.archive.insert(now, notice.clone());

@@ -59,6 +59,11 @@ impl<B> NoticeQueue<B> {
         self.heap.len()
     }
 
+    /// Nothing waits any more.
+    pub(super) fn clear_all(&mut self) {
+        while self.heap.pop().is_some() {}
+    }
+
     /// Forgets what the last message said.
     pub(super) fn clear(&mut self) {
         self.told.clear();
