@@ -21,6 +21,7 @@ use crate::wire_size;
 /// A clock is not put forward further than this by one notice: else a forged one would use all time
 /// up. A thousand events a second for thirty years do not get there.
 const LEAP: u64 = 1 << 40;
+
 /// All that a node knows of notices.
 #[derive(Debug)]
 pub(super) struct Notices<B> {
@@ -67,9 +68,9 @@ impl<B: Body> Notices<B> {
     /// Whether a notice is one that honest members make.
     fn is_plausible(&self, notice: &Notice<B>) -> bool {
         let ltime = notice.stamp.ltime;
-        let soon = ltime <= self.clock.saturating_add(LEAP).min(MAX_CLOCK);
         let ordered = notice.after.iter().all(|before| before.ltime < ltime);
-        soon && ordered
+        self.is_soon(ltime)
+            && ordered
             && notice.after.len() <= Notice::<B>::MAX_AFTER
             && notice.body_len() <= MAX_EVENT
     }

@@ -256,7 +256,7 @@ impl<P: Profile> Engine<P> {
 
     pub(super) fn spread_timed_out<O: Output<P>>(&mut self, now: Time, out: &mut O) {
         let taken = self.notices.queue.timer.take();
-        if self.disarm(taken) {
+        if self.disarm(taken) && self.notices.queue.len() > 0 {
             self.spread_round(now, out);
         }
     }
