@@ -58,10 +58,16 @@
 //! assert_eq!(a.member(&MemberId::from("b")).unwrap().state, MemberState::Dead);
 //! ```
 //!
+//! # Events and queries
+//!
+//! [`GossipProtocol::send_event`] has every member hear something, once and causes before effects;
+//! [`GossipProtocol::start_query`] has some answer. What was heard comes as
+//! [`GossipAction::UserEvent`] and [`GossipAction::Query`].
+//!
 //! # Panics, errors, and junk
 //!
-//! Bad configuration and oversize metadata are errors of the caller: [`ConfigError`] and
-//! [`MetadataError`] name both values. What a peer sends is never an error and never panics: what
+//! Bad configuration, oversize metadata and events are errors of the caller: [`ConfigError`],
+//! [`MetadataError`] and [`EventError`] name both values. What a peer sends is never an error and never panics: what
 //! makes no sense is ignored and counted in [`Stats`].
 #![forbid(unsafe_code)]
 

@@ -60,6 +60,7 @@ mod metadata;
 mod notice;
 mod probe;
 mod reader;
+mod recent;
 mod stamps;
 mod updates;
 mod user;

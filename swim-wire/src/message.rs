@@ -15,7 +15,7 @@ use crate::probe::{self, Probe};
 use crate::reader::{Field, Fields};
 use crate::updates;
 use crate::writer::{delimited_len, fixed32s_len, nonempty_len, put_fixed32s, put_header};
-use crate::{digest, evidence, notice, stamps, user};
+use crate::{digest, evidence, notice, recent, stamps, user};
 
 /// One message, measured and ready to be written.
 pub(crate) struct Encoder<'a> {
@@ -36,7 +36,7 @@ enum Body<'a> {
     Notices(&'a [Notice<UserNotice>]),
     Stamps(&'a [Stamp]),
     Recent(&'a Recent),
-    Held(stamps::Held<'a>),
+    Held(recent::Held<'a>),
     Answer(user::Answer<'a>),
 }
 
@@ -74,7 +74,7 @@ impl<'a> Encoder<'a> {
             GossipMessage::Fetch { stamps } => (field::FETCH, Body::Stamps(stamps)),
             GossipMessage::Recent { recent } => (field::RECENT, Body::Recent(recent)),
             GossipMessage::Held { from, above, upto, stamps } => {
-                let held = stamps::Held { from, above: *above, upto: *upto, stamps };
+                let held = recent::Held { from, above: *above, upto: *upto, stamps };
                 (field::HELD, Body::Held(held))
             }
             GossipMessage::QueryAnswer { query, from, to, relay, payload } => {
@@ -113,7 +113,7 @@ impl Body<'_> {
             }
             Self::Notices(notices) => notice::len(notices),
             Self::Stamps(stamps) => stamps::len(stamps),
-            Self::Recent(recent) => stamps::recent_len(recent),
+            Self::Recent(recent) => recent::len(recent),
             Self::Held(held) => held.len(),
             Self::Answer(answer) => answer.len(),
         }
@@ -136,7 +136,7 @@ impl Body<'_> {
             }
             Self::Notices(notices) => notice::put(notices, packet),
             Self::Stamps(stamps) => stamps::put(stamps, packet),
-            Self::Recent(recent) => stamps::put_recent(recent, packet),
+            Self::Recent(recent) => recent::put(recent, packet),
             Self::Held(held) => held.put(packet),
             Self::Answer(answer) => answer.put(packet),
         }
@@ -166,8 +166,8 @@ pub(crate) fn decode(
         field::DELTA => decode_delta(body, tally)?,
         field::NOTICES => GossipMessage::Notices { notices: notice::decode(body, tally)? },
         field::FETCH => GossipMessage::Fetch { stamps: stamps::decode(body, tally)? },
-        field::RECENT => GossipMessage::Recent { recent: stamps::decode_recent(body, tally)? },
-        field::HELD => stamps::decode_held(body, tally)?,
+        field::RECENT => GossipMessage::Recent { recent: recent::decode(body, tally)? },
+        field::HELD => recent::decode_held(body, tally)?,
         field::QUERY_ANSWER => user::decode_answer(body, tally)?,
         _ => decode_probe(kind.number, body, tally)?,
     }))

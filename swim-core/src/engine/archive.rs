@@ -37,13 +37,23 @@ pub(super) struct Archive<B> {
     arrivals: VecDeque<(Time, Stamp)>,
     bytes: usize,
     floor: u64,
+    /// When this node's life with others began: what was before is not fetched or waited for. It may
+    /// be heard, though: clocks of others may be behind.
+    begin: u64,
     /// The latest time of which something was let go.
     gone: u64,
 }
 
 impl<B: Body> Archive<B> {
     pub(super) fn new(floor: u64) -> Self {
-        Self { entries: BTreeMap::new(), arrivals: VecDeque::new(), bytes: 0, floor, gone: 0 }
+        Self {
+            entries: BTreeMap::new(),
+            arrivals: VecDeque::new(),
+            bytes: 0,
+            floor,
+            begin: 0,
+            gone: 0,
+        }
     }
 
     pub(super) fn is_empty(&self) -> bool {
@@ -72,7 +82,7 @@ impl<B: Body> Archive<B> {
     pub(super) fn is_settled(&self, stamp: Stamp) -> bool {
         match self.get(stamp) {
             Some(entry) => entry.missing == 0,
-            None => self.is_past(stamp),
+            None => stamp.ltime <= self.floor.max(self.begin),
         }
     }
 
@@ -122,7 +132,21 @@ impl<B: Body> Archive<B> {
 
     /// The time above which nothing was forgotten or let go.
     pub(super) fn whole_above(&self) -> u64 {
-        self.floor.max(self.gone)
+        self.floor.max(self.begin).max(self.gone)
+    }
+
+    /// This node's life with others begins, when their clocks show that. Its own may have been ahead
+    /// of them before a restart: what they make next is no past.
+    pub(super) fn begin(&mut self, clock: u64) {
+        self.begin = self.begin.max(clock);
+        if self.is_empty() {
+            self.floor = self.floor.min(clock);
+        }
+    }
+
+    /// Forgets what was heard, but not the floor.
+    pub(super) fn clear(&mut self) {
+        *self = Self { begin: self.begin, ..Self::new(self.floor) };
     }
 
     /// Stamps with times above the first up to the second.
@@ -153,11 +177,7 @@ impl<B: Body> Archive<B> {
     /// Forgets the lowest stamp.
     pub(super) fn forget(&mut self, stamp: Stamp) {
         self.entries.remove(&stamp);
-        self.raise_floor(stamp.ltime);
-    }
-
-    pub(super) fn raise_floor(&mut self, floor: u64) {
-        self.floor = self.floor.max(floor);
+        self.floor = self.floor.max(stamp.ltime);
     }
 
     /// Whether all is within its bounds and counted right.

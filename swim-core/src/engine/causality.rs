@@ -51,6 +51,12 @@ impl Causality {
         }
     }
 
+    pub(super) fn clear(&mut self) {
+        self.frontier.clear();
+        self.waiting.clear();
+        self.held.clear();
+    }
+
     /// How much is remembered of what waits.
     #[cfg(test)]
     pub(super) fn len(&self) -> usize {

@@ -61,6 +61,9 @@ impl<P: Profile> Engine<P> {
         }
         self.stop_asking();
         self.notices.knows_past |= self.table.others() > 0;
+        if !self.notices.knows_past {
+            self.notices.leave_alone_life();
+        }
         self.join.answers_due = 0;
         self.ask(now, distinct, 1, out);
     }

@@ -97,7 +97,9 @@ struct SingleTimers {
 /// - In: [`handle_message`](Self::handle_message), [`handle_timeout`](Self::handle_timeout) or
 ///   [`handle_timer`](Self::handle_timer), [`join`](Self::join), [`leave`](Self::leave),
 ///   [`update_profile`](Self::update_profile), [`start_period`](Self::start_period),
-///   [`start_sync`](Self::start_sync). Each takes the time and the sink for its effects.
+///   [`start_sync`](Self::start_sync); for users [`send_notice`](Self::send_notice),
+///   [`start_query`](Self::start_query), [`answer_query`](Self::answer_query) and
+///   [`handle_notices`](Self::handle_notices). Each takes the time and the sink for its effects.
 /// - Out: [`Output`]; [`next_timeout`](Self::next_timeout) says when to call again.
 ///
 /// Late, early and repeated calls are harmless. Nothing allocates in steady state: while no member

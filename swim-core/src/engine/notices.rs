@@ -21,6 +21,7 @@ use crate::wire_size;
 /// A clock is not put forward further than this by one notice: else a forged one would use all time
 /// up. A thousand events a second for thirty years do not get there.
 const LEAP: u64 = 1 << 40;
+
 /// All that a node knows of notices.
 #[derive(Debug)]
 pub(super) struct Notices<B> {
@@ -52,6 +53,13 @@ impl<B: Body> Notices<B> {
         }
     }
 
+    /// This node was alone so far: what it told itself is nobody's affair.
+    pub(super) fn leave_alone_life(&mut self) {
+        self.archive.clear();
+        self.queue.clear_all();
+        self.causality.clear();
+    }
+
     /// Whether it may be that late already.
     pub(super) fn is_soon(&self, ltime: u64) -> bool {
         ltime <= self.clock.saturating_add(LEAP).min(MAX_CLOCK)
@@ -60,9 +68,9 @@ impl<B: Body> Notices<B> {
     /// Whether a notice is one that honest members make.
     fn is_plausible(&self, notice: &Notice<B>) -> bool {
         let ltime = notice.stamp.ltime;
-        let soon = ltime <= self.clock.saturating_add(LEAP).min(MAX_CLOCK);
         let ordered = notice.after.iter().all(|before| before.ltime < ltime);
-        soon && ordered
+        self.is_soon(ltime)
+            && ordered
             && notice.after.len() <= Notice::<B>::MAX_AFTER
             && notice.body_len() <= MAX_EVENT
     }
@@ -185,6 +193,7 @@ impl<P: Profile> Engine<P> {
         out: &mut O,
     ) {
         let stamp = notice.stamp;
+        self.notices.knows_past |= from != self.table.me;
         self.notices.clock = self.notices.clock.max(stamp.ltime);
         self.make_room(notice.body_len(), out);
         self.notices.archive.insert(now, notice.clone());

@@ -7,7 +7,6 @@ use super::Engine;
 use super::message::{Dest, MemberIdx, NoticeMessage, Source};
 use super::output::{Output, Profile};
 use super::view_hash::mix;
-use crate::config::MAX_CLOCK;
 use crate::notice::{Notice, Recent, Stamp};
 use crate::time::{Time, micros};
 
@@ -41,13 +40,21 @@ impl<P: Profile> Engine<P> {
         self.notices.archive.between(above, upto).map(hash).fold(0, u64::wrapping_add)
     }
 
-    /// Compares recent notices with somebody, if there are any.
-    pub(super) fn send_recent<O: Output<P>>(
+    /// Compares clocks with somebody, and recent notices if there are any.
+    pub(super) fn compare_notices<O: Output<P>>(
         &mut self,
         now: Time,
         to: Dest<P::Address>,
         out: &mut O,
     ) {
+        if self.notices.clock > 0 {
+            let (above, upto) = self.window(now).unwrap_or_default();
+            self.send_hash(to, above, upto, out);
+        }
+    }
+
+    /// Compares recent notices with somebody, if there are any.
+    fn send_recent<O: Output<P>>(&mut self, now: Time, to: Dest<P::Address>, out: &mut O) {
         if let Some((above, upto)) = self.window(now) {
             self.send_hash(to, above, upto, out);
         }
@@ -114,6 +121,7 @@ impl<P: Profile> Engine<P> {
             self.begin_at(recent.clock, out);
             return;
         }
+        self.put_clock_forward(source, recent.clock);
         let Recent { above: theirs, upto, hash, .. } = recent;
         let above = theirs.max(self.notices.archive.whole_above());
         if above >= upto || !self.may_compare(source) {
@@ -132,16 +140,26 @@ impl<P: Profile> Engine<P> {
     /// the time, may have come after the view that it belongs to.
     fn learns_the_time(&self, source: &Source<P::Address>, recent: &Recent) -> bool {
         let joins = self.join_attempts().is_some() && !self.notices.knows_past;
-        let answer = recent.above == recent.upto && self.notices.archive.is_empty();
+        let answer = recent.above == recent.clock && self.notices.archive.is_empty();
         joins || answer && source.member.is_some_and(|member| self.table.is_live(member))
+    }
+
+    /// A member's clock is ahead, after a restart of all: what this node makes next is not to be
+    /// taken for old.
+    fn put_clock_forward(&mut self, source: &Source<P::Address>, clock: u64) {
+        if source.member.is_some_and(|member| self.table.is_live(member))
+            && self.notices.is_soon(clock)
+        {
+            self.notices.clock = self.notices.clock.max(clock);
+        }
     }
 
     /// What this node did not live through is not for it.
     fn begin_at<O: Output<P>>(&mut self, clock: u64, out: &mut O) {
         self.notices.knows_past = true;
         if self.notices.is_soon(clock) {
-            self.notices.clock = self.notices.clock.max(clock.min(MAX_CLOCK));
-            self.notices.archive.raise_floor(clock);
+            self.notices.clock = self.notices.clock.max(clock);
+            self.notices.archive.begin(clock);
             self.settle_past(out);
         }
     }

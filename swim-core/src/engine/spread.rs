@@ -59,6 +59,11 @@ impl<B> NoticeQueue<B> {
         self.heap.len()
     }
 
+    /// Nothing waits any more.
+    pub(super) fn clear_all(&mut self) {
+        while self.heap.pop().is_some() {}
+    }
+
     /// Forgets what the last message said.
     pub(super) fn clear(&mut self) {
         self.told.clear();
@@ -251,7 +256,7 @@ impl<P: Profile> Engine<P> {
 
     pub(super) fn spread_timed_out<O: Output<P>>(&mut self, now: Time, out: &mut O) {
         let taken = self.notices.queue.timer.take();
-        if self.disarm(taken) {
+        if self.disarm(taken) && self.notices.queue.len() > 0 {
             self.spread_round(now, out);
         }
     }

@@ -25,7 +25,7 @@ impl<P: Profile> Engine<P> {
         if let Some(&target) = targets.first() {
             self.stats.syncs_started += 1;
             self.send_view_hash(Dest::Member(target), out);
-            self.send_recent(now, Dest::Member(target), out);
+            self.compare_notices(now, Dest::Member(target), out);
         }
         self.targets = targets;
     }

@@ -48,6 +48,7 @@ impl Clock for ManualClock {
 }
 
 pub mod lone;
+mod users;
 
 pub fn addr(node: usize) -> SocketAddr {
     SocketAddr::from(([10, 0, (node / 250) as u8, (node % 250) as u8 + 1], 7946))
@@ -196,13 +197,6 @@ impl Cluster {
         self.start_named(node, id(node), address);
     }
 
-    /// Starts a node that differs from the others in its options.
-    pub fn start_with(&mut self, node: usize, options: Options) {
-        let usual = std::mem::replace(&mut self.options, options);
-        self.start(node);
-        self.options = usual;
-    }
-
     pub fn start_named(&mut self, node: usize, name: MemberId, address: SocketAddr) {
         let mut options = self.options.clone();
         options.seed = Some(self.rng.random());
@@ -343,20 +337,9 @@ impl Cluster {
                     self.note(node, &event);
                     self.events.push((self.clock.micros(), node, event));
                 }
-                GossipAction::UserEvent { event, .. } => {
-                    self.heard.push((self.clock.micros(), node, event));
-                }
                 GossipAction::MembershipChange { .. } => {}
-                GossipAction::Query { id, query, .. } => {
-                    self.asked.push((self.clock.micros(), node, id, query));
-                }
-                GossipAction::QueryAck { id, from } => {
-                    self.answers.push((self.clock.micros(), node, id, from, None));
-                }
-                GossipAction::QueryAnswer { id, from, payload } => {
-                    self.answers.push((self.clock.micros(), node, id, from, Some(payload)));
-                }
                 GossipAction::ScheduleTimer { .. } => panic!("timers are owned"),
+                other => self.tell_user(node, other),
             }
         }
     }
@@ -367,30 +350,6 @@ impl Cluster {
         for byte in text.bytes() {
             self.trace = (self.trace ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3);
         }
-    }
-
-    /// Has a node send an event, which it must take.
-    pub fn send(&mut self, node: usize, name: &str, payload: &[u8]) {
-        self.act(node, |protocol| protocol.send_event(name, payload).unwrap());
-    }
-
-    /// The names of the events that a node heard, in order.
-    pub fn heard_by(&self, node: usize) -> Vec<&str> {
-        let by = |heard: &&(u64, usize, Arc<UserEvent>)| heard.1 == node;
-        self.heard.iter().filter(by).map(|(_, _, event)| event.name.as_str()).collect()
-    }
-
-    /// How many events a node heard.
-    pub fn heard_by_count(&self, node: usize) -> usize {
-        self.heard.iter().filter(|heard| heard.1 == node).count()
-    }
-
-    /// Whether every running node heard each of these events exactly once, whatever else.
-    pub fn all_heard(&self, names: &[String]) -> bool {
-        self.running().into_iter().all(|node| {
-            let heard = self.heard_by(node);
-            names.iter().all(|name| heard.iter().filter(|held| *held == name).count() == 1)
-        })
     }
 
     /// Puts a message of anybody's on its way.
