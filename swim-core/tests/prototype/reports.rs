@@ -51,10 +51,12 @@ fn new_clamps_and_the_builder_refuses() {
     let protocol = GossipProtocol::new(long.clone(), addr(0), config.clone());
     assert_eq!(protocol.all_members()[0].id.0.len(), 255);
     let options = Options { timers: Timers::Named, ..Options::default() };
-    let mut bad = options.clone();
-    bad.gossip.base = config;
-    let error = GossipProtocol::builder(name(0), addr(0)).options(bad).build().unwrap_err();
-    assert!(error.to_string().contains("9999"), "{error}");
+    for (fanout, words) in [(0, ["fanout", "0"]), (3, ["9999", "1000"])] {
+        let mut bad = options.clone();
+        bad.gossip.base = GossipConfig { fanout, ..config.clone() };
+        let error = GossipProtocol::builder(name(0), addr(0)).options(bad).build().unwrap_err();
+        assert!(words.iter().all(|word| error.to_string().contains(word)), "{error}");
+    }
     let error = GossipProtocol::builder(long, addr(0)).options(options).build().unwrap_err();
     assert!(error.to_string().contains("300") && error.to_string().contains("255"), "{error}");
 }
