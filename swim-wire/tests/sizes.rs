@@ -10,7 +10,7 @@ use proptest::prelude::*;
 use swim_core::wire_size::{self, text};
 use swim_core::{
     Accusation, Digest, ENVELOPE, GossipAction, GossipMessage, GossipProtocol, MemberId,
-    MemberUpdate, Options, Timers, metadata_len,
+    MemberUpdate, Notice, Options, Said, Stamp, Timers, UserEvent, UserNotice, metadata_len,
 };
 use swim_wire::{Codec, Limits, ProtobufCodec};
 
@@ -53,6 +53,20 @@ fn in_sync_digest_fits_in_64_bytes() {
     let packet = packet(&[GossipMessage::Digest { digest: Digest::View { hash: u64::MAX } }]);
     println!("digest of a view: {} bytes", packet.len());
     assert!(packet.len() <= 64, "{} bytes", packet.len());
+}
+
+#[test]
+fn a_usual_event_fits_in_80_bytes_and_takes_nearly_its_bound() {
+    let event =
+        UserEvent { origin: "node-000042".into(), name: "deploy".to_owned(), payload: vec![7; 20] };
+    let stamp = |ltime| Stamp { ltime, id: u64::MAX / ltime };
+    let said = Said::Whole(UserNotice::Event(event.into()));
+    let notice = Notice { stamp: stamp(50_000), after: [stamp(49_990)].into(), said };
+    let alone = codec().encoded_len(&GossipMessage::Notices { notices: vec![notice.clone()] });
+    let many = codec().encoded_len(&GossipMessage::Notices { notices: vec![notice.clone(); 16] });
+    println!("an event of 20 bytes: {alone} bytes alone, {} among 16", many / 16);
+    assert!(alone <= 80 && many <= 16 * 76);
+    assert!(wire_size::notice(&notice) * 100 <= many / 16 * 105);
 }
 
 /// Bytes of so many suspicions with evidence, the last of them raised by so many accusers.
