@@ -83,4 +83,20 @@ impl BroadcastQueue {
     pub(super) fn len(&self) -> usize {
         self.heap.len()
     }
+
+    /// What stands in the slot that a record names.
+    pub(super) fn get(&self, slot: u16) -> Option<Waiting> {
+        self.heap.get(self.heap.handle(slot.into())?)
+    }
+
+    pub(super) fn entry_mut(&mut self, slot: u16) -> Option<&mut Entry> {
+        let handle = self.heap.handle(slot.into())?;
+        self.heap.value_mut(handle)
+    }
+
+    pub(super) fn remove(&mut self, slot: u16) {
+        if let Some(handle) = self.heap.handle(slot.into()) {
+            self.heap.remove(handle);
+        }
+    }
 }

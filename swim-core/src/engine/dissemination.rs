@@ -157,8 +157,7 @@ impl<P: Profile> Engine<P> {
 
     /// How far the telling of `member` has got, if it waits to be told.
     pub(super) fn waiting(&self, member: MemberIdx) -> Option<Waiting> {
-        let slot = self.table.get(member)?.queued;
-        self.queue.heap.get(self.queue.heap.handle(slot.into())?)
+        self.queue.get(self.table.get(member)?.queued)
     }
 
     /// What was put up for telling since was no news: goes on from where the telling had got to.
@@ -175,20 +174,14 @@ impl<P: Profile> Engine<P> {
     /// Takes back what is to be told of `member`.
     pub(super) fn dequeue(&mut self, member: MemberIdx) {
         let Some(record) = self.table.get_mut(member) else { return };
-        let slot = std::mem::replace(&mut record.queued, NOT_QUEUED);
-        if slot != NOT_QUEUED
-            && let Some(handle) = self.queue.heap.handle(slot.into())
-        {
-            self.queue.heap.remove(handle);
-        }
+        self.queue.remove(std::mem::replace(&mut record.queued, NOT_QUEUED));
     }
 
     /// Takes in the age of news of `member`, if that was news and came without one.
     pub(super) fn hear_age(&mut self, member: MemberIdx, age: u8) {
         let Some(slot) = self.table.get(member).map(|record| record.queued) else { return };
-        let Some(handle) = self.queue.heap.handle(slot.into()) else { return };
         let round = self.queue.round;
-        let Some(entry) = self.queue.heap.value_mut(handle) else { return };
+        let Some(entry) = self.queue.entry_mut(slot) else { return };
         if entry.age.is_none() && entry.since == round {
             entry.age = Some(age);
             self.count_age(age);
