@@ -4,6 +4,7 @@ mod address;
 mod agent;
 mod client;
 mod demo;
+mod event;
 mod failure;
 mod info;
 mod join;
@@ -12,6 +13,8 @@ mod members;
 mod meta;
 mod monitor;
 mod output;
+mod query;
+mod reachability;
 mod signals;
 
 use std::process::ExitCode;
@@ -38,6 +41,9 @@ enum Command {
     Info(info::Args),
     Meta(meta::Args),
     Monitor(monitor::Args),
+    Event(event::Args),
+    Query(query::Args),
+    Reachability(reachability::Args),
 }
 
 /// Parses the command line, does what it says, and tells how that went.
@@ -55,6 +61,9 @@ pub(crate) fn run() -> ExitCode {
         Command::Info(args) => info::run(&args),
         Command::Meta(args) => meta::run(&args),
         Command::Monitor(args) => monitor::run(&args),
+        Command::Event(args) => event::run(&args),
+        Command::Query(args) => query::run(&args),
+        Command::Reachability(args) => reachability::run(&args),
     };
     done.map_or_else(|failure| failure.exit(), |()| ExitCode::SUCCESS)
 }

@@ -2,8 +2,9 @@
 
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
+use std::sync::Arc;
 
-use swim_core::{MemberState, MetadataError};
+use swim_core::{EventError, MemberState, MetadataError};
 use swim_transport::Transport;
 use swim_wire::Codec;
 use tokio::sync::oneshot;
@@ -14,6 +15,7 @@ use super::own::Saved;
 use super::post::Origin;
 use crate::error::JoinError;
 use crate::info::Info;
+use crate::query::{Asker, Heard, Query};
 
 /// What a user asks. A dropped reply says that the agent has ended.
 #[derive(Debug)]
@@ -31,6 +33,21 @@ pub(crate) enum Command {
     Configure {
         metadata: BTreeMap<String, String>,
         reply: oneshot::Sender<Result<Saved, MetadataError>>,
+    },
+    SendEvent {
+        name: String,
+        payload: Vec<u8>,
+        reply: oneshot::Sender<Result<(), EventError>>,
+    },
+    Query {
+        query: Query,
+        asker: Asker,
+        reply: oneshot::Sender<Result<(), EventError>>,
+    },
+    Respond {
+        heard: Arc<Heard>,
+        payload: Vec<u8>,
+        reply: oneshot::Sender<Result<(), EventError>>,
     },
     Leave(oneshot::Sender<()>),
     Shutdown,
@@ -59,6 +76,21 @@ impl<T: Transport, C: Codec> Driver<T, C> {
             }
             Some(Command::Configure { metadata, reply }) => {
                 let result = self.configure(metadata);
+                self.settle();
+                drop(reply.send(result));
+            }
+            Some(Command::SendEvent { name, payload, reply }) => {
+                let result = self.send_event(name, payload);
+                self.settle();
+                drop(reply.send(result));
+            }
+            Some(Command::Query { query, asker, reply }) => {
+                let result = self.start_query(query, asker);
+                self.settle();
+                drop(reply.send(result));
+            }
+            Some(Command::Respond { heard, payload, reply }) => {
+                let result = self.respond(&heard, &payload);
                 self.settle();
                 drop(reply.send(result));
             }

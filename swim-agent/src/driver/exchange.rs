@@ -17,6 +17,7 @@ use tracing::Instrument as _;
 
 use super::frame::{self, ReadError};
 use super::joins::Lookup;
+use super::users::Incoming;
 use crate::counters::Meter;
 
 /// Streams of this node's own that are open at a time; what is to go beyond that is dropped.
@@ -41,6 +42,8 @@ pub(super) enum Input {
     Heard { from: SocketAddr, messages: Vec<GossipMessage>, reply: Option<oneshot::Sender<Bytes>> },
     /// A stream that was to bring an answer brought none.
     Failed { to: SocketAddr, why: String },
+    /// A query with patterns is for this node.
+    Asked(Incoming),
     /// What the names of the seeds stand for now.
     Resolved(Vec<Lookup>),
 }

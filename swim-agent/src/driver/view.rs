@@ -9,7 +9,7 @@ use swim_core::{
 use tokio::sync::{broadcast, watch};
 use tokio::time::Instant;
 
-use crate::event::Event;
+use crate::event::{Event, StreamItem};
 use crate::info::StateCounts;
 use crate::members::{MemberInfo, Members, Version, version};
 use crate::state::{Keeper, Place};
@@ -20,18 +20,18 @@ pub(super) struct View {
     /// Which version of this node's own record it shows.
     own: Version,
     publish: watch::Sender<Members>,
-    events: broadcast::Sender<Arc<Event>>,
+    events: broadcast::Sender<Arc<StreamItem>>,
     /// Whose records may have changed since the last [`publish`](Self::publish).
     touched: Vec<MemberId>,
     /// What has happened since.
-    news: Vec<MemberEvent>,
+    news: Vec<StreamItem>,
 }
 
 impl View {
     pub(super) fn new(
         members: Members,
         publish: watch::Sender<Members>,
-        events: broadcast::Sender<Arc<Event>>,
+        events: broadcast::Sender<Arc<StreamItem>>,
     ) -> Self {
         let own = members.local().version();
         Self { members, own, publish, events, touched: Vec::new(), news: Vec::new() }
@@ -76,7 +76,12 @@ impl View {
     pub(super) fn happened(&mut self, event: MemberEvent) {
         log(&event);
         self.touched.push(event.member.clone());
-        self.news.push(event);
+        self.tell(StreamItem::Event(Event::new(event, SystemTime::now())));
+    }
+
+    /// Takes down what else users are to hear.
+    pub(super) fn tell(&mut self, item: StreamItem) {
+        self.news.push(item);
     }
 
     /// Brings the snapshot in line and then tells what happened. O(log n) per changed member, and
@@ -101,9 +106,9 @@ impl View {
         if changed {
             self.publish.send_replace(self.members.clone());
         }
-        for event in self.news.drain(..) {
+        for item in self.news.drain(..) {
             // An error says that nobody listens.
-            let _ = self.events.send(Arc::new(Event::new(event, now.1)));
+            let _ = self.events.send(Arc::new(item));
         }
     }
 
