@@ -82,7 +82,9 @@ async fn seen(
                 return Ok(event);
             }
             StreamItem::Event(event) => tell(&event),
+            StreamItem::User(event) => println!("{} tells of {}", event.origin, event.name),
             StreamItem::Missed(count) => println!("too slow, missed {count} events"),
+            _ => {}
         }
     }
 }

@@ -16,6 +16,7 @@ use crate::counters::Meter;
 use crate::driver::{self, Own, Setup};
 use crate::error::SpawnError;
 use crate::handle::Handle;
+use crate::query::{Pattern, Patterns};
 use crate::state::{Keeper, Store};
 
 /// The port that agents use unless told otherwise, for datagrams and streams.
@@ -37,6 +38,7 @@ impl Agent {
             cluster: "swim".to_owned(),
             data_dir: None,
             options: Options::default(),
+            patterns: Patterns::exact(),
             transport: Box::new(bind_net),
             codec: Box::new(|cluster| ProtobufCodec::new(cluster)),
         }
@@ -72,6 +74,7 @@ pub struct AgentBuilder<T = NetTransport, C = ProtobufCodec> {
     cluster: String,
     data_dir: Option<PathBuf>,
     options: Options,
+    patterns: Patterns,
     transport: MakeTransport<T>,
     codec: MakeCodec<C>,
 }
@@ -149,6 +152,17 @@ impl<T: Transport, C: Codec> AgentBuilder<T, C> {
         self
     }
 
+    /// What the patterns of queries mean, that the values of metadata must match: called for each
+    /// pattern and on a thread where it may take its time. An error says in words what is wrong
+    /// with the pattern. Unless set, a pattern is the value itself.
+    pub fn patterns(
+        mut self,
+        make: impl Fn(&str) -> Result<Pattern, String> + Send + Sync + 'static,
+    ) -> Self {
+        self.patterns = Patterns(Arc::new(make));
+        self
+    }
+
     /// Another transport than UDP and TCP, bound already.
     pub fn transport<U: Transport>(self, transport: U) -> AgentBuilder<U, C> {
         let bound = Bound { transport: Arc::new(transport), net: None };
@@ -162,6 +176,7 @@ impl<T: Transport, C: Codec> AgentBuilder<T, C> {
             cluster: self.cluster,
             data_dir: self.data_dir,
             options: self.options,
+            patterns: self.patterns,
             transport,
             codec: self.codec,
         }
@@ -179,6 +194,7 @@ impl<T: Transport, C: Codec> AgentBuilder<T, C> {
             cluster: self.cluster,
             data_dir: self.data_dir,
             options: self.options,
+            patterns: self.patterns,
             transport: self.transport,
             codec,
         }
@@ -230,6 +246,7 @@ impl<T: Transport, C: Codec> AgentBuilder<T, C> {
             seeds,
             local_addr,
             own,
+            patterns: self.patterns,
             meter,
             keeper,
             remembered,

@@ -83,6 +83,11 @@ counters! {
     transport_errors,
     /// Writes to the data directory that the disk refused.
     state_errors,
+    /// Queries with patterns that were not looked at, because too many came at a time.
+    queries_dropped,
+    /// Acks and answers to queries of this agent's that were dropped, because who asked did not
+    /// read them.
+    replies_dropped,
     /// Members that were not written to it, because too many waited for a slow disk.
     state_dropped,
 }

@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::net::SocketAddr;
+use std::time::Duration;
 
 use swim_core::ConfigError;
 use swim_transport::BindError;
@@ -95,6 +96,43 @@ impl fmt::Display for Listed<'_> {
         }
         Ok(())
     }
+}
+
+/// Why an event or a query was refused. Nobody was told.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum EventError {
+    /// Its name, its size or its filters are out of bounds, too much waits, or the node has left.
+    #[error("the event or query was refused: {0}")]
+    Refused(#[from] swim_core::EventError),
+    /// A pattern makes no sense.
+    #[error("metadata {key:?}: pattern {pattern:?}: {why}")]
+    Pattern {
+        /// The key whose values it is for.
+        key: String,
+        /// As it was given.
+        pattern: String,
+        /// What is wrong with it, in words.
+        why: String,
+    },
+    /// A time-out out of bounds.
+    #[error("a time-out of {found:?} is not within 1 ms to 1 h")]
+    Timeout {
+        /// What was given.
+        found: Duration,
+    },
+    /// Too many relays.
+    #[error("{found} relays are above the limit of 8")]
+    Relays {
+        /// What was given.
+        found: u8,
+    },
+    /// A ping is nothing but its acks.
+    #[error("a query named \"swim.ping\" is answered by acks alone, and asks for none")]
+    PingWithoutAck,
+    /// The agent has ended.
+    #[error(transparent)]
+    Stopped(#[from] Stopped),
 }
 
 /// Why metadata was not changed. Nothing has changed.

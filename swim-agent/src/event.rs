@@ -1,4 +1,4 @@
-//! What happens to members, told as it happens.
+//! What happens to members and what users tell, as it happens.
 
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
@@ -36,11 +36,7 @@ pub struct Event {
 }
 
 impl Event {
-    pub(crate) fn new(
-        event: MemberEvent,
-        changed: BTreeMap<String, Option<String>>,
-        time: SystemTime,
-    ) -> Self {
+    pub(crate) fn new(event: MemberEvent, time: SystemTime) -> Self {
         Self {
             kind: event.kind,
             name: event.member.0,
@@ -50,17 +46,40 @@ impl Event {
             incarnation: event.incarnation,
             by: event.by.map(|by| by.0),
             reason: event.reason,
-            changed,
+            changed: BTreeMap::new(),
             time,
         }
     }
 }
 
+/// An event or a query of a user, as it reached this agent.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct UserEvent {
+    /// What it is called.
+    pub name: String,
+    /// What it carries; any bytes.
+    pub payload: Vec<u8>,
+    /// The member that sent it.
+    pub origin: String,
+    /// Its time on the clock of events (Lamport): greater than that of all it may have followed
+    /// from.
+    pub ltime: u64,
+    /// When it came here, by this node's clock.
+    pub time: SystemTime,
+}
+
 /// One item of an [`EventStream`].
 #[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum StreamItem {
-    /// Something happened.
+    /// Something happened to a member.
     Event(Event),
+    /// A user's event: of any member, this agent included, once.
+    User(UserEvent),
+    /// A user's query, whomever it is for; [`Handle::queries`](crate::Handle::queries) has those to
+    /// be answered.
+    Query(UserEvent),
     /// So many events were lost, because this consumer was too slow. What they led to is in
     /// [`Handle::members`](crate::Handle::members).
     Missed(u64),
@@ -72,21 +91,21 @@ pub enum StreamItem {
 /// that it led to.
 #[derive(Debug)]
 pub struct EventStream {
-    receiver: broadcast::Receiver<Arc<Event>>,
+    receiver: broadcast::Receiver<Arc<StreamItem>>,
 }
 
 impl EventStream {
     /// Events kept for slow consumers, all of them together.
     pub(crate) const KEPT: usize = 512;
 
-    pub(crate) fn new(receiver: broadcast::Receiver<Arc<Event>>) -> Self {
+    pub(crate) fn new(receiver: broadcast::Receiver<Arc<StreamItem>>) -> Self {
         Self { receiver }
     }
 
     /// Waits for the next event; `None` when the agent has ended and all are read. Cancel safe.
     pub async fn next(&mut self) -> Option<StreamItem> {
         match self.receiver.recv().await {
-            Ok(event) => Some(StreamItem::Event(Arc::unwrap_or_clone(event))),
+            Ok(item) => Some(Arc::unwrap_or_clone(item)),
             Err(broadcast::error::RecvError::Lagged(missed)) => Some(StreamItem::Missed(missed)),
             Err(broadcast::error::RecvError::Closed) => None,
         }
@@ -95,7 +114,7 @@ impl EventStream {
     /// The next event if there is one already.
     pub fn try_next(&mut self) -> Option<StreamItem> {
         match self.receiver.try_recv() {
-            Ok(event) => Some(StreamItem::Event(Arc::unwrap_or_clone(event))),
+            Ok(item) => Some(Arc::unwrap_or_clone(item)),
             Err(broadcast::error::TryRecvError::Lagged(missed)) => Some(StreamItem::Missed(missed)),
             Err(_) => None,
         }

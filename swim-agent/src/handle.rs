@@ -1,6 +1,6 @@
 //! The agent in its user's hands.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
@@ -10,10 +10,11 @@ use tokio::sync::{broadcast, mpsc, oneshot, watch};
 use crate::address;
 use crate::contact::Contact;
 use crate::driver::{Command, Saved, Target};
-use crate::error::{ChangeError, JoinError, Joined, Stopped};
-use crate::event::{Event, EventStream};
+use crate::error::{ChangeError, EventError, JoinError, Joined, Stopped};
+use crate::event::{EventStream, StreamItem};
 use crate::info::Info;
 use crate::members::Members;
+use crate::query::{Answers, Heard, Patterns, Query, QueryStream, matches};
 
 /// How long users wait for the disk.
 const SAVED: Duration = Duration::from_secs(2);
@@ -41,7 +42,10 @@ pub(crate) struct About {
     pub(crate) local_addr: SocketAddr,
     pub(crate) advertise_addr: SocketAddr,
     /// Weak, so that event streams end with the driver.
-    pub(crate) events: broadcast::WeakSender<Arc<Event>>,
+    pub(crate) events: broadcast::WeakSender<Arc<StreamItem>>,
+    pub(crate) queries: broadcast::WeakSender<Arc<Heard>>,
+    /// What the patterns of queries mean.
+    pub(crate) patterns: Patterns,
     pub(crate) runtime: tokio::runtime::Handle,
 }
 
@@ -91,6 +95,15 @@ impl Handle {
             None => broadcast::channel(1).1,
         };
         EventStream::new(receiver)
+    }
+
+    /// The queries for this agent from now on, to be answered.
+    pub fn queries(&self) -> QueryStream {
+        let receiver = match self.about.queries.upgrade() {
+            Some(sender) => sender.subscribe(),
+            None => broadcast::channel(1).1,
+        };
+        QueryStream { receiver, commands: self.commands.downgrade() }
     }
 }
 
@@ -188,6 +201,57 @@ impl Handle {
         value: impl Into<String>,
     ) -> Result<(), ChangeError> {
         self.change_metadata(BTreeMap::from([(key.into(), value.into())]), Vec::new()).await
+    }
+
+    /// Tells all members something, this agent included: each hears it once, after all events that
+    /// it may have followed from, in its [`events`](Self::events). Returns when it is on its way.
+    ///
+    /// # Errors
+    /// The name is empty or too long, the whole is above
+    /// [`Options::event_limit`](swim_core::Options), too much waits to be told, or the agent leaves
+    /// or has ended. Nobody was told then.
+    pub async fn send_event(
+        &self,
+        name: impl Into<String>,
+        payload: impl Into<Vec<u8>>,
+    ) -> Result<(), EventError> {
+        let (name, payload) = (name.into(), payload.into());
+        Ok(self.ask(|reply| Command::SendEvent { name, payload, reply }).await??)
+    }
+
+    /// Asks all or some members something. Acks and answers come as they are given, and end as soon
+    /// as all the live members that it is for have answered, or the time-out has passed.
+    ///
+    /// # Errors
+    /// As [`send_event`](Self::send_event), a pattern, time-out or number of relays that makes no
+    /// sense, or too many open queries. Nobody was asked then.
+    pub async fn query(&self, query: Query) -> Result<Answers, EventError> {
+        query.check()?;
+        let expected = self.expected(&query).await?;
+        let (asker, answers) = Answers::new(&query, expected);
+        self.ask(|reply| Command::Query { query, asker, reply }).await??;
+        Ok(answers)
+    }
+
+    /// The live members that a query is for.
+    async fn expected(&self, query: &Query) -> Result<BTreeSet<String>, EventError> {
+        let members = self.members();
+        let nodes: BTreeSet<String> = query.nodes.iter().cloned().collect();
+        let (patterns, metadata) = (self.about.patterns.clone(), query.metadata.clone());
+        let find = move || {
+            let patterns = patterns.compile(&metadata)?;
+            let kept = members.iter().filter(|member| {
+                member.state.is_live()
+                    && (nodes.is_empty() || nodes.contains(&member.name))
+                    && matches(&patterns, |key| member.metadata.get(key))
+            });
+            Ok(kept.map(|member| member.name.clone()).collect())
+        };
+        if query.metadata.is_empty() {
+            return find();
+        }
+        // What a pattern costs is its maker's affair.
+        self.about.runtime.spawn_blocking(find).await.map_err(|_| Stopped)?
     }
 
     /// Leaves the cluster and ends the agent. Returns when two members have confirmed the goodbye

@@ -77,16 +77,20 @@ mod event;
 mod handle;
 mod info;
 mod members;
+mod query;
 pub mod state;
 
 pub use builder::{Agent, AgentBuilder};
 pub use contact::{Contact, StreamContact};
 pub use counters::Counters;
-pub use error::{ChangeError, JoinError, Joined, SpawnError, Stopped, Unanswered};
-pub use event::{Event, EventStream, StreamItem};
+pub use error::{ChangeError, EventError, JoinError, Joined, SpawnError, Stopped, Unanswered};
+pub use event::{Event, EventStream, StreamItem, UserEvent};
 pub use handle::Handle;
 pub use info::{Info, StateCounts};
 pub use members::{MemberInfo, Members};
+pub use query::{
+    Answers, Pattern, Query, QueryItem, QueryStream, ReceivedQuery, Reply, RespondError,
+};
 /// What the signatures above speak of, so that most programs need no other crate of ours.
 pub use swim_core::{
     AdvancedGossipConfig, ConvergenceStats, EventKind, GossipConfig, Mechanisms, MemberState,

@@ -122,9 +122,24 @@ impl Client {
         &self,
         path: &str,
     ) -> Result<impl Iterator<Item = Result<String, Failure>> + '_, Failure> {
-        let answer = self.shown(self.agent.get(self.url(path))).call();
-        let response = answer.map_err(|error| self.lost(&error))?;
-        let response = self.accepted(response)?;
+        self.read_lines(self.shown(self.agent.get(self.url(path))).call())
+    }
+
+    /// Posts `body` to `path`; the lines of the answer as they come.
+    pub(super) fn post_lines(
+        &self,
+        path: &str,
+        body: &impl Serialize,
+    ) -> Result<impl Iterator<Item = Result<String, Failure>> + '_, Failure> {
+        let request = self.shown(self.agent.post(self.url(path))).content_type(JSON);
+        self.read_lines(request.send(json(body)?))
+    }
+
+    fn read_lines(
+        &self,
+        answer: Result<Response<ureq::Body>, ureq::Error>,
+    ) -> Result<impl Iterator<Item = Result<String, Failure>> + '_, Failure> {
+        let response = self.accepted(answer.map_err(|error| self.lost(&error))?)?;
         let reader = response.into_body().into_with_config().limit(u64::MAX).reader();
         let lines = BufReader::new(reader).lines();
         Ok(lines.map(|line| line.map_err(|error| self.lost(&error))))

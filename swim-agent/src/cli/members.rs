@@ -50,7 +50,7 @@ fn regex(text: &str) -> Result<String, String> {
     Regex::new(text).map(|_| text.to_owned()).map_err(reason)
 }
 
-fn key_regex(text: &str) -> Result<String, String> {
+pub(super) fn key_regex(text: &str) -> Result<String, String> {
     let (key, pattern) = super::meta::pair(text).map_err(|_| "expected KEY=REGEX".to_owned())?;
     regex(&pattern).map(|pattern| format!("{key}={pattern}"))
 }

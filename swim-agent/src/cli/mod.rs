@@ -5,6 +5,7 @@ mod agent;
 mod client;
 mod completions;
 mod demo;
+mod event;
 mod failure;
 mod info;
 mod join;
@@ -13,6 +14,8 @@ mod members;
 mod meta;
 mod monitor;
 mod output;
+mod query;
+mod reachability;
 mod signals;
 mod socket;
 mod version;
@@ -44,6 +47,9 @@ enum Command {
     CheckConfig(agent::check::Args),
     Completions(completions::Args),
     Version(version::Args),
+    Event(event::Args),
+    Query(query::Args),
+    Reachability(reachability::Args),
 }
 
 /// Parses the command line, does what it says, and tells how that went.
@@ -64,6 +70,9 @@ pub(crate) fn run() -> ExitCode {
         Command::CheckConfig(args) => agent::check::run(&args),
         Command::Completions(args) => completions::run(&args),
         Command::Version(args) => version::run(&args),
+        Command::Event(args) => event::run(&args),
+        Command::Query(args) => query::run(&args),
+        Command::Reachability(args) => reachability::run(&args),
     };
     done.map_or_else(|failure| failure.exit(), |()| ExitCode::SUCCESS)
 }

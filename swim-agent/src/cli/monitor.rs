@@ -1,13 +1,14 @@
-//! `swim monitor`: what happens to members, as it happens.
+//! `swim monitor`: what happens to members and what users tell, as it happens.
 
 use std::collections::BTreeMap;
 
 use super::client::{Client, Endpoint, Format};
 use super::failure::{self, Failure};
-use super::output;
+use super::{event, output};
 use crate::http::types::{EventBody, InfoBody, StreamBody};
+use crate::http::users::ToldBody;
 
-/// Watch what happens to members, until Ctrl-C.
+/// Watch what happens to members and what users tell, until Ctrl-C.
 #[derive(clap::Args)]
 pub(super) struct Args {
     #[command(flatten)]
@@ -40,11 +41,25 @@ fn readable(data: &str) -> Result<String, Failure> {
     })?;
     Ok(match body {
         StreamBody::Event(event) => event_line(&event),
+        StreamBody::User(told) => told_line(&told),
         StreamBody::Missed(missed) => {
             let style = output::style("missed");
             format!("{style}missed{style:#} {} events: read faster", missed.missed)
         }
     })
+}
+
+fn told_line(told: &ToldBody) -> String {
+    let style = output::style(&told.kind);
+    let line = format!(
+        "{time}  {style}{kind:<9}{style:#}  {name}  by {origin}: {payload}",
+        time = output::printable(&told.time),
+        kind = output::printable(&told.kind),
+        name = output::printable(&told.name),
+        origin = output::printable(&told.origin),
+        payload = event::readable(&told.payload),
+    );
+    line.trim_end().to_owned()
 }
 
 fn event_line(event: &EventBody) -> String {

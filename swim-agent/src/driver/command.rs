@@ -2,8 +2,9 @@
 
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
+use std::sync::Arc;
 
-use swim_core::{MemberId, MemberState, MetadataError};
+use swim_core::{EventError, MemberId, MemberState, MetadataError};
 use swim_transport::Transport;
 use swim_wire::Codec;
 use tokio::sync::oneshot;
@@ -15,6 +16,7 @@ use super::post::Origin;
 use crate::contact::Contact;
 use crate::error::{JoinError, Joined};
 use crate::info::Info;
+use crate::query::{Asker, Heard, Query};
 
 /// What a user asks. A dropped reply says that the agent has ended.
 #[derive(Debug)]
@@ -38,6 +40,21 @@ pub(crate) enum Command {
     Configure {
         metadata: BTreeMap<String, String>,
         reply: oneshot::Sender<Result<Saved, MetadataError>>,
+    },
+    SendEvent {
+        name: String,
+        payload: Vec<u8>,
+        reply: oneshot::Sender<Result<(), EventError>>,
+    },
+    Query {
+        query: Query,
+        asker: Asker,
+        reply: oneshot::Sender<Result<(), EventError>>,
+    },
+    Respond {
+        heard: Arc<Heard>,
+        payload: Vec<u8>,
+        reply: oneshot::Sender<Result<(), EventError>>,
     },
     Leave(oneshot::Sender<()>),
     Shutdown,
@@ -67,6 +84,21 @@ impl<T: Transport, C: Codec> Driver<T, C> {
             }
             Some(Command::Configure { metadata, reply }) => {
                 let result = self.configure(metadata);
+                self.settle();
+                drop(reply.send(result));
+            }
+            Some(Command::SendEvent { name, payload, reply }) => {
+                let result = self.send_event(name, payload);
+                self.settle();
+                drop(reply.send(result));
+            }
+            Some(Command::Query { query, asker, reply }) => {
+                let result = self.start_query(query, asker);
+                self.settle();
+                drop(reply.send(result));
+            }
+            Some(Command::Respond { heard, payload, reply }) => {
+                let result = self.respond(&heard, &payload);
                 self.settle();
                 drop(reply.send(result));
             }

@@ -17,6 +17,7 @@ use tracing::Instrument as _;
 
 use super::frame::{self, ReadError};
 use super::joins::Lookup;
+use super::users::Incoming;
 use crate::counters::Meter;
 
 /// Streams of this node's own that are open at a time; what is to go beyond that is dropped.
@@ -43,6 +44,8 @@ pub(super) enum Input {
     Reached { to: SocketAddr },
     /// A stream of this node's own failed, or brought no answer when one was due.
     Failed { to: SocketAddr, why: String },
+    /// A query with patterns is for this node.
+    Asked(Incoming),
     /// What the names of the seeds stand for now.
     Resolved(Vec<Lookup>),
 }

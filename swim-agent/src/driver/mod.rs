@@ -14,6 +14,7 @@ mod own;
 mod post;
 mod rejoin;
 mod strangers;
+mod users;
 mod view;
 mod wake;
 
@@ -38,12 +39,14 @@ use crate::counters::Meter;
 use crate::event::EventStream;
 use crate::handle::{About, Handle};
 use crate::members::{MemberInfo, Members};
+use crate::query::{Patterns, QueryStream, Reply};
 use crate::state::Keeper;
 use burden::{Burden, Strangers};
 use contacts::Contacts;
 use exchange::{Exchange, Input, Outbound};
 use joins::Joins;
 use post::{Answer, Origin, Post};
+use users::{Incoming, Users};
 use view::View;
 use wake::Receiver;
 
@@ -69,6 +72,7 @@ pub(crate) struct Setup<T, C> {
     pub(crate) seeds: Vec<String>,
     pub(crate) local_addr: SocketAddr,
     pub(crate) own: Own,
+    pub(crate) patterns: Patterns,
     pub(crate) meter: Arc<Meter>,
     /// Keeps what is to survive a restart, if anything is.
     pub(crate) keeper: Option<Keeper>,
@@ -92,6 +96,7 @@ struct Driver<T, C> {
     keeper: Option<Keeper>,
     strangers: Strangers,
     contacts: Contacts,
+    users: Users,
     /// Scratch: the messages of one datagram.
     messages: Vec<GossipMessage>,
     /// Users who wait for the goodbye to be done.
@@ -115,6 +120,7 @@ struct Sources<T> {
 pub(crate) fn start<T: Transport, C: Codec>(setup: Setup<T, C>) -> Handle {
     let (commands, received) = mpsc::channel(COMMANDS);
     let (events, _) = broadcast::channel(EventStream::KEPT);
+    let (queries, _) = broadcast::channel(QueryStream::KEPT);
     let local = setup.protocol.local_member();
     let clocks = (Instant::now().into_std(), SystemTime::now());
     let alone = Members::alone(MemberInfo::new(local, clocks));
@@ -126,12 +132,15 @@ pub(crate) fn start<T: Transport, C: Codec>(setup: Setup<T, C>) -> Handle {
         local_addr: setup.local_addr,
         advertise_addr: local.address,
         events: events.downgrade(),
+        queries: queries.downgrade(),
+        patterns: setup.patterns.clone(),
         runtime: runtime.clone(),
     });
     let span = tracing::info_span!("agent", name = %about.name.escape_debug());
     let view = View::new(alone, publish, events);
+    let users = Users::new(queries);
     let (driver, sources) =
-        span.in_scope(|| Driver::new(setup, Arc::clone(&about), view, received));
+        span.in_scope(|| Driver::new(setup, Arc::clone(&about), (view, users), received));
     runtime.spawn(driver.run(sources).instrument(span));
     Handle { about, commands, members }
 }
@@ -140,7 +149,7 @@ impl<T: Transport, C: Codec> Driver<T, C> {
     fn new(
         setup: Setup<T, C>,
         about: Arc<About>,
-        view: View,
+        (view, users): (View, Users),
         commands: mpsc::Receiver<Command>,
     ) -> (Self, Sources<T>) {
         let Setup { runtime, protocol, options, codec, transport, net, seeds, .. } = setup;
@@ -177,6 +186,7 @@ impl<T: Transport, C: Codec> Driver<T, C> {
             keeper,
             strangers,
             contacts: Contacts::default(),
+            users,
             messages,
             leaving,
             last_words: LAST_WORDS * Duration::from_millis(options.gossip_interval),
@@ -328,6 +338,7 @@ impl<T: Transport, C: Codec> Driver<T, C> {
                 }
             }
             Input::Heard { from, messages, reply: None } => self.hear_answer(from, messages),
+            Input::Asked(incoming) => self.is_asked(incoming),
             Input::Reached { to } => self.contact(to, None),
             Input::Failed { to, why } => {
                 if self.joins.failed(to, &why) {
@@ -415,14 +426,18 @@ impl<T: Transport, C: Codec> Driver<T, C> {
                     self.post.send_by_stream(to, &message);
                 }
                 GossipAction::Event(event) => self.view.happened(event),
-                // The event says more; and the protocol keeps its timers. Nobody listens to users'
-                // events and queries so far.
-                GossipAction::MembershipChange { .. }
-                | GossipAction::ScheduleTimer { .. }
-                | GossipAction::UserEvent { .. }
-                | GossipAction::Query { .. }
-                | GossipAction::QueryAck { .. }
-                | GossipAction::QueryAnswer { .. } => {}
+                GossipAction::UserEvent { event, ltime } => self.hear_event(event, ltime),
+                GossipAction::Query { id, query, ltime } => {
+                    self.hear_query(Incoming { id, query, ltime });
+                }
+                GossipAction::QueryAck { id, from } => {
+                    self.hear_reply(id, Reply::Ack { from: from.0 });
+                }
+                GossipAction::QueryAnswer { id, from, payload } => {
+                    self.hear_reply(id, Reply::Answer { from: from.0, payload });
+                }
+                // The event says more; and the protocol keeps its timers.
+                GossipAction::MembershipChange { .. } | GossipAction::ScheduleTimer { .. } => {}
             }
         }
     }

@@ -10,7 +10,7 @@ use swim_core::{
 use tokio::sync::{broadcast, watch};
 use tokio::time::Instant;
 
-use crate::event::Event;
+use crate::event::{Event, StreamItem};
 use crate::info::StateCounts;
 use crate::members::{MemberInfo, Members, Version, version};
 use crate::state::{Keeper, Place};
@@ -21,18 +21,18 @@ pub(super) struct View {
     /// Which version of this node's own record it shows.
     own: Version,
     publish: watch::Sender<Members>,
-    events: broadcast::Sender<Arc<Event>>,
+    events: broadcast::Sender<Arc<StreamItem>>,
     /// Whose records may have changed since the last [`publish`](Self::publish).
     touched: Vec<MemberId>,
     /// What has happened since.
-    news: Vec<MemberEvent>,
+    news: Vec<StreamItem>,
 }
 
 impl View {
     pub(super) fn new(
         members: Members,
         publish: watch::Sender<Members>,
-        events: broadcast::Sender<Arc<Event>>,
+        events: broadcast::Sender<Arc<StreamItem>>,
     ) -> Self {
         let own = members.local().version();
         Self { members, own, publish, events, touched: Vec::new(), news: Vec::new() }
@@ -82,7 +82,12 @@ impl View {
     pub(super) fn happened(&mut self, event: MemberEvent) {
         log(&event);
         self.touched.push(event.member.clone());
-        self.news.push(event);
+        self.tell(StreamItem::Event(Event::new(event, SystemTime::now())));
+    }
+
+    /// Takes down what else users are to hear.
+    pub(super) fn tell(&mut self, item: StreamItem) {
+        self.news.push(item);
     }
 
     /// Brings the snapshot in line and then tells what happened. O(log n) per changed member, and
@@ -94,8 +99,12 @@ impl View {
         }
         self.own = own;
         let now = (Instant::now().into_std(), SystemTime::now());
-        let changes = self.news.iter().map(|event| self.metadata_changes(protocol, event));
-        let changes: Vec<_> = changes.collect();
+        let mut news = std::mem::take(&mut self.news);
+        for item in &mut news {
+            if let StreamItem::Event(event) = item {
+                event.changed = self.metadata_changes(protocol, event);
+            }
+        }
         let mut changed = self.bring_in_line(protocol.local_member(), now);
         for name in std::mem::take(&mut self.touched) {
             changed |= match protocol.member(&name) {
@@ -109,22 +118,24 @@ impl View {
         if changed {
             self.publish.send_replace(self.members.clone());
         }
-        for (event, changes) in self.news.drain(..).zip(changes) {
+        for item in news.drain(..) {
             // An error says that nobody listens.
-            let _ = self.events.send(Arc::new(Event::new(event, changes, now.1)));
+            let _ = self.events.send(Arc::new(item));
         }
+        self.news = news;
     }
 
     /// What differs from the metadata that users have seen so far.
     fn metadata_changes(
         &self,
         protocol: &GossipProtocol,
-        event: &MemberEvent,
+        event: &Event,
     ) -> BTreeMap<String, Option<String>> {
-        let held = self.members.get(event.member.as_str());
-        let (EventKind::Updated, Some(held), Some(now)) =
-            (event.kind, held, protocol.member(&event.member))
-        else {
+        if event.kind != EventKind::Updated {
+            return BTreeMap::new();
+        }
+        let now = protocol.member(&MemberId::from(event.name.as_str()));
+        let (Some(held), Some(now)) = (self.members.get(&event.name), now) else {
             return BTreeMap::new();
         };
         let gone = held.metadata.keys().filter(|key| !now.metadata.contains_key(*key));

@@ -1,4 +1,4 @@
-//! `GET /v1/events`: what happens to members, as server-sent events.
+//! `GET /v1/events`: what happens to members and what users tell, as server-sent events.
 
 use std::convert::Infallible;
 use std::time::{Duration, SystemTime};
@@ -7,12 +7,13 @@ use axum::extract::State;
 use axum::response::sse::{self, KeepAlive, Sse};
 use futures_util::stream::{self, Stream};
 use jiff::Timestamp;
-use swim_agent::{Event, EventStream, StreamItem};
+use swim_agent::{Event, EventStream, StreamItem, UserEvent};
 use tokio::sync::OwnedSemaphorePermit;
 
 use super::Shared;
 use super::error::ApiError;
 use super::types::{EventBody, MissedBody, StreamBody};
+use super::users::{PayloadBody, ToldBody};
 
 /// How often a silent stream says that it still stands.
 const SIGN_OF_LIFE: Duration = Duration::from_secs(15);
@@ -32,18 +33,36 @@ pub(super) async fn events(
 type Reader = (EventStream, OwnedSemaphorePermit);
 
 async fn next((mut events, permit): Reader) -> Option<(Result<sse::Event, Infallible>, Reader)> {
-    let body = body(events.next().await?);
+    let body = loop {
+        if let Some(body) = body(events.next().await?) {
+            break body;
+        }
+    };
     // Without maps whose keys are no text, as here, JSON cannot fail.
     let event = sse::Event::default().json_data(body).unwrap_or_default();
     Some((Ok(event), (events, permit)))
 }
 
-fn body(item: StreamItem) -> StreamBody {
-    match item {
+fn body(item: StreamItem) -> Option<StreamBody> {
+    Some(match item {
         StreamItem::Event(event) => StreamBody::Event(Box::new(event_body(event))),
+        StreamItem::User(event) => StreamBody::User(told("user", event)),
+        StreamItem::Query(event) => StreamBody::User(told("query", event)),
         StreamItem::Missed(missed) => {
             StreamBody::Missed(MissedBody { kind: "missed".to_owned(), missed })
         }
+        _ => return None,
+    })
+}
+
+fn told(kind: &str, event: UserEvent) -> ToldBody {
+    ToldBody {
+        kind: kind.to_owned(),
+        name: event.name,
+        payload: PayloadBody::new(event.payload),
+        origin: event.origin,
+        ltime: event.ltime.to_string(),
+        time: rfc3339(event.time),
     }
 }
 

@@ -144,13 +144,15 @@ fn state(text: &str) -> Result<MemberState, ApiError> {
 
 /// Compiles what a client asks for, within limits that keep the agent small.
 fn regex(parameter: &str, pattern: &str) -> Result<Regex, ApiError> {
+    compile(pattern)
+        .map_err(|reason| ApiError::bad_request(format!("{parameter}: {pattern:?}: {reason}")))
+}
+
+/// The same, with what is wrong in words.
+pub(super) fn compile(pattern: &str) -> Result<Regex, String> {
     let compiled = RegexBuilder::new(pattern).size_limit(1 << 20).dfa_size_limit(1 << 20).build();
-    compiled.map_err(|error| {
-        // The library draws the place of the mistake over several lines; the last says what it is.
-        let error = error.to_string();
-        let reason = error.lines().last().unwrap_or_default().trim();
-        ApiError::bad_request(format!("{parameter}: {pattern:?}: {reason}"))
-    })
+    // The library draws the place of the mistake over several lines; the last says what it is.
+    compiled.map_err(|error| error.to_string().lines().last().unwrap_or_default().trim().to_owned())
 }
 
 #[cfg(test)]

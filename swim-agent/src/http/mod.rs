@@ -12,8 +12,10 @@ mod listener;
 mod members;
 mod metadata;
 mod metrics;
+pub(crate) mod query;
 mod token;
 pub(crate) mod types;
+pub(crate) mod users;
 
 use std::fmt;
 use std::future::Future;
@@ -97,6 +99,8 @@ fn router(admin: Arc<Admin>) -> Router {
         .route("/v1/leave", post(leave::leave))
         .route("/v1/metadata", put(metadata::change))
         .route("/v1/events", get(events::events))
+        .route("/v1/event", post(users::send).layer(users::body_limit()))
+        .route("/v1/query", post(query::query).layer(users::body_limit()))
         .fallback(unknown_path)
         .method_not_allowed_fallback(wrong_method)
         .layer(DefaultBodyLimit::max(MAX_BODY))

@@ -201,6 +201,8 @@ pub(crate) struct ErrorBody {
 pub(crate) enum StreamBody {
     /// Something happened to a member.
     Event(Box<EventBody>),
+    /// A user's event or query.
+    User(super::users::ToldBody),
     /// The reader was too slow: so many events were not sent.
     Missed(MissedBody),
 }

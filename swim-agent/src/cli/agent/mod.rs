@@ -23,7 +23,7 @@ use super::address::{self, HttpAddr};
 use super::failure::Failure;
 use super::meta;
 use super::signals::{Hangups, Signals};
-use crate::http::{Admin, LeaveRequest, Token};
+use crate::http::{Admin, LeaveRequest, Token, query};
 use admin::{Bound, Server, SocketMode};
 use logging::{LogFormat, LogLevel};
 use reload::Reload;
@@ -126,7 +126,8 @@ async fn spawn(settings: &Settings) -> Result<Handle, Failure> {
         .join(&settings.join)
         .metadata(&settings.metadata)
         .cluster(&settings.cluster)
-        .options(settings.options.clone());
+        .options(settings.options.clone())
+        .patterns(query::pattern);
     if let Some(name) = &settings.name {
         builder = builder.name(name);
     }

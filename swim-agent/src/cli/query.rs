@@ -1,0 +1,141 @@
+//! `swim query`: asks members something, and prints what they say as they say it.
+
+use std::time::Duration;
+
+use super::client::{Client, Endpoint, Format};
+use super::failure::Failure;
+use super::{event, members, output};
+use crate::http::query::{QueryLine, QueryRequest};
+use crate::http::users::PayloadBody;
+
+/// Ask members something: acks and answers are printed as they come, until all have answered.
+#[derive(clap::Args)]
+pub(super) struct Args {
+    /// What is asked.
+    name: String,
+    /// More of it; `-` takes it from standard input, byte by byte.
+    payload: Option<String>,
+    /// Only this member; may be given several times: any of them.
+    #[arg(long, value_name = "NAME")]
+    node: Vec<String>,
+    /// Only members whose value of this key matches: a search, as grep does it. May be given several
+    /// times; all must match.
+    #[arg(long, value_name = "K=REGEX", value_parser = members::key_regex)]
+    meta: Vec<String>,
+    /// How long answers are taken, such as 500ms, 5s or 2m.
+    #[arg(long, default_value = "5s", value_name = "TIME", value_parser = duration)]
+    timeout: Duration,
+    /// Do not have members say that they heard it.
+    #[arg(long)]
+    no_ack: bool,
+    /// Members that pass on each answer besides, at most 8: for networks that lose much.
+    #[arg(long, default_value_t = 0, value_name = "N", value_parser = clap::value_parser!(u8).range(..=8))]
+    relay: u8,
+    #[command(flatten)]
+    endpoint: Endpoint,
+}
+
+/// Asks, and prints until all have answered or the time is over. Silence is no failure.
+pub(super) fn run(args: &Args) -> Result<(), Failure> {
+    let PayloadBody { payload, payload_base64 } = event::payload(args.payload.as_deref())?;
+    let request = QueryRequest {
+        name: args.name.clone(),
+        payload,
+        payload_base64,
+        nodes: args.node.clone(),
+        meta: args.meta.clone(),
+        timeout_ms: Some(millis(args.timeout)),
+        ack: Some(!args.no_ack),
+        relays: args.relay,
+    };
+    ask(&args.endpoint, &request, |line, text| match args.endpoint.format() {
+        Format::Json => output::line(text),
+        Format::Table => readable(line).map_or(Ok(()), |line| output::line(&line)),
+    })
+}
+
+/// Asks, and hands over each line, parsed and as it came.
+pub(super) fn ask(
+    endpoint: &Endpoint,
+    request: &QueryRequest,
+    mut each: impl FnMut(&QueryLine, &str) -> Result<(), Failure>,
+) -> Result<(), Failure> {
+    let client = Client::new(endpoint);
+    for text in client.post_lines("/v1/query", request)? {
+        let text = text?;
+        // A sign of life.
+        if text.is_empty() {
+            continue;
+        }
+        let line = serde_json::from_str(&text).map_err(|error| {
+            Failure::Failed(format!("not an answer of a swim agent: {error}: {text}"))
+        })?;
+        each(&line, &text)?;
+        if matches!(line, QueryLine::Done { .. }) {
+            return Ok(());
+        }
+    }
+    Err(client.lost(&"it ended"))
+}
+
+fn readable(line: &QueryLine) -> Option<String> {
+    Some(match line {
+        QueryLine::Query { .. } => return None,
+        QueryLine::Ack { from, after_ms } => {
+            format!("ack     {}  ({after_ms} ms)", output::printable(from))
+        }
+        QueryLine::Answer { from, after_ms, payload } => {
+            let payload = event::readable(payload);
+            format!("answer  {}  ({after_ms} ms): {payload}", output::printable(from))
+        }
+        QueryLine::Done { acks, answers, missing, dropped, after_ms } => {
+            let mut text = format!("{acks} acks, {answers} answers in {after_ms} ms");
+            if !missing.is_empty() {
+                let names: Vec<_> = missing.iter().map(|name| output::printable(name)).collect();
+                text.push_str(&format!("; no answer from {}", names.join(", ")));
+            }
+            if *dropped > 0 {
+                text.push_str(&format!("; {dropped} replies were lost: read faster"));
+            }
+            text
+        }
+    })
+}
+
+pub(super) fn millis(duration: Duration) -> u64 {
+    u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
+}
+
+/// Parses a number and `ms`, `s` or `m`.
+pub(super) fn duration(text: &str) -> Result<Duration, String> {
+    let end = text.find(|char: char| !char.is_ascii_digit()).unwrap_or(text.len());
+    let (number, unit) = text.split_at(end);
+    let factor = match unit {
+        "ms" => 1,
+        "s" => 1_000,
+        "m" => 60_000,
+        _ => return Err("expected a time such as 500ms, 5s or 2m".to_owned()),
+    };
+    let number: u64 =
+        number.parse().map_err(|_| "expected a time such as 500ms, 5s or 2m".to_owned())?;
+    match number.checked_mul(factor) {
+        Some(millis @ 1..=3_600_000) => Ok(Duration::from_millis(millis)),
+        _ => Err("a time-out is within 1ms to 60m".to_owned()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::duration;
+
+    #[test]
+    fn times_have_a_unit_and_bounds() {
+        assert_eq!(duration("500ms"), Ok(Duration::from_millis(500)));
+        assert_eq!(duration("60m"), Ok(Duration::from_secs(3600)));
+        for wrong in ["", "5", "s", "0s", "61m", "-1s", "1h", "99999999999999999999s", "1.5s"] {
+            assert!(duration(wrong).is_err(), "{wrong}");
+        }
+    }
+}
