@@ -69,7 +69,9 @@ fn millis(duration: Duration) -> u64 {
 /// What the protocol, the agent and its sockets have counted.
 fn counters(info: &Info) -> BTreeMap<String, u64> {
     let lost = info.net.iter().map(|net| ("datagrams_lost", net.lost()));
+    let handlers = [("handler_events_dropped", crate::cli::handler_events_dropped())];
     let all = protocol(&info.stats).into_iter().chain(info.counters.entries()).chain(lost);
+    let all = all.chain(handlers);
     all.map(|(name, count)| (name.to_owned(), count)).collect()
 }
 

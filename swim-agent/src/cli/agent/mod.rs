@@ -2,6 +2,9 @@
 
 mod banner;
 mod file;
+mod filter;
+mod handlers;
+mod input;
 mod logging;
 mod reload;
 mod settings;
@@ -24,6 +27,8 @@ use super::failure::Failure;
 use super::meta;
 use super::signals::{Hangups, Signals};
 use crate::http::{Admin, LeaveRequest, query};
+use filter::Handler;
+pub(super) use handlers::dropped as handler_events_dropped;
 use logging::{LogFormat, LogLevel};
 use reload::Reload;
 use settings::{Profile, Settings};
@@ -61,6 +66,13 @@ pub(super) struct Args {
     /// Configuration file; flags override it. SIGHUP reads log_level and metadata again.
     #[arg(long, value_name = "FILE.toml")]
     config: Option<PathBuf>,
+    /// Command to run when something happens, [FILTER=]COMMAND; may be given several times. See
+    /// docs/events.md for filters, environment and input.
+    #[arg(long, value_name = "[FILTER=]COMMAND", value_parser = filter::handler)]
+    event_handler: Vec<Handler>,
+    /// How long a command of an event handler may take before it is killed [default: 30s].
+    #[arg(long, value_name = "TIME", value_parser = super::query::duration)]
+    event_handler_timeout: Option<Duration>,
     /// How much to log, on standard error [default: info].
     #[arg(long, value_enum, value_name = "LEVEL")]
     log_level: Option<LogLevel>,
@@ -91,11 +103,14 @@ async fn serve(settings: Settings, reload: Reload) -> Result<(), Failure> {
     let signals = Signals::new().map_err(|error| failed("cannot take signals over", &error))?;
     let hangups = Hangups::new().map_err(|error| failed("cannot take signals over", &error))?;
     // Before the agent: who cannot be steered does not join first.
+    let (handlers, patience) = (settings.handlers.clone(), settings.handler_timeout);
     let listener = match settings.http_addr {
         Some(address) => Some(bind_admin(address).await?),
         None => None,
     };
     let handle = spawn(&settings).await?;
+    // From the first event on: nobody has joined yet.
+    let handlers = handlers::start(&handle, handlers, patience);
     let (sender, leave) = mpsc::channel(1);
     let admin = listener.map(|(listener, address)| {
         let admin = Admin::new(handle.clone(), address, sender);
@@ -108,6 +123,7 @@ async fn serve(settings: Settings, reload: Reload) -> Result<(), Failure> {
     let hangup = tokio::spawn(reload.run(handle.clone(), hangups));
     let asked = until_left(&handle, signals, leave).await;
     hangup.abort();
+    handlers.abort();
     for asked in asked? {
         // Whoever asked may have gone.
         let _ = asked.send(());

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
+use std::time::Duration;
 
 use clap::ValueEnum;
 use serde::Deserialize;
@@ -10,6 +11,7 @@ use swim_core::Options;
 
 use super::Args;
 use super::file::File;
+use super::filter::Handler;
 use super::logging::{LogFormat, LogLevel};
 use crate::cli::address::{self, HttpAddr};
 use crate::cli::failure::Failure;
@@ -59,6 +61,8 @@ pub(super) struct Settings {
     pub(super) options: Options,
     pub(super) data_dir: Option<PathBuf>,
     pub(super) http_addr: Option<SocketAddr>,
+    pub(super) handlers: Vec<Handler>,
+    pub(super) handler_timeout: Duration,
     pub(super) log_level: LogLevel,
     pub(super) log_format: LogFormat,
 }
@@ -66,6 +70,8 @@ pub(super) struct Settings {
 /// A setting that applies at the start only: its key and its value, to compare.
 pub(super) type Fixed = (&'static str, String);
 
+/// How long a command of an event handler may take.
+const HANDLER_TIMEOUT: Duration = Duration::from_secs(30);
 const GOSSIP_PORT: u16 = 7946;
 const ADMIN_PORT: u16 = 7373;
 
@@ -121,6 +127,8 @@ impl Settings {
             options,
             data_dir: args.data_dir.or(file.data_dir),
             http_addr: http_addr.unwrap_or(HttpAddr(Some(loopback(ADMIN_PORT)))).0,
+            handlers: args.event_handler,
+            handler_timeout: args.event_handler_timeout.unwrap_or(HANDLER_TIMEOUT),
             log_level: args.log_level.or(file.log_level).unwrap_or(LogLevel::Info),
             log_format: args.log_format.or(file.log_format).unwrap_or(LogFormat::Text),
         })
