@@ -43,7 +43,8 @@ async fn next((mut events, permit): Reader) -> Option<(Result<sse::Event, Infall
     Some((Ok(event), (events, permit)))
 }
 
-fn body(item: StreamItem) -> Option<StreamBody> {
+/// What is told of an item; `None` of one of a kind that is newer than this.
+pub(crate) fn body(item: StreamItem) -> Option<StreamBody> {
     Some(match item {
         StreamItem::Event(event) => StreamBody::Event(Box::new(event_body(event))),
         StreamItem::User(event) => StreamBody::User(told("user", event)),

@@ -63,11 +63,14 @@ pub(super) fn millis(duration: Duration) -> u64 {
     u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
 }
 
-/// What the protocol, the agent and its sockets have counted: name, count, meaning.
+/// What the protocol, the agent, its sockets and its handlers have counted: name, count, meaning.
 pub(super) fn counts(info: &Info) -> impl Iterator<Item = (&'static str, u64, &'static str)> {
     let lost = info.net.iter().map(|net| ("datagrams_lost", net.lost(), LOST));
-    info.stats.entries().chain(info.counters.entries()).chain(lost)
+    let handlers = ("handler_events_dropped", crate::cli::handler_events_dropped(), HANDLERS);
+    info.stats.entries().chain(info.counters.entries()).chain(lost).chain([handlers])
 }
 
+/// What the count of events that handlers missed means.
+const HANDLERS: &str = "Events that handlers missed because too many waited for one.";
 /// What the count of lost datagrams means.
 pub(super) const LOST: &str = "Datagrams that the system said were lost on the way out.";

@@ -1,7 +1,7 @@
 //! The admin endpoint: asks and steers a running agent over HTTP.
 
 mod error;
-mod events;
+pub(crate) mod events;
 mod glossary;
 mod guard;
 mod health;

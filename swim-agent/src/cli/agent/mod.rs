@@ -4,6 +4,9 @@ mod admin;
 mod banner;
 pub(super) mod check;
 mod file;
+mod filter;
+mod handlers;
+mod input;
 mod logging;
 mod reload;
 mod settings;
@@ -12,6 +15,7 @@ use std::io;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::str::FromStr;
+use std::time::Duration;
 
 use swim_agent::{Agent, Handle, SpawnError};
 use tokio::runtime;
@@ -25,6 +29,8 @@ use super::meta;
 use super::signals::{Hangups, Signals};
 use crate::http::{Admin, LeaveRequest, Token, query};
 use admin::{Bound, Server, SocketMode};
+use filter::Handler;
+pub(super) use handlers::dropped as handler_events_dropped;
 use logging::{LogFormat, LogLevel};
 use reload::Reload;
 use settings::{Profile, Settings};
@@ -68,6 +74,13 @@ pub(super) struct Args {
     /// Configuration file; flags override it. SIGHUP reads log_level and metadata again.
     #[arg(long, value_name = "FILE.toml")]
     config: Option<PathBuf>,
+    /// Command to run when something happens, [FILTER=]COMMAND; may be given several times. See
+    /// docs/events.md for filters, environment and input.
+    #[arg(long, value_name = "[FILTER=]COMMAND", value_parser = filter::handler)]
+    event_handler: Vec<Handler>,
+    /// How long a command of an event handler may take before it is killed [default: 30s].
+    #[arg(long, value_name = "TIME", value_parser = super::query::duration)]
+    event_handler_timeout: Option<Duration>,
     /// How much to log, on standard error [default: info].
     #[arg(long, value_enum, value_name = "LEVEL")]
     log_level: Option<LogLevel>,
@@ -95,8 +108,11 @@ async fn serve(settings: Settings, reload: Reload) -> Result<(), Failure> {
     let signals = Signals::new().map_err(|error| failed("cannot take signals over", &error))?;
     let hangups = Hangups::new().map_err(|error| failed("cannot take signals over", &error))?;
     // Before the agent: who cannot be steered does not join first.
+    let (handlers, patience) = (settings.handlers.clone(), settings.handler_timeout);
     let bound = Bound::new(&settings).await?;
     let handle = spawn(&settings).await?;
+    // From the first event on: nobody has joined yet.
+    let handlers = handlers::start(&handle, handlers, patience);
     let (sender, leave) = mpsc::channel(1);
     let at = bound.as_ref().map_or(&HttpAddr::None, |bound| &bound.address);
     let banner = banner::text(&handle, at, settings.profile);
@@ -109,6 +125,7 @@ async fn serve(settings: Settings, reload: Reload) -> Result<(), Failure> {
     let hangup = tokio::spawn(reload.run(handle.clone(), hangups));
     let asked = until_left(&handle, signals, leave).await;
     hangup.abort();
+    handlers.abort();
     for asked in asked? {
         // Whoever asked may have gone.
         let _ = asked.send(());

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
+use std::time::Duration;
 
 use clap::ValueEnum;
 use serde::Deserialize;
@@ -11,6 +12,7 @@ use swim_core::Options;
 use super::Args;
 use super::admin::SocketMode;
 use super::file::File;
+use super::filter::Handler;
 use super::logging::{LogFormat, LogLevel};
 use crate::cli::address::{self, HttpAddr};
 use crate::cli::failure::Failure;
@@ -63,6 +65,8 @@ pub(super) struct Settings {
     pub(super) http_addr: HttpAddr,
     pub(super) http_token: Option<Token>,
     pub(super) http_socket_mode: SocketMode,
+    pub(super) handlers: Vec<Handler>,
+    pub(super) handler_timeout: Duration,
     pub(super) log_level: LogLevel,
     pub(super) log_format: LogFormat,
 }
@@ -70,6 +74,8 @@ pub(super) struct Settings {
 /// A setting that applies at the start only: its key and its value, to compare.
 pub(super) type Fixed = (&'static str, String);
 
+/// How long a command of an event handler may take.
+const HANDLER_TIMEOUT: Duration = Duration::from_secs(30);
 const GOSSIP_PORT: u16 = 7946;
 const ADMIN_PORT: u16 = 7373;
 
@@ -139,6 +145,8 @@ impl Settings {
             http_addr,
             http_token,
             http_socket_mode: mode.unwrap_or(SocketMode::Owner),
+            handlers: args.event_handler,
+            handler_timeout: args.event_handler_timeout.unwrap_or(HANDLER_TIMEOUT),
             log_level: args.log_level.or(file.log_level).unwrap_or(LogLevel::Info),
             log_format: args.log_format.or(file.log_format).unwrap_or(LogFormat::Text),
         })
