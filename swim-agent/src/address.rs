@@ -1,4 +1,4 @@
-//! Addresses: the one to advertise, and those that names stand for.
+//! The address to advertise.
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, UdpSocket};
 
@@ -66,26 +66,6 @@ fn source_towards(to: IpAddr) -> Option<IpAddr> {
     socket.local_addr().ok().map(|local| local.ip())
 }
 
-/// The addresses that `host:port` stands for now.
-///
-/// # Errors
-/// Why there are none, in words.
-pub(crate) async fn resolve(name: &str) -> Result<Vec<SocketAddr>, String> {
-    if let Ok(address) = name.parse::<SocketAddr>() {
-        return Ok(vec![address]);
-    }
-    match tokio::net::lookup_host(name).await {
-        Ok(found) => {
-            let found: Vec<SocketAddr> = found.collect();
-            if found.is_empty() { Err("its name has no address".to_owned()) } else { Ok(found) }
-        }
-        Err(error) if error.kind() == std::io::ErrorKind::InvalidInput => {
-            Err("it is not of the form host:port".to_owned())
-        }
-        Err(error) => Err(format!("its name cannot be resolved: {error}")),
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -113,12 +93,5 @@ mod tests {
         }
         let error = advertised(addr("0.0.0.0:1"), Some(addr("0.0.0.0:1")), &[]).unwrap_err();
         assert!(error.to_string().contains("--advertise"), "{error}");
-    }
-
-    #[tokio::test]
-    async fn what_cannot_be_resolved_says_why() {
-        let error = resolve("no port here").await.unwrap_err();
-        assert!(error.contains("host:port"), "{error}");
-        assert_eq!(resolve("[::1]:5").await.unwrap(), [addr("[::1]:5")]);
     }
 }

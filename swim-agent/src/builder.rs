@@ -16,6 +16,7 @@ use crate::counters::Meter;
 use crate::driver::{self, Own, Setup};
 use crate::error::SpawnError;
 use crate::handle::Handle;
+use crate::resolve::Resolver;
 use crate::state::{Keeper, Store};
 
 /// The port that agents use unless told otherwise, for datagrams and streams.
@@ -33,6 +34,7 @@ impl Agent {
             bind: (Ipv4Addr::LOCALHOST, DEFAULT_PORT).into(),
             advertise: None,
             seeds: Vec::new(),
+            resolver: Resolver::default(),
             metadata: BTreeMap::new(),
             cluster: "swim".to_owned(),
             data_dir: None,
@@ -68,6 +70,7 @@ pub struct AgentBuilder<T = NetTransport, C = ProtobufCodec> {
     bind: SocketAddr,
     advertise: Option<SocketAddr>,
     seeds: Vec<String>,
+    resolver: Resolver,
     metadata: BTreeMap<String, String>,
     cluster: String,
     data_dir: Option<PathBuf>,
@@ -109,10 +112,19 @@ impl<T: Transport, C: Codec> AgentBuilder<T, C> {
         self
     }
 
-    /// Whom to join through, each `host:port` or an IP address with port. Tried with back-off
-    /// until one answers; names are resolved at each attempt.
+    /// Whom to join through, each a [`Seed`](crate::Seed). Tried with back-off until one answers;
+    /// names are resolved at each attempt, and later on every minute, so that whoever is found
+    /// there and in another cluster of this name is joined too.
     pub fn join<S: Into<String>>(mut self, addresses: impl IntoIterator<Item = S>) -> Self {
         self.seeds.extend(addresses.into_iter().map(Into::into));
+        self
+    }
+
+    /// The DNS server to ask for the names of seeds, instead of the system's way: of SRV records to
+    /// the servers of resolv.conf, of hosts as any program does. Needs the feature `dns`.
+    #[cfg(feature = "dns")]
+    pub fn dns_server(mut self, address: SocketAddr) -> Self {
+        self.resolver.server = Some(address);
         self
     }
 
@@ -158,6 +170,7 @@ impl<T: Transport, C: Codec> AgentBuilder<T, C> {
             bind: self.bind,
             advertise: self.advertise,
             seeds: self.seeds,
+            resolver: self.resolver,
             metadata: self.metadata,
             cluster: self.cluster,
             data_dir: self.data_dir,
@@ -175,6 +188,7 @@ impl<T: Transport, C: Codec> AgentBuilder<T, C> {
             bind: self.bind,
             advertise: self.advertise,
             seeds: self.seeds,
+            resolver: self.resolver,
             metadata: self.metadata,
             cluster: self.cluster,
             data_dir: self.data_dir,
@@ -228,6 +242,7 @@ impl<T: Transport, C: Codec> AgentBuilder<T, C> {
             net,
             cluster,
             seeds,
+            resolver: self.resolver,
             local_addr,
             own,
             meter,

@@ -7,12 +7,12 @@ use std::time::Duration;
 
 use tokio::sync::{broadcast, mpsc, oneshot, watch};
 
-use crate::address;
 use crate::driver::{Command, Saved, Target};
 use crate::error::{ChangeError, JoinError, Stopped};
 use crate::event::{Event, EventStream};
 use crate::info::Info;
 use crate::members::Members;
+use crate::resolve::Resolver;
 
 /// How long users wait for the disk.
 const SAVED: Duration = Duration::from_secs(2);
@@ -42,6 +42,8 @@ pub(crate) struct About {
     /// Weak, so that event streams end with the driver.
     pub(crate) events: broadcast::WeakSender<Arc<Event>>,
     pub(crate) runtime: tokio::runtime::Handle,
+    /// Looks up whom to join through.
+    pub(crate) resolver: Resolver,
 }
 
 /// What it is and knows; none of these waits.
@@ -103,7 +105,7 @@ impl Handle {
         self.ask(Command::Info).await
     }
 
-    /// Joins through `addresses`, each `host:port` or an IP address with port. Returns how many
+    /// Joins through `addresses`, each a [`Seed`](crate::Seed). Returns how many
     /// of them have answered as soon as one has, its view merged.
     ///
     /// Names are resolved first. Joining a cluster that the agent is already in is harmless and
@@ -118,7 +120,7 @@ impl Handle {
         }
         let mut targets = Vec::with_capacity(addresses.len());
         for given in addresses {
-            let resolved = address::resolve(&given).await;
+            let resolved = self.about.resolver.resolve(&given).await;
             targets.push(Target { given, resolved });
         }
         self.ask(|reply| Command::Join { targets, reply }).await?

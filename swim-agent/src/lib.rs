@@ -76,6 +76,7 @@ mod event;
 mod handle;
 mod info;
 mod members;
+mod resolve;
 pub mod state;
 
 pub use builder::{Agent, AgentBuilder};
@@ -85,6 +86,7 @@ pub use event::{Event, EventStream, StreamItem};
 pub use handle::Handle;
 pub use info::{Info, StateCounts};
 pub use members::{MemberInfo, Members};
+pub use resolve::Seed;
 /// What the signatures above speak of, so that most programs need no other crate of ours.
 pub use swim_core::{
     AdvancedGossipConfig, ConvergenceStats, EventKind, GossipConfig, Mechanisms, MemberState,

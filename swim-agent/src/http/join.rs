@@ -3,8 +3,7 @@
 use axum::Json;
 use axum::extract::State;
 use axum::extract::rejection::JsonRejection;
-use swim_agent::JoinError;
-use tokio::net;
+use swim_agent::{JoinError, Seed};
 
 use super::Shared;
 use super::error::ApiError;
@@ -27,22 +26,11 @@ pub(super) async fn join(
         return Err(ApiError::bad_request(message));
     }
     for address in &addresses {
-        check(address).await?;
+        let wrong = |why| ApiError::bad_request(format!("addresses: {address:?}: {why}"));
+        address.parse::<Seed>().map_err(wrong)?;
     }
     let joined = admin.handle.join(addresses).await?;
     Ok(Json(JoinBody { joined }))
-}
-
-/// Tells an address that cannot be right from one that does not answer.
-async fn check(address: &str) -> Result<(), ApiError> {
-    let found = net::lookup_host(address).await.map(|mut found| found.next());
-    let why = match found {
-        Ok(Some(found)) if found.port() == 0 => "port 0 is nobody's".to_owned(),
-        Ok(Some(_)) => return Ok(()),
-        Ok(None) => "no such host".to_owned(),
-        Err(error) => error.to_string(),
-    };
-    Err(ApiError::bad_request(format!("addresses: {address:?}: {why}")))
 }
 
 impl From<JoinError> for ApiError {
