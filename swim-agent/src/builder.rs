@@ -68,7 +68,7 @@ fn bind_net(addr: SocketAddr) -> Result<Bound<NetTransport>, BindError> {
 pub struct AgentBuilder<T = NetTransport, C = ProtobufCodec> {
     name: Option<String>,
     bind: SocketAddr,
-    advertise: Option<SocketAddr>,
+    advertise: Option<String>,
     seeds: Vec<String>,
     resolver: Resolver,
     metadata: BTreeMap<String, String>,
@@ -108,7 +108,14 @@ impl<T: Transport, C: Codec> AgentBuilder<T, C> {
     /// containers); port 0 stands for the bound port. Unless set, the bound address, and when that
     /// is every address of the host, the one that leads outward.
     pub fn advertise(mut self, address: SocketAddr) -> Self {
-        self.advertise = Some(address);
+        self.advertise = Some(address.to_string());
+        self
+    }
+
+    /// The same by a name: an IP address, an interface of this host, or a host, each with or
+    /// without `:PORT`. Of its addresses, one of the family of the bound address is taken.
+    pub fn advertise_name(mut self, name: impl Into<String>) -> Self {
+        self.advertise = Some(name.into());
         self
     }
 
@@ -226,7 +233,14 @@ impl<T: Transport, C: Codec> AgentBuilder<T, C> {
         protocol(&name, self.bind, &metadata, options.clone())?;
         let Bound { transport, net } = (self.transport)(self.bind)?;
         let local_addr = transport.local_addr();
-        let advertise_addr = address::advertised(local_addr, self.advertise, &self.seeds)?;
+        let given = match self.advertise {
+            None => None,
+            Some(given) => match address::named(&given, local_addr, &self.resolver).await {
+                Ok(address) => Some(address),
+                Err(why) => return Err(SpawnError::AdvertiseName { given, why }),
+            },
+        };
+        let advertise_addr = address::advertised(local_addr, given, &self.seeds)?;
         let protocol = protocol(&name, advertise_addr, &metadata, options.clone())?;
         let (cluster, seeds) = (self.cluster, self.seeds);
         let meter = Arc::new(Meter::default());

@@ -39,7 +39,6 @@ fn a_mistake_is_one_line_that_names_the_culprit() {
         (&["demo", "--nodes", "2"], "'2'"),
         (&["demo", "--nodes", "many"], "'many'"),
         (&["agent", "--bind", "localhost:1"], "'localhost:1'"),
-        (&["agent", "--advertise", "10.0.0.1"], "'10.0.0.1'"),
         (&["agent", "--join", "node-1"], "'node-1'"),
         (&["agent", "--meta", "=x"], "'=x'"),
         (&["agent", "--join", "srv:"], "'srv:'"),
@@ -72,6 +71,9 @@ fn settings_that_no_agent_can_have_are_wrong_usage() {
     let large = format!("key={}", "v".repeat(600));
     assert_fails(&refused(&["--meta", &large]), 2, "512");
     assert_fails(&refused(&["--advertise", "0.0.0.0:1"]), 2, "0.0.0.0:1");
+    assert_fails(&refused(&["--advertise", "no such"]), 2, "\"no such\"");
+    assert_fails(&refused(&["--advertise", "eth0:port"]), 2, "\"eth0:port\"");
+    assert_fails(&refused(&["--advertise", "bell\u{7}"]), 2, "\"bell\\u{7}\"");
 }
 
 #[test]

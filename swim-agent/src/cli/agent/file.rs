@@ -19,7 +19,7 @@ use crate::cli::failure::Failure;
 pub(super) struct File {
     pub(super) name: Option<String>,
     pub(super) bind: Option<SocketAddr>,
-    pub(super) advertise: Option<SocketAddr>,
+    pub(super) advertise: Option<String>,
     pub(super) join: Option<Vec<String>>,
     pub(super) dns_server: Option<SocketAddr>,
     pub(super) cluster: Option<String>,

@@ -51,7 +51,7 @@ pub(super) struct Settings {
     /// The host's name when there is none.
     pub(super) name: Option<String>,
     pub(super) bind: SocketAddr,
-    pub(super) advertise: Option<SocketAddr>,
+    pub(super) advertise: Option<String>,
     pub(super) join: Vec<String>,
     pub(super) dns_server: Option<SocketAddr>,
     pub(super) metadata: BTreeMap<String, String>,
