@@ -96,8 +96,8 @@ impl Resolver {
     }
 
     async fn look_up(&self, seed: Seed) -> Result<Vec<SocketAddr>, String> {
-        let unresolved = |error| format!("its name cannot be resolved: {error}");
-        let mut found = match seed {
+        let unresolved = |error: String| format!("its name cannot be resolved: {error}");
+        let mut found: Vec<SocketAddr> = match seed {
             Seed::Address(address) => return Ok(vec![address]),
             // The system's way: it knows the host's file and whatever else the host is set up for.
             Seed::Host(host, port) if self.server.is_none() => {
