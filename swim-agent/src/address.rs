@@ -1,8 +1,9 @@
-//! Addresses: the one to advertise, and those that names stand for.
+//! The address to advertise.
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, UdpSocket};
 
 use crate::error::SpawnError;
+use crate::resolve::Resolver;
 
 /// Where to look for the address that leads outward, beside the seeds: addresses set aside for
 /// documentation follow the default route, the private ones a route to a private network.
@@ -31,14 +32,15 @@ pub(crate) fn advertised(
         return Err(SpawnError::Advertise { address, why });
     }
     if address.ip().is_unspecified() {
-        address.set_ip(outward(bound.ip(), seeds));
+        let none = SpawnError::NoAddress { bound, family: family(bound) };
+        address.set_ip(outward(bound.ip(), seeds).ok_or(none)?);
     }
     Ok(address)
 }
 
-/// A local address of the family of `bound` that leads to others; loopback when there is none, for
-/// then nobody beyond this host can be reached anyway.
-fn outward(bound: IpAddr, seeds: &[String]) -> IpAddr {
+/// A local address of the family of `bound` that leads to others: the one of the route to a seed or
+/// outward, else any that an interface has.
+fn outward(bound: IpAddr, seeds: &[String]) -> Option<IpAddr> {
     let seeds = seeds.iter().filter_map(|seed| seed.parse::<SocketAddr>().ok());
     let mut beyond: Vec<IpAddr> = seeds.map(|seed| seed.ip()).collect();
     if bound.is_ipv6() {
@@ -47,12 +49,76 @@ fn outward(bound: IpAddr, seeds: &[String]) -> IpAddr {
     // A socket on `[::]` usually carries IPv4 too.
     beyond.extend(OUTWARD_V4.map(IpAddr::from));
     beyond.retain(|to| bound.is_ipv6() || to.is_ipv4());
-    let leads_out = |ip: &IpAddr| !ip.is_loopback() && !ip.is_unspecified();
-    match beyond.into_iter().filter_map(source_towards).find(leads_out) {
-        Some(ip) => ip,
-        None if bound.is_ipv6() => Ipv6Addr::LOCALHOST.into(),
-        None => Ipv4Addr::LOCALHOST.into(),
+    let routed = beyond.into_iter().filter_map(source_towards).find(leads_out);
+    routed.or_else(|| {
+        let fits = |ip: &IpAddr| bound.is_ipv6() || ip.is_ipv4();
+        let mut held: Vec<IpAddr> = interfaces().into_iter().map(|(_, ip)| ip).collect();
+        held.sort_by_key(|ip| ip.is_ipv6() != bound.is_ipv6());
+        held.into_iter().filter(fits).find(leads_out)
+    })
+}
+
+/// Whether others may reach this host by it. Link-local IPv6 means nothing without an interface.
+fn leads_out(ip: &IpAddr) -> bool {
+    let local = match ip {
+        IpAddr::V4(ip) => ip.is_link_local(),
+        IpAddr::V6(ip) => ip.is_unicast_link_local(),
+    };
+    !ip.is_loopback() && !ip.is_unspecified() && !local
+}
+
+/// The host's addresses with the names of their interfaces.
+fn interfaces() -> Vec<(String, IpAddr)> {
+    let all = if_addrs::get_if_addrs().unwrap_or_default();
+    all.into_iter().map(|held| (held.name.clone(), held.ip())).collect()
+}
+
+/// The address that `given` stands for: `IP`, an interface or a host, each with or without `:PORT`
+/// (0 otherwise). Of several addresses, the first of the family of `bound`.
+///
+/// # Errors
+/// Why it stands for none, in words.
+pub(crate) async fn named(
+    given: &str,
+    bound: SocketAddr,
+    resolver: &Resolver,
+) -> Result<SocketAddr, String> {
+    if let Ok(address) = given.parse() {
+        return Ok(address);
     }
+    if let Ok(ip) = given.parse::<IpAddr>() {
+        return Ok((ip, 0).into());
+    }
+    let (name, port) = match given.rsplit_once(':') {
+        None => (given, 0),
+        Some((name, port)) => {
+            let wrong = "expected IP, INTERFACE or HOST, each with or without :PORT";
+            (name, port.parse().map_err(|_| wrong.to_owned())?)
+        }
+    };
+    let interfaces = interfaces().into_iter().filter(|(held, _)| held == name);
+    let mut found: Vec<IpAddr> = interfaces.map(|(_, ip)| ip).collect();
+    let what = if found.is_empty() { "host" } else { "interface" };
+    if found.is_empty() {
+        // The port is not looked up, but a seed has one.
+        let resolved = resolver.resolve(&format!("{name}:9")).await;
+        let resolved = resolved.map_err(|why| format!("it is no interface, and {why}"))?;
+        found = resolved.into_iter().map(|address| address.ip()).collect();
+    }
+    let (bound, family) = (bound.ip(), family(bound));
+    let fits = |ip: &&IpAddr| bound.is_ipv6() == ip.is_ipv6() || (bound.is_ipv6() && ip.is_ipv4());
+    let usable: Vec<&IpAddr> = found.iter().filter(fits).collect();
+    let best = usable.iter().find(|ip| leads_out(ip) && ip.is_ipv6() == bound.is_ipv6());
+    let ip = best.or_else(|| usable.iter().find(|ip| leads_out(ip))).or(usable.first());
+    match ip {
+        Some(ip) => Ok((**ip, port).into()),
+        None => Err(format!("the {what} {name} has no {family} address, as the bound {bound} is")),
+    }
+}
+
+/// The family of addresses that others reach a bound address by.
+fn family(bound: SocketAddr) -> &'static str {
+    if bound.is_ipv6() { "IPv6 or IPv4" } else { "IPv4" }
 }
 
 /// The local address that a datagram to `to` would carry. Connecting a UDP socket sends nothing.
@@ -64,26 +130,6 @@ fn source_towards(to: IpAddr) -> Option<IpAddr> {
     let socket = UdpSocket::bind((any, 0)).ok()?;
     socket.connect((to, 9)).ok()?;
     socket.local_addr().ok().map(|local| local.ip())
-}
-
-/// The addresses that `host:port` stands for now.
-///
-/// # Errors
-/// Why there are none, in words.
-pub(crate) async fn resolve(name: &str) -> Result<Vec<SocketAddr>, String> {
-    if let Ok(address) = name.parse::<SocketAddr>() {
-        return Ok(vec![address]);
-    }
-    match tokio::net::lookup_host(name).await {
-        Ok(found) => {
-            let found: Vec<SocketAddr> = found.collect();
-            if found.is_empty() { Err("its name has no address".to_owned()) } else { Ok(found) }
-        }
-        Err(error) if error.kind() == std::io::ErrorKind::InvalidInput => {
-            Err("it is not of the form host:port".to_owned())
-        }
-        Err(error) => Err(format!("its name cannot be resolved: {error}")),
-    }
 }
 
 #[cfg(test)]
@@ -108,17 +154,32 @@ mod tests {
     #[test]
     fn a_wildcard_is_never_advertised() {
         for bound in ["0.0.0.0:7000", "[::]:7000"] {
-            let address = advertised(addr(bound), None, &["127.0.0.1:1".to_owned()]).unwrap();
-            assert!(!address.ip().is_unspecified() && address.port() == 7000, "{address}");
+            match advertised(addr(bound), None, &["127.0.0.1:1".to_owned()]) {
+                Ok(address) => {
+                    assert!(leads_out(&address.ip()) && address.port() == 7000, "{address}");
+                    assert!(addr(bound).is_ipv6() || address.is_ipv4(), "{address} of {bound}");
+                }
+                // A host without a network.
+                Err(error) => assert!(error.to_string().contains(bound), "{error}"),
+            }
         }
         let error = advertised(addr("0.0.0.0:1"), Some(addr("0.0.0.0:1")), &[]).unwrap_err();
         assert!(error.to_string().contains("--advertise"), "{error}");
     }
 
     #[tokio::test]
-    async fn what_cannot_be_resolved_says_why() {
-        let error = resolve("no port here").await.unwrap_err();
-        assert!(error.contains("host:port"), "{error}");
-        assert_eq!(resolve("[::1]:5").await.unwrap(), [addr("[::1]:5")]);
+    async fn an_address_an_interface_and_a_host_can_be_advertised() {
+        let v4 = addr("0.0.0.0:7000");
+        let resolver = Resolver::default();
+        let named = async |given| named(given, v4, &resolver).await;
+        assert_eq!(named("10.1.2.3").await, Ok(addr("10.1.2.3:0")));
+        assert_eq!(named("10.1.2.3:5").await, Ok(addr("10.1.2.3:5")));
+        assert_eq!(named("localhost:5").await, Ok(addr("127.0.0.1:5")));
+        let held = interfaces();
+        let (loopback, _) = held.iter().find(|(_, ip)| ip.is_loopback()).expect("loopback");
+        assert_eq!(named(loopback).await, Ok(addr("127.0.0.1:0")));
+        for wrong in ["", "no such", "eth0:port", "no.such.host.invalid"] {
+            assert!(named(wrong).await.is_err(), "{wrong}");
+        }
     }
 }

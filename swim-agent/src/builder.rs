@@ -17,6 +17,7 @@ use crate::driver::{self, Own, Setup};
 use crate::error::SpawnError;
 use crate::handle::Handle;
 use crate::query::{Pattern, Patterns};
+use crate::resolve::Resolver;
 use crate::state::{Keeper, Store};
 
 /// The port that agents use unless told otherwise, for datagrams and streams.
@@ -34,6 +35,7 @@ impl Agent {
             bind: (Ipv4Addr::LOCALHOST, DEFAULT_PORT).into(),
             advertise: None,
             seeds: Vec::new(),
+            resolver: Resolver::default(),
             metadata: BTreeMap::new(),
             cluster: "swim".to_owned(),
             data_dir: None,
@@ -68,8 +70,9 @@ fn bind_net(addr: SocketAddr) -> Result<Bound<NetTransport>, BindError> {
 pub struct AgentBuilder<T = NetTransport, C = ProtobufCodec> {
     name: Option<String>,
     bind: SocketAddr,
-    advertise: Option<SocketAddr>,
+    advertise: Option<String>,
     seeds: Vec<String>,
+    resolver: Resolver,
     metadata: BTreeMap<String, String>,
     cluster: String,
     data_dir: Option<PathBuf>,
@@ -108,14 +111,30 @@ impl<T: Transport, C: Codec> AgentBuilder<T, C> {
     /// containers); port 0 stands for the bound port. Unless set, the bound address, and when that
     /// is every address of the host, the one that leads outward.
     pub fn advertise(mut self, address: SocketAddr) -> Self {
-        self.advertise = Some(address);
+        self.advertise = Some(address.to_string());
         self
     }
 
-    /// Whom to join through, each `host:port` or an IP address with port. Tried with back-off
-    /// until one answers; names are resolved at each attempt.
+    /// The same by a name: an IP address, an interface of this host, or a host, each with or
+    /// without `:PORT`. Of its addresses, one of the family of the bound address is taken.
+    pub fn advertise_name(mut self, name: impl Into<String>) -> Self {
+        self.advertise = Some(name.into());
+        self
+    }
+
+    /// Whom to join through, each a [`Seed`](crate::Seed). Tried with back-off until one answers;
+    /// names are resolved at each attempt, and later on every minute, so that whoever is found
+    /// there and in another cluster of this name is joined too.
     pub fn join<S: Into<String>>(mut self, addresses: impl IntoIterator<Item = S>) -> Self {
         self.seeds.extend(addresses.into_iter().map(Into::into));
+        self
+    }
+
+    /// The DNS server to ask for the names of seeds, instead of the system's way: of SRV records to
+    /// the servers of resolv.conf, of hosts as any program does. Needs the feature `dns`.
+    #[cfg(feature = "dns")]
+    pub fn dns_server(mut self, address: SocketAddr) -> Self {
+        self.resolver.server = Some(address);
         self
     }
 
@@ -172,6 +191,7 @@ impl<T: Transport, C: Codec> AgentBuilder<T, C> {
             bind: self.bind,
             advertise: self.advertise,
             seeds: self.seeds,
+            resolver: self.resolver,
             metadata: self.metadata,
             cluster: self.cluster,
             data_dir: self.data_dir,
@@ -190,6 +210,7 @@ impl<T: Transport, C: Codec> AgentBuilder<T, C> {
             bind: self.bind,
             advertise: self.advertise,
             seeds: self.seeds,
+            resolver: self.resolver,
             metadata: self.metadata,
             cluster: self.cluster,
             data_dir: self.data_dir,
@@ -228,7 +249,14 @@ impl<T: Transport, C: Codec> AgentBuilder<T, C> {
         protocol(&name, self.bind, &metadata, options.clone())?;
         let Bound { transport, net } = (self.transport)(self.bind)?;
         let local_addr = transport.local_addr();
-        let advertise_addr = address::advertised(local_addr, self.advertise, &self.seeds)?;
+        let given = match self.advertise {
+            None => None,
+            Some(given) => match address::named(&given, local_addr, &self.resolver).await {
+                Ok(address) => Some(address),
+                Err(why) => return Err(SpawnError::AdvertiseName { given, why }),
+            },
+        };
+        let advertise_addr = address::advertised(local_addr, given, &self.seeds)?;
         let protocol = protocol(&name, advertise_addr, &metadata, options.clone())?;
         let (cluster, seeds) = (self.cluster, self.seeds);
         let meter = Arc::new(Meter::default());
@@ -244,6 +272,7 @@ impl<T: Transport, C: Codec> AgentBuilder<T, C> {
             net,
             cluster,
             seeds,
+            resolver: self.resolver,
             local_addr,
             own,
             patterns: self.patterns,

@@ -36,6 +36,25 @@ pub enum SpawnError {
         /// What is wrong with it.
         why: &'static str,
     },
+    /// What is to be advertised stands for no address.
+    #[error("cannot advertise {given:?}: {why} (advertise, --advertise)")]
+    AdvertiseName {
+        /// What was given.
+        given: String,
+        /// Why it stands for none, in words.
+        why: String,
+    },
+    /// Bound to every address of the host, and none of them is one that others could reach.
+    #[error(
+        "bound to {bound}, this host has no {family} address to advertise but loopback and \
+         link-local ones; give one (advertise, --advertise) or bind to one (bind, --bind)"
+    )]
+    NoAddress {
+        /// What it is bound to.
+        bound: SocketAddr,
+        /// The family of addresses that others would reach it by.
+        family: &'static str,
+    },
     /// The data directory cannot be used.
     #[error(transparent)]
     State(#[from] StateError),

@@ -7,7 +7,6 @@ use std::time::Duration;
 
 use tokio::sync::{broadcast, mpsc, oneshot, watch};
 
-use crate::address;
 use crate::contact::Contact;
 use crate::driver::{Command, Saved, Target};
 use crate::error::{ChangeError, EventError, JoinError, Joined, Stopped};
@@ -15,6 +14,7 @@ use crate::event::{EventStream, StreamItem};
 use crate::info::Info;
 use crate::members::Members;
 use crate::query::{Answers, Heard, Patterns, Query, QueryStream, matches};
+use crate::resolve::Resolver;
 
 /// How long users wait for the disk.
 const SAVED: Duration = Duration::from_secs(2);
@@ -47,6 +47,8 @@ pub(crate) struct About {
     /// What the patterns of queries mean.
     pub(crate) patterns: Patterns,
     pub(crate) runtime: tokio::runtime::Handle,
+    /// Looks up whom to join through.
+    pub(crate) resolver: Resolver,
 }
 
 /// What it is and knows; none of these waits.
@@ -126,7 +128,7 @@ impl Handle {
         self.ask(|reply| Command::Contacts { names, reply }).await
     }
 
-    /// Joins through `addresses`, each `host:port` or an IP address with port. Returns how many
+    /// Joins through `addresses`, each a [`Seed`](crate::Seed). Returns how many
     /// of them have answered as soon as one has, its view merged.
     ///
     /// Names are resolved first. Joining a cluster that the agent is already in is harmless and
@@ -154,7 +156,7 @@ impl Handle {
         }
         let mut targets = Vec::with_capacity(addresses.len());
         for given in addresses {
-            let resolved = address::resolve(&given).await;
+            let resolved = self.about.resolver.resolve(&given).await;
             targets.push(Target { given, resolved });
         }
         self.ask(|reply| Command::Join { targets, all, reply }).await?

@@ -78,6 +78,7 @@ mod handle;
 mod info;
 mod members;
 mod query;
+mod resolve;
 pub mod state;
 
 pub use builder::{Agent, AgentBuilder};
@@ -91,6 +92,7 @@ pub use members::{MemberInfo, Members};
 pub use query::{
     Answers, Pattern, Query, QueryItem, QueryStream, ReceivedQuery, Reply, RespondError,
 };
+pub use resolve::Seed;
 /// What the signatures above speak of, so that most programs need no other crate of ours.
 pub use swim_core::{
     AdvancedGossipConfig, ConvergenceStats, EventKind, GossipConfig, Mechanisms, MemberState,

@@ -39,9 +39,13 @@ fn a_mistake_is_one_line_that_names_the_culprit() {
         (&["demo", "--nodes", "2"], "'2'"),
         (&["demo", "--nodes", "many"], "'many'"),
         (&["agent", "--bind", "localhost:1"], "'localhost:1'"),
-        (&["agent", "--advertise", "10.0.0.1"], "'10.0.0.1'"),
         (&["agent", "--join", "node-1"], "'node-1'"),
         (&["agent", "--meta", "=x"], "'=x'"),
+        (&["agent", "--join", "srv:"], "'srv:'"),
+        (&["agent", "--join", "srv:two words"], "'srv:two words'"),
+        (&["agent", "--retry-join", "n\u{f6}de:1"], "'n\u{f6}de:1'"),
+        (&["agent", "--join", "bell\u{7}:1"], "--join"),
+        (&["agent", "--dns-server", "localhost"], "'localhost'"),
         (&["agent", "--profile", "moon"], "'moon'"),
         (&["agent", "--http-addr", "off"], "'off'"),
         (&["agent", "--log-level", "loud"], "'loud'"),
@@ -67,6 +71,9 @@ fn settings_that_no_agent_can_have_are_wrong_usage() {
     let large = format!("key={}", "v".repeat(600));
     assert_fails(&refused(&["--meta", &large]), 2, "512");
     assert_fails(&refused(&["--advertise", "0.0.0.0:1"]), 2, "0.0.0.0:1");
+    assert_fails(&refused(&["--advertise", "no such"]), 2, "\"no such\"");
+    assert_fails(&refused(&["--advertise", "eth0:port"]), 2, "\"eth0:port\"");
+    assert_fails(&refused(&["--advertise", "bell\u{7}"]), 2, "\"bell\\u{7}\"");
 }
 
 #[test]
@@ -76,6 +83,8 @@ fn a_wrong_configuration_file_is_named_with_the_culprit() {
         ("unknown-knob.toml", "[protocol]\nfan_out = 3\n", "`fan_out`"),
         ("wrong-value.toml", "bind = \"localhost:1\"\n", "wrong-value.toml:1: bind: "),
         ("wrong-join.toml", "join = [\"node-1\"]\n", "\"node-1\""),
+        ("wrong-service.toml", "join = [\"srv:a b\"]\n", "wrong-service.toml: join: "),
+        ("wrong-server.toml", "dns_server = 53\n", "wrong-server.toml:1: dns_server: "),
         ("no-toml.toml", "name = \n", "no-toml.toml:1"),
         (
             "clash.toml",

@@ -164,6 +164,15 @@ fn flags_override_the_configuration_file() {
 }
 
 #[test]
+#[cfg(target_os = "linux")]
+fn an_interface_can_be_advertised() {
+    let agent = Agent::start("a", &["--bind", "0.0.0.0:0", "--advertise", "lo"]);
+    assert_eq!(agent.gossip.ip().to_string(), "127.0.0.1");
+    let other = Agent::join("b", &agent);
+    other.until_states("a:alive b:alive");
+}
+
+#[test]
 fn an_address_in_use_is_named() {
     let a = Agent::start("a", &[]);
     let (gossip, http) = (a.gossip.to_string(), a.http.to_string());

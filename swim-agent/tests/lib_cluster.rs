@@ -243,7 +243,7 @@ async fn a_join_by_hand_that_fails_says_why_for_each_address() {
     let error = first.join(asked).await.unwrap_err();
     assert_eq!(started.elapsed().as_secs(), 5);
     let text = error.to_string();
-    for part in ["10.0.0.9:7946 (", "nobody is bound", "nonsense (", "host:port", "itself"] {
+    for part in ["10.0.0.9:7946 (", "nobody is bound", "nonsense (", "HOST:PORT", "itself"] {
         assert!(text.contains(part), "{part}: {text}");
     }
     let JoinError::Unanswered(unanswered) = error else { panic!("{error:?}") };

@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use std::str::FromStr;
 
 use serde::Deserialize;
+use swim_agent::Seed;
 
 /// Checks `HOST:PORT`; the host is looked up when it is needed.
 pub(super) fn host_port(text: &str) -> Result<String, String> {
@@ -15,6 +16,11 @@ pub(super) fn host_port(text: &str) -> Result<String, String> {
         }
         _ => Err("expected HOST:PORT, such as node-1:7946".to_owned()),
     }
+}
+
+/// Checks whom to join through; it is looked up when it is needed.
+pub(crate) fn seed(text: &str) -> Result<String, String> {
+    text.parse::<Seed>().map(|_| text.to_owned())
 }
 
 /// Parses `IP:PORT`.

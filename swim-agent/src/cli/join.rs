@@ -10,7 +10,7 @@ use crate::http::types::{JoinBody, JoinRequest, UnansweredBody};
 #[derive(clap::Args)]
 pub(super) struct Args {
     /// Where members receive gossip.
-    #[arg(required = true, value_name = "HOST:PORT", value_parser = address::host_port)]
+    #[arg(required = true, value_name = "HOST:PORT", value_parser = address::seed)]
     addresses: Vec<String>,
     #[command(flatten)]
     endpoint: Endpoint,

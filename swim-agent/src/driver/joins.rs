@@ -20,6 +20,12 @@ const RESOLVE_AGAIN: [Duration; 2] = [Duration::from_secs(1), Duration::from_sec
 /// How often an agent that is alone looks up its seeds again: they may have moved, or a name that
 /// stood for this agent only may stand for others too.
 const ALONE: Duration = Duration::from_secs(30);
+/// How often an agent that has company does: two groups that started apart, each through seeds of
+/// its own, find together when one seed of either stands for somebody of the other.
+const AMONG_OTHERS: Duration = Duration::from_secs(60);
+
+/// Addresses that are remembered to have answered.
+const KNOWN: usize = 256;
 
 /// How far the join through the seeds has come.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -30,6 +36,8 @@ enum Progress {
     Asking,
     /// Somebody has answered, or this agent is the only seed.
     Done,
+    /// So it is; and where no member lives, those are asked who may be in another group.
+    Bridging,
 }
 
 /// What a name stands for, or why it stands for nobody.
@@ -58,6 +66,9 @@ pub(super) struct Joins {
     seeds: Vec<String>,
     /// What the seeds stood for when they were last resolved, without this node's own address.
     addresses: Vec<SocketAddr>,
+    /// Where somebody answered: whoever does so under an address that no member has, such as a
+    /// balancer's, would answer for ever.
+    known: Vec<SocketAddr>,
     /// Whether a lookup of the seeds is under way.
     resolving: bool,
     /// When to look the seeds up again.
@@ -94,6 +105,7 @@ impl Joins {
             own,
             seeds,
             addresses: Vec::new(),
+            known: Vec::new(),
             resolving: false,
             resolve_at,
             pause: RESOLVE_AGAIN[0],
@@ -121,11 +133,12 @@ impl Joins {
         Some(self.seeds.clone())
     }
 
-    /// Whom to ask now: the seeds while nobody has answered, all that users wait for, and some of
+    /// Whom to ask now: the seeds while nobody has answered or some are strange, all that users wait for, and some of
     /// those who are remembered.
     pub(super) fn whom_to_ask(&mut self) -> Vec<SocketAddr> {
         self.counted = 1;
-        let seeds = self.addresses.iter().filter(|_| self.progress == Progress::Asking);
+        let asking = matches!(self.progress, Progress::Asking | Progress::Bridging);
+        let seeds = self.addresses.iter().filter(|_| asking);
         let wanted = self.waiting.iter().flat_map(Waiting::open);
         let remembered = self.rejoin.asking().iter().copied();
         let mut all: Vec<SocketAddr> = seeds.copied().chain(wanted).chain(remembered).collect();
@@ -133,25 +146,38 @@ impl Joins {
         all
     }
 
-    /// What the seeds stand for now. Says whether they are to be asked (again).
-    pub(super) fn resolved(&mut self, found: Vec<Lookup>, alone: bool, now: Instant) -> bool {
+    /// What the seeds stand for now. Says whether there are others to ask than until now.
+    pub(super) fn resolved(
+        &mut self,
+        found: Vec<Lookup>,
+        alone: bool,
+        lives: impl Fn(&SocketAddr) -> bool,
+        now: Instant,
+    ) -> bool {
         self.resolving = false;
-        if self.seeds.is_empty() || (self.progress == Progress::Done && !alone) {
+        if self.seeds.is_empty() {
             return false;
         }
+        let settled = matches!(self.progress, Progress::Done | Progress::Bridging) && !alone;
         let (mut addresses, mut nowhere) = (Vec::new(), false);
         for (seed, result) in found {
             match result {
                 Ok(found) => addresses.extend(found),
                 Err(why) => {
                     nowhere = true;
-                    tracing::warn!(%seed, %why, "a seed leads nowhere, trying again");
+                    if !settled {
+                        tracing::warn!(%seed, %why, "a seed leads nowhere, trying again");
+                    }
                 }
             }
         }
         addresses.retain(|&address| address != self.own);
         addresses.sort_unstable();
         addresses.dedup();
+        if settled {
+            addresses.retain(|address| !lives(address) && !self.known.contains(address));
+            return self.bridge(addresses);
+        }
         if addresses.is_empty() {
             self.nobody_to_ask(nowhere, now);
             return false;
@@ -160,6 +186,17 @@ impl Joins {
         self.addresses = addresses;
         let asked = std::mem::replace(&mut self.progress, Progress::Asking);
         moved || asked != Progress::Asking
+    }
+
+    /// Asks those who may be in another group, until one answers or the next lookup.
+    fn bridge(&mut self, strange: Vec<SocketAddr>) -> bool {
+        let before = std::mem::replace(&mut self.progress, Progress::Done);
+        if strange.is_empty() {
+            return before == Progress::Bridging;
+        }
+        tracing::debug!(?strange, "asking seeds that are no members");
+        (self.addresses, self.progress) = (strange, Progress::Bridging);
+        true
     }
 
     /// No seed stands for anybody else, or (`nowhere`) some stand for nobody at all.
@@ -178,22 +215,31 @@ impl Joins {
     /// asked. After a failed attempt, the names are due to be looked up again.
     pub(super) fn follow(&mut self, attempts: Option<u32>, alone: bool, now: Instant) {
         let Some(attempts) = attempts else {
-            if self.progress == Progress::Asking {
+            if matches!(self.progress, Progress::Asking | Progress::Bridging) {
                 (self.progress, self.joined) = (Progress::Done, true);
                 (self.failed, self.pause) = (0, RESOLVE_AGAIN[0]);
             }
-            let idle = !self.resolving && self.resolve_at.is_none();
-            if alone && idle && !self.seeds.is_empty() {
-                self.resolve_at = Some(now + ALONE);
-            }
-            return;
+            return self.look_again(alone, now);
         };
+        if self.progress == Progress::Bridging {
+            self.look_again(alone, now);
+        }
         if attempts > self.counted {
             self.counted = attempts;
             if self.progress == Progress::Asking {
                 self.attempt_failed(now);
             }
         }
+    }
+
+    /// Sets the time of the next look at the seeds of an agent that joins through none right now.
+    fn look_again(&mut self, alone: bool, now: Instant) {
+        if self.seeds.is_empty() || self.resolving || self.progress == Progress::Unasked {
+            return;
+        }
+        let by = now + if alone { ALONE } else { AMONG_OTHERS };
+        // Who has become alone in the meantime does not wait for the longer time.
+        self.resolve_at = Some(self.resolve_at.map_or(by, |at| at.min(by)));
     }
 
     fn attempt_failed(&mut self, now: Instant) {
@@ -218,6 +264,8 @@ impl Joins {
     pub(super) fn attempts(&self, protocol: Option<u32>) -> Option<u32> {
         match self.progress {
             Progress::Unasked | Progress::Asking => Some(self.failed),
+            // That somebody strange does not answer is no trouble of this agent's.
+            Progress::Bridging => None,
             Progress::Done => protocol,
         }
     }
@@ -253,6 +301,10 @@ impl Joins {
 
     /// Somebody answered with all members. Says whether others are still to be asked.
     pub(super) fn answered(&mut self, from: SocketAddr) -> bool {
+        if self.addresses.contains(&from) && !self.known.contains(&from) {
+            self.known.push(from);
+            self.known.truncate(KNOWN);
+        }
         for waiting in self.waiting.iter_mut().filter(|waiting| waiting.wants(from)) {
             waiting.answered.push(from);
         }
@@ -388,6 +440,10 @@ mod tests {
         joins
     }
 
+    fn nobody(_: &SocketAddr) -> bool {
+        false
+    }
+
     fn found(numbers: &[u8]) -> Vec<Lookup> {
         let addresses = numbers.iter().copied().map(addr).collect();
         vec![("seeds:7946".to_owned(), Ok(addresses))]
@@ -397,21 +453,24 @@ mod tests {
     fn a_name_that_moves_is_asked_at_its_new_address() {
         let now = Instant::now();
         let mut joins = joins(now);
-        assert!(joins.resolved(found(&[2]), true, now));
+        assert!(joins.resolved(found(&[2]), true, nobody, now));
         assert_eq!(joins.whom_to_ask(), [addr(2)]);
         joins.follow(Some(1), true, now);
         assert_eq!(joins.next(), None, "the first attempt is under way");
         joins.follow(Some(2), true, now);
         assert!(joins.lookup_due(now).is_some(), "it failed");
-        assert!(!joins.resolved(found(&[2]), true, now), "the protocol asks again by itself");
+        assert!(
+            !joins.resolved(found(&[2]), true, nobody, now),
+            "the protocol asks again by itself"
+        );
         joins.follow(Some(3), true, now);
         assert!(joins.lookup_due(now).is_some());
-        assert!(joins.resolved(found(&[3]), true, now));
+        assert!(joins.resolved(found(&[3]), true, nobody, now));
         assert_eq!(joins.whom_to_ask(), [addr(3)]);
         assert_eq!(joins.attempts(Some(1)), Some(2));
         assert!(!joins.joined());
         joins.follow(None, false, now);
-        assert_eq!((joins.attempts(None), joins.next()), (None, None));
+        assert_eq!((joins.attempts(None), joins.next()), (None, Some(now + AMONG_OTHERS)));
         assert!(joins.joined());
     }
 
@@ -421,37 +480,45 @@ mod tests {
         let mut joins = joins(now);
         for attempt in 1..20 {
             let nothing = vec![("seeds:7946".to_owned(), Err("no such host".to_owned()))];
-            assert!(!joins.resolved(nothing, false, now));
+            assert!(!joins.resolved(nothing, false, nobody, now));
             assert_eq!(joins.attempts(None), Some(attempt));
             let next = joins.next().expect("another attempt");
             assert!(next - now <= RESOLVE_AGAIN[1]);
             assert!(joins.lookup_due(next).is_some());
         }
-        assert!(joins.resolved(found(&[2]), false, now));
+        assert!(joins.resolved(found(&[2]), false, nobody, now));
     }
 
     #[test]
     fn a_seed_of_its_own_waits_for_others_and_looks_again_while_alone() {
         let now = Instant::now();
         let mut joins = joins(now);
-        assert!(!joins.resolved(found(&[OWN]), true, now));
+        assert!(!joins.resolved(found(&[OWN]), true, nobody, now));
         assert_eq!(joins.attempts(None), None);
         joins.follow(None, true, now);
         let next = joins.next().expect("another look");
         assert!(joins.lookup_due(next).is_some());
-        assert!(joins.resolved(found(&[OWN, 2]), true, next));
+        assert!(joins.resolved(found(&[OWN, 2]), true, nobody, next));
         assert_eq!(joins.whom_to_ask(), [addr(2)]);
         assert!(joins.joined(), "once and for all");
     }
 
     #[test]
-    fn who_found_its_cluster_asks_no_more() {
+    fn who_found_its_cluster_asks_only_where_nobody_of_it_lives() {
         let now = Instant::now();
         let mut joins = joins(now);
-        assert!(joins.resolved(found(&[2]), true, now));
-        joins.follow(Some(2), true, now);
-        assert!(joins.lookup_due(now).is_some());
+        assert!(joins.resolved(found(&[2]), true, nobody, now));
+        assert!(!joins.answered(addr(2)));
         joins.follow(None, false, now);
-        assert!(!joins.resolved(found(&[3]), false, now), "the lookup came too late");
+        assert!(joins.whom_to_ask().is_empty());
+        let member = |at: &SocketAddr| *at == addr(3);
+        assert!(!joins.resolved(found(&[OWN, 2, 3]), false, member, now), "known, or members");
+        assert!(joins.resolved(found(&[2, 3, 4]), false, member, now));
+        assert_eq!(joins.whom_to_ask(), [addr(4)]);
+        joins.follow(Some(2), false, now);
+        assert_eq!(joins.attempts(Some(2)), None, "no trouble of this agent's");
+        assert_eq!(joins.next(), Some(now + AMONG_OTHERS));
+        assert!(joins.resolved(found(&[2, 3]), false, member, now), "others than until now: none");
+        assert!(joins.whom_to_ask().is_empty());
     }
 }

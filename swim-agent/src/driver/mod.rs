@@ -40,6 +40,7 @@ use crate::event::EventStream;
 use crate::handle::{About, Handle};
 use crate::members::{MemberInfo, Members};
 use crate::query::{Patterns, QueryStream, Reply};
+use crate::resolve::Resolver;
 use crate::state::Keeper;
 use burden::{Burden, Strangers};
 use contacts::Contacts;
@@ -70,6 +71,7 @@ pub(crate) struct Setup<T, C> {
     pub(crate) net: Option<NetCounters>,
     pub(crate) cluster: String,
     pub(crate) seeds: Vec<String>,
+    pub(crate) resolver: Resolver,
     pub(crate) local_addr: SocketAddr,
     pub(crate) own: Own,
     pub(crate) patterns: Patterns,
@@ -129,6 +131,7 @@ pub(crate) fn start<T: Transport, C: Codec>(setup: Setup<T, C>) -> Handle {
     let about = Arc::new(About {
         name: local.id.0.clone(),
         cluster: setup.cluster.clone(),
+        resolver: setup.resolver.clone(),
         local_addr: setup.local_addr,
         advertise_addr: local.address,
         events: events.downgrade(),
@@ -261,10 +264,11 @@ impl<T: Transport, C: Codec> Driver<T, C> {
     /// Resolves names in a task of its own: a resolver may take its time.
     fn look_up(&self, names: Vec<String>) {
         let inputs = self.exchange.inputs().clone();
+        let resolver = self.about.resolver.clone();
         let lookup = async move {
             let mut found = Vec::with_capacity(names.len());
             for name in names {
-                let addresses = crate::address::resolve(&name).await;
+                let addresses = resolver.resolve(&name).await;
                 found.push((name, addresses));
             }
             let _ = inputs.send(Input::Resolved(found)).await;
@@ -348,7 +352,10 @@ impl<T: Transport, C: Codec> Driver<T, C> {
             }
             Input::Resolved(found) => {
                 let now = Instant::now().into_std();
-                if self.joins.resolved(found, self.view.is_alone(), now) {
+                let protocol = &self.protocol;
+                let lives =
+                    |at: &SocketAddr| protocol.member_at(at).is_some_and(|m| m.state.is_live());
+                if self.joins.resolved(found, self.view.is_alone(), lives, now) {
                     self.ask();
                 }
             }

@@ -3,8 +3,7 @@
 use axum::Json;
 use axum::extract::State;
 use axum::extract::rejection::JsonRejection;
-use swim_agent::{JoinError, Unanswered};
-use tokio::net;
+use swim_agent::{JoinError, Seed, Unanswered};
 
 use super::Shared;
 use super::error::ApiError;
@@ -29,7 +28,9 @@ pub(super) async fn join(
     // One that is right is enough: the answer names the others.
     let mut wrong = Vec::new();
     for address in &addresses {
-        wrong.extend(check(address).await);
+        if let Err(why) = address.parse::<Seed>() {
+            wrong.push(format!("addresses: {address:?}: {why}"));
+        }
     }
     if wrong.len() == addresses.len() {
         return Err(ApiError::bad_request(wrong.join("; ")));
@@ -39,18 +40,6 @@ pub(super) async fn join(
     let unanswered =
         unanswered.map(|Unanswered { address, why }| UnansweredBody { address, why }).collect();
     Ok(Json(JoinBody { joined: joined.answered, unanswered }))
-}
-
-/// Tells an address that cannot be right from one that does not answer.
-async fn check(address: &str) -> Option<String> {
-    let found = net::lookup_host(address).await.map(|mut found| found.next());
-    let why = match found {
-        Ok(Some(found)) if found.port() == 0 => "port 0 is nobody's".to_owned(),
-        Ok(Some(_)) => return None,
-        Ok(None) => "no such host".to_owned(),
-        Err(error) => error.to_string(),
-    };
-    Some(format!("addresses: {address:?}: {why}"))
 }
 
 impl From<JoinError> for ApiError {

@@ -3,10 +3,11 @@
 //! Each key is tried by itself, so that one mistake hides no other.
 
 use std::fs;
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
+use swim_agent::Seed;
 use swim_core::{ConfigError, GossipProtocol, Member, MemberId, Options};
 use swim_wire::ProtobufCodec;
 use toml::Spanned;
@@ -14,7 +15,7 @@ use toml::de::{DeTable, DeValue};
 
 use super::file::File;
 use super::settings::{Profile, closed};
-use crate::cli::address::{self, HttpAddr};
+use crate::cli::address::HttpAddr;
 use crate::cli::client::Format;
 use crate::cli::failure::Failure;
 use crate::cli::output;
@@ -149,7 +150,7 @@ impl<'i> Check<'i> {
         for (key, error) in [
             ("name", file.name.as_deref().and_then(wrong_name)),
             ("cluster", file.cluster.as_deref().and_then(wrong_cluster)),
-            ("advertise", file.advertise.and_then(wrong_advertise)),
+            ("advertise", file.advertise.as_deref().and_then(wrong_advertise)),
             ("metadata", wrong_size(file, options.metadata_limit)),
             ("http_token_file", token.as_ref().and_then(|token| token.as_ref().err().cloned())),
             (
@@ -282,8 +283,11 @@ fn wrong_metadata(
     built.err().map(|error| error.to_string())
 }
 
-fn wrong_advertise(address: SocketAddr) -> Option<String> {
-    let everything = address.ip().is_unspecified();
+/// Names and interfaces are looked up at the start only.
+fn wrong_advertise(given: &str) -> Option<String> {
+    let alone = given.parse::<IpAddr>();
+    let ip = given.parse::<SocketAddr>().map(|address| address.ip()).or(alone);
+    let everything = ip.is_ok_and(|ip| ip.is_unspecified());
     everything
         .then(|| "it stands for every address of the host, and leads others nowhere".to_owned())
 }
@@ -293,7 +297,7 @@ fn wrong_cluster(cluster: &str) -> Option<String> {
 }
 
 fn wrong_seed(seed: &str) -> Option<String> {
-    address::host_port(seed).err().map(|error| format!("{error}, not {seed:?}"))
+    seed.parse::<Seed>().err().map(|error| format!("{error}, not {seed:?}"))
 }
 
 fn wrong_http(address: &HttpAddr, token: bool) -> Option<String> {

@@ -20,8 +20,9 @@ use crate::cli::failure::Failure;
 pub(super) struct File {
     pub(super) name: Option<String>,
     pub(super) bind: Option<SocketAddr>,
-    pub(super) advertise: Option<SocketAddr>,
+    pub(super) advertise: Option<String>,
     pub(super) join: Option<Vec<String>>,
+    pub(super) dns_server: Option<SocketAddr>,
     pub(super) cluster: Option<String>,
     pub(super) profile: Option<Profile>,
     pub(super) data_dir: Option<PathBuf>,
@@ -156,6 +157,7 @@ mod tests {
         assert_eq!(file.http_socket_mode, Some(SocketMode::Group));
         assert_eq!(file.metadata["role"], "web");
         assert_eq!(file.data_dir.as_deref(), Some(Path::new("/var/lib/swim")));
+        assert!(file.dns_server.is_some());
         let mut options = Options::lan();
         file.protocol.apply(&mut options);
         assert_eq!(options.gossip.base.probe_interval, 900);
@@ -176,6 +178,7 @@ mod tests {
         for (text, key) in [
             ("bind = \"localhost\"", "bind"),
             ("http_addr = \"nowhere\"", "http_addr"),
+            ("dns_server = \"localhost\"", "dns_server"),
             ("profile = \"moon\"", "profile"),
             ("log_level = \"loud\"", "log_level"),
             ("[protocol]\nfanout = -1", "fanout"),

@@ -44,12 +44,17 @@ pub(super) struct Args {
     /// Where to receive gossip, UDP and TCP; port 0 takes a free one [default: 127.0.0.1:7946].
     #[arg(long, value_name = "IP:PORT", value_parser = address::ip_port)]
     bind: Option<SocketAddr>,
-    /// Where others reach it, if not where it is bound.
-    #[arg(long, value_name = "IP:PORT", value_parser = address::ip_port)]
-    advertise: Option<SocketAddr>,
-    /// Member to join through; may be given several times. Tried until one answers.
-    #[arg(long, value_name = "HOST:PORT", value_parser = address::host_port)]
+    /// Where others reach it, if not where it is bound: an IP address, an interface or a host, each
+    /// with or without :PORT.
+    #[arg(long, value_name = "IP|IFACE|HOST")]
+    advertise: Option<String>,
+    /// Member to join through, or srv:NAME for those that SRV records name; may be given several
+    /// times. Tried until one answers.
+    #[arg(long, visible_alias = "retry-join", value_name = "HOST:PORT", value_parser = address::seed)]
     join: Vec<String>,
+    /// DNS server to ask for the names to join through [default: the system's].
+    #[arg(long, value_name = "IP:PORT", value_parser = address::ip_port)]
+    dns_server: Option<SocketAddr>,
     /// What it says of itself; may be given several times.
     #[arg(long, value_name = "K=V", value_parser = meta::pair)]
     meta: Vec<(String, String)>,
@@ -148,8 +153,11 @@ async fn spawn(settings: &Settings) -> Result<Handle, Failure> {
     if let Some(name) = &settings.name {
         builder = builder.name(name);
     }
-    if let Some(address) = settings.advertise {
-        builder = builder.advertise(address);
+    if let Some(name) = &settings.advertise {
+        builder = builder.advertise_name(name);
+    }
+    if let Some(address) = settings.dns_server {
+        builder = builder.dns_server(address);
     }
     if let Some(directory) = &settings.data_dir {
         builder = builder.data_dir(directory);

@@ -55,8 +55,9 @@ pub(super) struct Settings {
     /// The host's name when there is none.
     pub(super) name: Option<String>,
     pub(super) bind: SocketAddr,
-    pub(super) advertise: Option<SocketAddr>,
+    pub(super) advertise: Option<String>,
     pub(super) join: Vec<String>,
+    pub(super) dns_server: Option<SocketAddr>,
     pub(super) metadata: BTreeMap<String, String>,
     pub(super) cluster: String,
     pub(super) profile: Profile,
@@ -97,6 +98,7 @@ impl Settings {
             ("bind", self.bind.to_string()),
             ("advertise", format!("{:?}", self.advertise)),
             ("join", format!("{:?}", self.join)),
+            ("dns_server", format!("{:?}", self.dns_server)),
             ("cluster", self.cluster.clone()),
             ("profile, protocol", format!("{:?}", self.options)),
             ("data_dir", format!("{:?}", self.data_dir)),
@@ -114,7 +116,7 @@ impl Settings {
         options.validate().map_err(|error| (path.clone(), error.to_string()))?;
         for seed in file.join.iter().flatten() {
             let culprit = |error| (path.clone(), format!("join: {error}, not {seed:?}"));
-            address::host_port(seed).map_err(culprit)?;
+            address::seed(seed).map_err(culprit)?;
         }
         let join = if args.join.is_empty() { file.join.unwrap_or_default() } else { args.join };
         let mode = args.http_socket_mode.or(file.http_socket_mode);
@@ -137,6 +139,7 @@ impl Settings {
             bind: args.bind.or(file.bind).unwrap_or(loopback(GOSSIP_PORT)),
             advertise: args.advertise.or(file.advertise),
             join,
+            dns_server: args.dns_server.or(file.dns_server),
             metadata,
             cluster: args.cluster.or(file.cluster).unwrap_or_else(|| "swim".to_owned()),
             profile,

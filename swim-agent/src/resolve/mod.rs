@@ -1,0 +1,198 @@
+//! What seeds stand for: an address, a name with a port, or a service in the DNS.
+//!
+//! Nothing is remembered from one lookup to the next, so that a name that moved is followed.
+
+#[cfg(feature = "dns")]
+mod dns;
+
+use std::hash::{BuildHasher as _, RandomState};
+use std::io;
+use std::net::SocketAddr;
+use std::str::FromStr;
+use std::time::Duration;
+
+/// How long one seed is looked up.
+const PATIENCE: Duration = Duration::from_secs(10);
+/// Addresses that are asked of all that one seed stands for, drawn anew by each lookup: a name for
+/// a thousand members must not have a thousand views sent to who joins.
+const SAMPLE: usize = 8;
+/// The longest name in the DNS.
+const LONGEST: usize = 253;
+
+/// Somebody to join through, as people write it.
+///
+/// - `IP:PORT`, such as `10.0.0.1:7946` or `[fd00::1]:7946`;
+/// - `HOST:PORT`: all addresses of that name, A and AAAA;
+/// - `srv:NAME`, or a NAME that begins with `_` and has no port, such as
+///   `_swim._udp.example.com`: all targets of its SRV records, with their ports.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Seed {
+    /// An address.
+    Address(SocketAddr),
+    /// A host by its name, and its port.
+    Host(String, u16),
+    /// A service in the DNS.
+    Service(String),
+}
+
+impl FromStr for Seed {
+    type Err = String;
+
+    /// # Errors
+    /// What is expected instead, in words.
+    fn from_str(text: &str) -> Result<Self, String> {
+        let expected = "expected HOST:PORT, such as node-1:7946, or srv:NAME";
+        if let Ok(address) = text.parse::<SocketAddr>() {
+            return if address.port() > 0 {
+                Ok(Self::Address(address))
+            } else {
+                Err(expected.into())
+            };
+        }
+        let service = text.strip_prefix("srv:").or(text.starts_with('_').then_some(text));
+        if let Some(name) = service.filter(|name| !name.contains(':')) {
+            return is_name(name).then(|| Self::Service(name.to_owned())).ok_or_else(|| {
+                "expected the name of a service, such as srv:_swim._udp.example.com".to_owned()
+            });
+        }
+        match text.rsplit_once(':') {
+            Some((host, port)) if is_name(host) => match port.parse() {
+                Ok(port) if port > 0 => Ok(Self::Host(host.to_owned(), port)),
+                _ => Err(expected.to_owned()),
+            },
+            _ => Err(expected.to_owned()),
+        }
+    }
+}
+
+/// Whether a name can be in the DNS. Names beyond ASCII are written in their ASCII form there.
+fn is_name(text: &str) -> bool {
+    let part = |part: &str| {
+        let fits = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_');
+        (1..=63).contains(&part.len()) && part.bytes().all(fits)
+    };
+    text.len() <= LONGEST && text.strip_suffix('.').unwrap_or(text).split('.').all(part)
+}
+
+/// Looks seeds up.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Resolver {
+    /// The server to ask instead of those of the system.
+    pub(crate) server: Option<SocketAddr>,
+}
+
+impl Resolver {
+    /// The addresses that a seed stands for now, some of them when there are many.
+    ///
+    /// # Errors
+    /// Why there are none, in words.
+    pub(crate) async fn resolve(&self, seed: &str) -> Result<Vec<SocketAddr>, String> {
+        let seed = seed.parse().map_err(|why| format!("it is no address: {why}"))?;
+        let looked_up = tokio::time::timeout(PATIENCE, self.look_up(seed)).await;
+        looked_up.unwrap_or_else(|_| {
+            let limit = PATIENCE.as_secs();
+            Err(format!("its name cannot be resolved: no answer within {limit} s"))
+        })
+    }
+
+    async fn look_up(&self, seed: Seed) -> Result<Vec<SocketAddr>, String> {
+        let unresolved = |error: String| format!("its name cannot be resolved: {error}");
+        let mut found: Vec<SocketAddr> = match seed {
+            Seed::Address(address) => return Ok(vec![address]),
+            // The system's way: it knows the host's file and whatever else the host is set up for.
+            Seed::Host(host, port) if self.server.is_none() => {
+                let found = tokio::net::lookup_host((host, port)).await;
+                found.map_err(|error: io::Error| unresolved(error.to_string()))?.collect()
+            }
+            #[cfg(feature = "dns")]
+            Seed::Host(host, port) => {
+                dns::host(self.server, &host, port).await.map_err(unresolved)?
+            }
+            #[cfg(feature = "dns")]
+            Seed::Service(name) => dns::service(self.server, &name).await.map_err(unresolved)?,
+            #[cfg(not(feature = "dns"))]
+            _ => return Err(unresolved("this program was built without the feature dns".into())),
+        };
+        if found.is_empty() {
+            return Err("its name has no address".to_owned());
+        }
+        draw(&mut found);
+        Ok(found)
+    }
+}
+
+/// Leaves [`SAMPLE`] of the addresses, any.
+fn draw(addresses: &mut Vec<SocketAddr>) {
+    if addresses.len() > SAMPLE {
+        // Its keys are random.
+        let hasher = RandomState::new();
+        addresses.sort_by_cached_key(|address| hasher.hash_one(address));
+        addresses.truncate(SAMPLE);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_seed_is_an_address_a_host_or_a_service() {
+        let host = |name: &str| Ok(Seed::Host(name.to_owned(), 7946));
+        let service = |name: &str| Ok(Seed::Service(name.to_owned()));
+        assert_eq!("[::1]:5".parse(), Ok(Seed::Address(([0, 0, 0, 0, 0, 0, 0, 1], 5).into())));
+        assert_eq!("node-1:7946".parse(), host("node-1"));
+        assert_eq!("swim.example.com.:7946".parse(), host("swim.example.com."));
+        assert_eq!("srv:swim.example.com".parse(), service("swim.example.com"));
+        assert_eq!("_swim._udp.example.com".parse(), service("_swim._udp.example.com"));
+        assert_eq!("_odd:7946".parse(), host("_odd"));
+    }
+
+    #[test]
+    fn what_can_be_no_seed_is_refused() {
+        let long = format!("{}:1", "n".repeat(64));
+        for wrong in [
+            "",
+            ":",
+            "node-1",
+            ":7946",
+            "node-1:",
+            "node-1:0",
+            "10.0.0.1:0",
+            "node-1:70000",
+            "a b:1",
+            "a\n:1",
+            "n\u{f6}de:1",
+            "a..b:1",
+            "srv:",
+            "srv:a b",
+            "srv:name:5 ",
+            "fd00::1",
+            long.as_str(),
+        ] {
+            assert!(wrong.parse::<Seed>().is_err(), "{wrong:?}");
+        }
+    }
+
+    #[tokio::test]
+    async fn what_cannot_be_resolved_says_why() {
+        let error = Resolver::default().resolve("no port here").await.unwrap_err();
+        assert!(error.contains("HOST:PORT"), "{error}");
+        let found = Resolver::default().resolve("[::1]:5").await.unwrap();
+        assert_eq!(found, ["[::1]:5".parse().unwrap()]);
+    }
+
+    #[test]
+    fn of_many_addresses_other_ones_are_drawn_each_time() {
+        let all: Vec<SocketAddr> = (1..=200).map(|port| ([10, 0, 0, 1], port).into()).collect();
+        let drawn = || {
+            let mut some = all.clone();
+            draw(&mut some);
+            some.sort_unstable();
+            some.dedup();
+            some
+        };
+        let first = drawn();
+        assert_eq!(first.len(), SAMPLE);
+        assert!((0..5).any(|_| drawn() != first));
+    }
+}
