@@ -266,6 +266,7 @@ fn a_disk_that_fills_up_later_is_counted_and_told_and_the_agent_goes_on() {
     agent.ok(&["meta", "set", "during=1"]);
     let errors = || agent.json(&["info"])["counters"]["state_errors"].as_u64().unwrap();
     until("the error is counted", || errors() > 0);
+    until("it is told", || agent.process.stderr().contains("cannot be written"));
     let log = agent.process.stderr();
     let told: Vec<&str> = log.lines().filter(|line| line.contains("ERROR")).collect();
     assert!(told.len() == 1 && told[0].contains("cannot be written"), "{log}");
