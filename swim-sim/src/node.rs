@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use swim_core::{Change, MemberIdx, MemberState, Time};
+use swim_core::{Change, MemberIdx, MemberState, Stamp, Time};
 
 /// How a packet travels.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -37,6 +37,8 @@ pub struct Io<P> {
     pub sent: Vec<Sent<P>>,
     /// What changed in the node's view.
     pub changes: Vec<Change>,
+    /// What users told reached the node's own: in this order.
+    pub heard: Vec<Stamp>,
     spare: Vec<P>,
 }
 
@@ -45,7 +47,7 @@ const SPARE: usize = 4_096;
 
 impl<P: Default> Io<P> {
     pub(crate) fn new() -> Self {
-        Self { sent: Vec::new(), changes: Vec::new(), spare: Vec::new() }
+        Self { sent: Vec::new(), changes: Vec::new(), heard: Vec::new(), spare: Vec::new() }
     }
 
     /// A packet to be filled; what it held before may still be in it.
@@ -93,6 +95,13 @@ pub trait Node {
 
     /// Leaves with a goodbye.
     fn leave(&mut self, now: Time, io: &mut Io<Self::Packet>);
+
+    /// Has all members hear something of so many bytes. `None` if it knows no such thing, or has no
+    /// room for more.
+    fn tell(&mut self, now: Time, bytes: u32, io: &mut Io<Self::Packet>) -> Option<Stamp> {
+        let _ = (now, bytes, io);
+        None
+    }
 
     /// Begins an exchange of views with a member, if it knows such a thing.
     fn exchange(&mut self, now: Time, with: MemberIdx, io: &mut Io<Self::Packet>) {

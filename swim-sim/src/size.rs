@@ -9,7 +9,10 @@
 //! as everybody (7946), and has empty metadata but for the mark of a degraded
 //! member; the cluster is "swim".
 
-use swim_core::{DigestRef, Member, MemberIdx, Message, Outgoing, Rumor};
+use swim_core::{
+    DigestRef, Member, MemberIdx, Message, Notice, NoticeMessage, Outgoing, Recent, Rumor, Said,
+    Stamp,
+};
 
 /// Bytes of a packet without messages: the major version and the name of the cluster. The minor
 /// version is 0, which is not written.
@@ -48,6 +51,58 @@ pub fn message(me: MemberIdx, marked: impl Fn(MemberIdx) -> bool, message: &Outg
             framed(column(updates) + column(size_of_val(*wanted)))
         }
     }
+}
+
+/// Bytes that `message` of member `me` about notices adds to a packet.
+///
+/// What a notice says is an event or a query of so many bytes, headers included. An answer to a
+/// query is never sent by simulated nodes, and is 0 here.
+pub fn notices(me: MemberIdx, message: &NoticeMessage<'_, u32>) -> usize {
+    match message {
+        NoticeMessage::Tell(notices) => {
+            framed(notices.iter().map(|it| delimited(notice(it))).sum())
+        }
+        NoticeMessage::Fetch(list) => framed(stamps(list)),
+        NoticeMessage::Recent(recent) => framed(stretch(recent)),
+        NoticeMessage::Held { above, upto, stamps: list } => {
+            let span = upto.wrapping_sub(*above);
+            framed(name(me) + uint(*above) + uint(span) + column(stamps(list)))
+        }
+        NoticeMessage::Answer(_) => 0,
+    }
+}
+
+fn notice(notice: &Notice<u32>) -> usize {
+    let stamp = notice.stamp;
+    let lags = notice.after.iter().map(|before| varint(stamp.ltime.wrapping_sub(before.ltime)));
+    let said = match notice.said {
+        Said::Announced(len) => KEY + varint(len as u64),
+        Said::Whole(bytes) => bytes as usize,
+    };
+    fixed64(stamp.id)
+        + uint(stamp.ltime)
+        + column(notice.after.len() * size_of::<u64>())
+        + column(lags.sum())
+        + said
+}
+
+fn stamps(stamps: &[Stamp]) -> usize {
+    let (mut steps, mut before) = (0, 0_u64);
+    for stamp in stamps {
+        steps += varint(stamp.ltime.wrapping_sub(before));
+        before = stamp.ltime;
+    }
+    column(size_of::<u64>() * stamps.len()) + column(steps)
+}
+
+fn stretch(recent: &Recent) -> usize {
+    let span = recent.upto.wrapping_sub(recent.above);
+    uint(recent.clock) + uint(recent.above) + uint(span) + fixed64(recent.hash)
+}
+
+/// A number of eight bytes with its key; zero is left out.
+fn fixed64(value: u64) -> usize {
+    if value == 0 { 0 } else { FIXED64 }
 }
 
 /// `body` as the one kind of a message, and that as a field of the packet.

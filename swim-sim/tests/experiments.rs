@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use swim_core::MemberIdx;
 use swim_sim::experiments::{
-    Anomalies, AntiEntropy, Boot, Churn, Cluster, Difference, Dissemination, Fault, Join, Load,
-    Machines, Partition, Rapid, Rolling,
+    Anomalies, AntiEntropy, Boot, Churn, Cluster, Difference, Dissemination, Events, Fault, Join,
+    Load, Machines, Partition, Rapid, Rolling,
 };
 use swim_sim::lab::{Contender, Experiment};
 use swim_sim::network::{Latency, Network};
@@ -54,6 +54,17 @@ fn news_of_a_join_and_of_a_leave_reaches_everybody() {
             assert!(reach.most <= reach.all && reach.all.is_some(), "{name}: {reach:?}");
         }
     }
+}
+
+#[test]
+fn events_reach_everybody_once_and_in_order() {
+    let (length, limit) = (secs(4), secs(60));
+    let events = Events { nodes: 16, network: network(), count: 200, length, bytes: 64, limit };
+    let outcome = run(&events, 1);
+    assert_eq!((outcome.heard, outcome.refused, outcome.disorder), (1.0, 0, 0), "{outcome:?}");
+    assert!(outcome.half <= outcome.all && outcome.all <= outcome.slowest, "{outcome:?}");
+    assert!(outcome.all.is_some_and(|seconds| seconds < 2.0), "{outcome:?}");
+    assert_eq!((outcome.suspicions, outcome.deaths), (0, 0));
 }
 
 #[test]

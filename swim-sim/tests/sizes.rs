@@ -14,7 +14,8 @@ use proptest::prelude::*;
 use proptest::test_runner::FileFailurePersistence;
 use swim_core::{
     Accusation, Accusers, Digest, DigestRef, GossipMessage, Member, MemberId, MemberIdx,
-    MemberState, MemberUpdate, Message, Outgoing, Rumor,
+    MemberState, MemberUpdate, Message, Notice, NoticeMessage, Outgoing, Recent, Rumor, Said,
+    Stamp, UserEvent, UserNotice,
 };
 use swim_sim::size;
 use swim_wire::{Codec, ProtobufCodec};
@@ -123,6 +124,54 @@ fn of_the_face(me: MemberIdx, message: &Outgoing<'_>) -> Vec<GossipMessage> {
     one_of_the_face(me, message).into_iter().chain(companion).collect()
 }
 
+/// A text of so many bytes below 16,384, with its header.
+fn delimited(len: usize) -> usize {
+    if len < 128 { 2 + len } else { 3 + len }
+}
+
+/// An event that takes so many bytes, headers included, if there can be one.
+fn body(bytes: u32) -> Option<UserNotice> {
+    let (origin, event) = (name(MemberIdx(0)), "e".to_owned());
+    let named = delimited(origin.0.len()) + delimited(event.len());
+    let fits = |len: &usize| delimited(named + delimited(*len)) == bytes as usize;
+    let payload = (1..bytes as usize).rev().find(fits)?;
+    Some(UserNotice::Event(UserEvent { origin, name: event, payload: vec![7; payload] }.into()))
+}
+
+/// The same as the face says it.
+fn notice_of_the_face(notice: &Notice<u32>) -> Option<Notice<UserNotice>> {
+    let said = match notice.said {
+        Said::Announced(len) => Said::Announced(len),
+        Said::Whole(bytes) => Said::Whole(body(bytes)?),
+    };
+    Some(Notice { stamp: notice.stamp, after: notice.after.clone(), said })
+}
+
+fn about_notices_of_the_face(
+    me: MemberIdx,
+    message: &NoticeMessage<'_, u32>,
+) -> Option<GossipMessage> {
+    Some(match message {
+        NoticeMessage::Tell(notices) => GossipMessage::Notices {
+            notices: notices.iter().map(notice_of_the_face).collect::<Option<_>>()?,
+        },
+        NoticeMessage::Fetch(stamps) => GossipMessage::Fetch { stamps: stamps.to_vec() },
+        NoticeMessage::Recent(recent) => GossipMessage::Recent { recent: *recent },
+        NoticeMessage::Held { above, upto, stamps } => {
+            let (above, upto, stamps) = (*above, *upto, stamps.to_vec());
+            GossipMessage::Held { from: name(me), above, upto, stamps }
+        }
+        NoticeMessage::Answer(_) => return None,
+    })
+}
+
+/// The claim of this file for notices. False where a body of that size cannot be.
+fn check_notices(me: MemberIdx, message: &NoticeMessage<'_, u32>) -> bool {
+    let Some(said) = about_notices_of_the_face(me, message) else { return false };
+    assert_eq!(size::notices(me, message), codec().encoded_len(&said), "{me:?} says {message:?}");
+    true
+}
+
 /// The claim of this file.
 fn check(me: MemberIdx, message: &Outgoing<'_>) {
     let (codec, mut packet) = (codec(), BytesMut::new());
@@ -228,6 +277,24 @@ fn news() -> impl Strategy<Value = (MemberIdx, Vec<Rumor>)> {
     member().prop_flat_map(|me| (Just(me), rumors(me)))
 }
 
+/// Times before which others lie.
+fn stamp() -> impl Strategy<Value = Stamp> {
+    let id = prop_oneof![4 => any::<u64>(), 1 => Just(0)];
+    (10..u64::MAX / 2, 0..64u32, id)
+        .prop_map(|(ltime, unused, id)| Stamp { ltime: (ltime >> unused).max(10), id })
+}
+
+fn notice() -> impl Strategy<Value = Notice<u32>> {
+    let said = prop_oneof![
+        any::<u32>().prop_map(|len| Said::Announced(len as usize)),
+        (24..3_000u32).prop_map(Said::Whole),
+    ];
+    (stamp(), vec((1..10u64, any::<u64>()), 0..=8), said).prop_map(|(stamp, after, said)| {
+        let before = |(lag, id)| Stamp { ltime: stamp.ltime - lag, id };
+        Notice { stamp, after: after.into_iter().map(before).collect(), said }
+    })
+}
+
 /// What fails is kept beside the test and tried first next time.
 fn config() -> ProptestConfig {
     let beside = FileFailurePersistence::WithSource("regressions");
@@ -276,6 +343,41 @@ proptest! {
         let versions = DigestRef::Versions { of, buckets: &buckets, versions: &versions };
         check(me, &Message::Digest(versions));
     }
+}
+
+proptest! {
+    #![proptest_config(config())]
+
+    #[test]
+    fn notices(me in member(), notices in vec(notice(), 0..=20)) {
+        // A length just above 127 or 16,383 takes a longer header: some sizes cannot be.
+        let can_be: Vec<_> =
+            notices.into_iter().filter(|it| notice_of_the_face(it).is_some()).collect();
+        prop_assert!(check_notices(me, &NoticeMessage::Tell(&can_be)));
+    }
+
+    #[test]
+    fn what_is_missed_of_them(
+        me in member(),
+        above in seq(),
+        span in bits(),
+        hash in any::<u64>(),
+        mut stamps in vec(stamp(), 0..=60),
+    ) {
+        stamps.sort_unstable();
+        prop_assert!(check_notices(me, &NoticeMessage::Fetch(&stamps)));
+        let upto = above.saturating_add(span.into());
+        let recent = Recent { clock: upto, above, upto, hash };
+        prop_assert!(check_notices(me, &NoticeMessage::Recent(recent)));
+        let held = NoticeMessage::Held { above, upto, stamps: &stamps };
+        prop_assert!(check_notices(me, &held));
+    }
+}
+
+#[test]
+fn a_body_of_most_sizes_can_be() {
+    let cannot = (24..3_000).filter(|bytes| body(*bytes).is_none()).count();
+    assert!(cannot < 10, "{cannot}");
 }
 
 #[test]

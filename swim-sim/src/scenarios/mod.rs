@@ -8,6 +8,7 @@ mod churn;
 mod cluster;
 mod convergence;
 mod crash;
+mod events;
 mod held;
 mod join;
 mod lifeguard;
@@ -60,6 +61,7 @@ pub static ALL: &[&Scenario] = &[
     &lifeguard::LIFEGUARD,
     &lifeguard::LIFEGUARD_TABLE,
     &rapid::RAPID,
+    &events::EVENTS,
     &join::JOIN,
     &boot::BOOT,
     &partition::PARTITION,

@@ -1,6 +1,6 @@
 //! What can be done to nodes: starts, crashes, freezes, holds, blocks, slow machines, wrong clocks.
 
-use swim_core::{MemberIdx, MemberState, Time};
+use swim_core::{MemberIdx, MemberState, Stamp, Time};
 
 use super::slot::{Clock, Cpu, NEVER, Slot};
 use super::{Condition, Moment, Watch, World};
@@ -50,6 +50,14 @@ impl<N: Node, W: Watch<N>> World<N, W> {
     pub fn leave(&mut self, node: MemberIdx) {
         self.truth.of_mut(node).left = true;
         self.call(node, |it, now, io| it.leave(now, io));
+    }
+
+    /// A node's user tells all members something of so many bytes; which notice that is, unless the
+    /// node refuses it.
+    pub fn tell(&mut self, node: MemberIdx, bytes: u32) -> Option<Stamp> {
+        let mut told = None;
+        self.call(node, |it, now, io| told = it.tell(now, bytes, io));
+        told
     }
 
     /// The process is gone without a word, and what waited for it.

@@ -300,6 +300,7 @@ impl<N: Node, W: Watch<N>> World<N, W> {
         let moment = Moment { now: self.now, truth: &self.truth };
         self.watch.called(moment, at, node, &self.io);
         self.io.changes.clear();
+        self.io.heard.clear();
         let waits = matches!(self.truth.of(at).condition, Condition::Held | Condition::Blocked);
         let mut sent = std::mem::take(&mut self.io.sent);
         for packet in sent.drain(..) {

@@ -3,7 +3,9 @@
 use std::ops::Range;
 
 use super::mark::Mark;
-use swim_core::{DigestRef, MemberIdx, Message, Outgoing, Rumor};
+use swim_core::{
+    DigestRef, MemberIdx, Message, Notice, NoticeMessage, Outgoing, Recent, Rumor, Stamp,
+};
 
 /// A message whose lists lie in the letter.
 #[derive(Debug, Clone)]
@@ -60,6 +62,28 @@ pub enum Item {
         /// Versions that the sender lacks.
         wanted: Range<usize>,
     },
+    /// About what users tell.
+    Notice(NoticeItem),
+}
+
+/// A message about notices whose lists lie in the letter.
+#[derive(Debug, Clone)]
+pub enum NoticeItem {
+    /// Some of them: which of the letter's notices.
+    Tell(Range<usize>),
+    /// Please tell me these: which of the letter's stamps.
+    Fetch(Range<usize>),
+    /// What was heard lately, in one hash.
+    Recent(Recent),
+    /// Which notices were heard in a stretch of time.
+    Held {
+        /// Above it.
+        above: u64,
+        /// Up to it.
+        upto: u64,
+        /// Those: which of the letter's stamps.
+        stamps: Range<usize>,
+    },
 }
 
 /// Messages in one packet, with what they list.
@@ -75,6 +99,10 @@ pub struct Letter {
     pub hashes: Vec<u64>,
     /// Buckets and versions.
     pub words: Vec<u32>,
+    /// What users tell; of each, only how long it is.
+    pub notices: Vec<Notice<u32>>,
+    /// Which notices other messages are about.
+    pub stamps: Vec<Stamp>,
 }
 
 impl Letter {
@@ -85,6 +113,8 @@ impl Letter {
         self.marks.clear();
         self.hashes.clear();
         self.words.clear();
+        self.notices.clear();
+        self.stamps.clear();
     }
 
     /// Adds a message.
@@ -119,9 +149,36 @@ impl Letter {
         };
         self.items.push(item);
     }
+
+    /// Adds a message about notices. Answers to queries are not simulated.
+    pub(super) fn add_notices(&mut self, message: &NoticeMessage<'_, u32>) {
+        let item = match *message {
+            NoticeMessage::Tell(notices) => NoticeItem::Tell(append(&mut self.notices, notices)),
+            NoticeMessage::Fetch(stamps) => NoticeItem::Fetch(append(&mut self.stamps, stamps)),
+            NoticeMessage::Recent(recent) => NoticeItem::Recent(recent),
+            NoticeMessage::Held { above, upto, stamps } => {
+                NoticeItem::Held { above, upto, stamps: append(&mut self.stamps, stamps) }
+            }
+            NoticeMessage::Answer(_) => return,
+        };
+        self.items.push(Item::Notice(item));
+    }
+
+    /// One of this letter's messages about notices, as it arrives.
+    pub(super) fn about_notices(&self, item: &NoticeItem) -> NoticeMessage<'_, u32> {
+        match item {
+            NoticeItem::Tell(at) => NoticeMessage::Tell(&self.notices[at.clone()]),
+            NoticeItem::Fetch(at) => NoticeMessage::Fetch(&self.stamps[at.clone()]),
+            NoticeItem::Recent(recent) => NoticeMessage::Recent(*recent),
+            NoticeItem::Held { above, upto, stamps } => {
+                let stamps = &self.stamps[stamps.clone()];
+                NoticeMessage::Held { above: *above, upto: *upto, stamps }
+            }
+        }
+    }
 }
 
-fn append<T: Copy>(list: &mut Vec<T>, more: &[T]) -> Range<usize> {
+fn append<T: Clone>(list: &mut Vec<T>, more: &[T]) -> Range<usize> {
     let start = list.len();
     list.extend_from_slice(more);
     start..list.len()

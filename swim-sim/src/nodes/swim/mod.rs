@@ -11,10 +11,10 @@ use std::time::Duration;
 
 use swim_core::{
     Accusers, Config, DigestRef, Engine, Incarnation, MemberIdx, MemberState, Message, Rumor,
-    Source, Stats, Time, Timer, Timers, Update,
+    Source, Stamp, Stats, Time, Timer, Timers, Update,
 };
 
-pub use letter::{Item, Letter};
+pub use letter::{Item, Letter, NoticeItem};
 pub use mark::Mark;
 pub(crate) use setup::MECHANISMS;
 pub use setup::Setup;
@@ -142,6 +142,11 @@ impl SwimNode {
                     let wanted = &letter.words[wanted.clone()];
                     Message::Delta { updates: &mut updates[..], wanted }
                 }
+                Item::Notice(item) => {
+                    let message = letter.about_notices(item);
+                    self.engine.handle_notices(now, source, message, out);
+                    continue;
+                }
             };
             self.engine.handle_message(now, source, message, out);
         }
@@ -263,6 +268,12 @@ impl Node for SwimNode {
 
     fn leave(&mut self, now: Time, io: &mut Io<Letter>) {
         self.drive(None, io, |engine, out| engine.leave(now, out));
+    }
+
+    fn tell(&mut self, now: Time, bytes: u32, io: &mut Io<Letter>) -> Option<Stamp> {
+        let mut told = None;
+        self.drive(None, io, |engine, out| told = engine.send_notice(now, bytes, out).ok());
+        told
     }
 
     fn exchange(&mut self, now: Time, with: MemberIdx, io: &mut Io<Letter>) {

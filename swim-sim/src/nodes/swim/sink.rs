@@ -3,7 +3,9 @@
 
 use std::time::Duration;
 
-use swim_core::{Change, Dest, MemberIdx, Message, Outgoing, Output, Time, Timer};
+use swim_core::{
+    Change, Dest, MemberIdx, Message, Notice, NoticeMessage, Outgoing, Output, Time, Timer,
+};
 
 use super::blocked::Blocked;
 use super::letter::Letter;
@@ -68,6 +70,11 @@ impl<'a> Sink<'a> {
             return; // It names a member that nobody knows, and is not sent.
         }
         let bulky = matches!(message, Message::Sync(_) | Message::SyncRequest);
+        self.put(to, len, bulky, |letter| letter.add(marks, message));
+    }
+
+    /// Puts a message of `len` bytes into a packet to `to`.
+    fn put(&mut self, to: MemberIdx, len: usize, bulky: bool, add: impl FnOnce(&mut Letter)) {
         let budget = self.budget;
         let answers = self.answering == Some(to);
         let via = if answers { Via::Answer } else { Via::Datagram };
@@ -87,7 +94,7 @@ impl<'a> Sink<'a> {
             open
         };
         open.bytes += len;
-        open.letter.add(marks, message);
+        add(&mut open.letter);
     }
 }
 
@@ -119,6 +126,16 @@ impl Output<Mark> for Sink<'_> {
 
     fn changed(&mut self, _: &mut [Mark], change: Change, _: Option<Mark>) {
         self.io.changes.push(change);
+    }
+
+    fn send_notices(&mut self, _: &[Mark], to: Dest<MemberIdx>, message: NoticeMessage<'_, u32>) {
+        let len = size::notices(self.me, &message);
+        let bulky = matches!(message, NoticeMessage::Fetch(_) | NoticeMessage::Held { .. });
+        self.put(index(to), len, bulky, |letter| letter.add_notices(&message));
+    }
+
+    fn notice(&mut self, _: &[Mark], notice: &Notice<u32>) {
+        self.io.heard.push(notice.stamp);
     }
 
     fn timer_set(&mut self, _: &[Mark], timer: Timer, at: Time) {
