@@ -67,6 +67,15 @@ fn events_reach_everybody_once_and_in_order() {
     assert_eq!((outcome.suspicions, outcome.deaths), (0, 0));
 }
 
+/// Their rings are alike, because all learned of the others in the same order.
+#[test]
+fn many_events_spread_as_fast_as_one_among_nodes_that_joined_alike() {
+    let (length, limit) = (secs(5), secs(60));
+    let events = Events { nodes: 300, network: network(), count: 50, length, bytes: 64, limit };
+    let outcome = run(&events, 1);
+    assert!(outcome.slowest.is_some_and(|seconds| seconds < 1.0), "{outcome:?}");
+}
+
 #[test]
 fn a_busy_seed_serves_one_after_the_other() {
     let at_once = |seed_cpu| {

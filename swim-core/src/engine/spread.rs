@@ -13,6 +13,7 @@ use super::message::{Dest, MemberIdx, NoticeMessage};
 use super::output::{Output, Profile};
 use super::recent::CHECKS;
 use crate::notice::{Body, Notice, Stamp};
+use crate::rng::SwimRng;
 use crate::time::Time;
 use crate::wire_size;
 
@@ -41,8 +42,7 @@ pub(super) struct NoticeQueue<B> {
     timer: Option<TimerKey>,
     /// Rounds that tell what this node made itself as often as it is told at all.
     hot: u32,
-    /// Place in the ring of the member that is told next.
-    turn: usize,
+    walk: Walk,
     /// Scratch: what one message says.
     told: Vec<Notice<B>>,
     /// Scratch: what was taken out meanwhile.
@@ -52,7 +52,8 @@ pub(super) struct NoticeQueue<B> {
 impl<B> NoticeQueue<B> {
     pub(super) fn new() -> Self {
         let (told, taken) = (Vec::new(), Vec::new());
-        Self { heap: Heap::new(), queued: 0, timer: None, hot: 0, turn: 0, told, taken }
+        let walk = Walk::default();
+        Self { heap: Heap::new(), queued: 0, timer: None, hot: 0, walk, told, taken }
     }
 
     pub(super) fn len(&self) -> usize {
@@ -85,6 +86,39 @@ impl<B> NoticeQueue<B> {
         let many = self.hot > 0 || self.len() > FEW;
         self.heap.peek().is_some_and(|(first, _)| first.sent() == 0 || many)
     }
+}
+
+/// A way through all places of the ring, so that who was told a moment ago is not told again before
+/// the others. It begins anywhere and takes strides of its own: members that joined alike have
+/// rings alike, and following these would all tell the same few.
+#[derive(Debug, Default)]
+struct Walk {
+    place: usize,
+    stride: usize,
+    /// Places that it has not come to.
+    left: usize,
+}
+
+impl Walk {
+    /// The next of `len` places, which are not none. While their number stays the same, all come
+    /// once before any comes again.
+    fn next(&mut self, len: usize, rng: &mut SwimRng) -> usize {
+        if self.left == 0 || self.left > len {
+            self.left = len;
+            self.place = rng.below(len);
+            self.stride = 1 + rng.below(len);
+            while gcd(self.stride, len) > 1 {
+                self.stride = self.stride % len + 1;
+            }
+        }
+        self.left -= 1;
+        self.place = (self.place + self.stride) % len;
+        self.place
+    }
+}
+
+fn gcd(a: usize, b: usize) -> usize {
+    if b == 0 { a } else { gcd(b, a % b) }
 }
 
 /// A notice as it is gossiped: without its body if that does not fit into `whole` bytes.
@@ -212,14 +246,13 @@ impl<P: Profile> Engine<P> {
         if fits { left } else { self.room_beside(0, false).bytes }
     }
 
-    /// The next `fanout` members of the ring, in which neighbours are random: who was told a moment
-    /// ago is not told again before the others.
+    /// The next `fanout` members of the walk.
     pub(super) fn next_to_tell(&mut self, targets: &mut Vec<MemberIdx>) {
         targets.clear();
         let ring = self.table.ring.members();
-        let count = self.config.fanout.min(ring.len());
-        targets.extend((0..count).map(|step| ring[(self.notices.queue.turn + step) % ring.len()]));
-        self.notices.queue.turn = (self.notices.queue.turn + count) % ring.len().max(1);
+        for _ in 0..self.config.fanout.min(ring.len()) {
+            targets.push(ring[self.notices.queue.walk.next(ring.len(), &mut self.rng)]);
+        }
     }
 
     /// A round: to `fanout` members some datagrams each, as long as there is something that they
@@ -258,6 +291,38 @@ impl<P: Profile> Engine<P> {
         let taken = self.notices.queue.timer.take();
         if self.disarm(taken) && self.notices.queue.len() > 0 {
             self.spread_round(now, out);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use super::*;
+
+    #[test]
+    fn a_walk_comes_to_all_places_once_and_differs_from_others() {
+        for len in 1..=64 {
+            let mut seconds = BTreeSet::new();
+            for seed in 0..20 {
+                let (mut walk, mut rng) = (Walk::default(), SwimRng::new(seed));
+                for _ in 0..3 {
+                    let pass: Vec<_> = (0..len).map(|_| walk.next(len, &mut rng)).collect();
+                    assert_eq!(pass.iter().collect::<BTreeSet<_>>().len(), len);
+                    seconds.insert(pass.get(1).copied());
+                }
+            }
+            assert!(seconds.len() > len.min(30) / 2, "{len}: {seconds:?}");
+        }
+    }
+
+    #[test]
+    fn a_walk_bears_that_places_come_and_go() {
+        let (mut walk, mut rng) = (Walk::default(), SwimRng::new(7));
+        for step in 0..1_000 {
+            let len = 1 + step * 7 % 13;
+            assert!(walk.next(len, &mut rng) < len);
         }
     }
 }
