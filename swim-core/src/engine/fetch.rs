@@ -33,12 +33,11 @@ const WANTS: usize = 4_096;
 const REQUEST: usize = 256;
 /// Most bytes of bodies in one answer, or a single one.
 const ANSWER: usize = 1 << 20;
-/// How often one is asked for.
+/// How often one is asked for; whoever is asked may not have it, so after one gossip interval, two,
+/// four ... somebody else is.
 const ATTEMPTS: u32 = 5;
 /// What may only be out of order is asked for after this part of the gossip interval.
 const PATIENCE: u32 = 4;
-/// An answer takes at most so many probe time-outs.
-const RETRY: u32 = 2;
 
 impl Wants {
     #[cfg(test)]
@@ -123,7 +122,7 @@ impl<P: Profile> Engine<P> {
 
     /// What is to be asked for now; what was asked for often enough is given up.
     fn due_wants(&mut self, now: Time) -> Vec<Stamp> {
-        let next = now + RETRY * self.config.probe_timeout;
+        let interval = self.config.gossip_interval;
         let (mut due, mut missed) = (Vec::new(), 0);
         self.notices.wants.by_stamp.retain(|&stamp, want| {
             if want.due > now {
@@ -131,7 +130,7 @@ impl<P: Profile> Engine<P> {
             }
             let again = want.asked < ATTEMPTS;
             if again {
-                (want.due, want.asked) = (next, want.asked + 1);
+                (want.due, want.asked) = (now + interval * (1 << want.asked), want.asked + 1);
                 due.push(stamp);
             } else {
                 missed += 1;
