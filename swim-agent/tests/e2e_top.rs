@@ -4,19 +4,23 @@
 mod common;
 
 use std::fs::File;
-use std::io::{Read as _, Write as _};
+use std::io::{BufRead as _, BufReader, Read as _, Write as _};
+use std::net::TcpListener;
 use std::num::NonZero;
 use std::os::fd::OwnedFd;
 use std::os::unix::ffi::OsStrExt as _;
 use std::path::Path;
 use std::process::{Child, Command, ExitStatus};
+use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use std::sync::{Arc, Mutex};
 use std::thread;
+use std::time::Duration;
 
 use common::{Agent, assert_fails, eventually, free_port, until};
 use rustix::process::{Pid, Signal};
 use rustix::pty::{OpenptFlags, grantpt, openpt, ptsname, unlockpt};
 use rustix::termios::{LocalModes, Termios, Winsize, tcgetattr, tcsetwinsize};
+use serde_json::json;
 
 /// A command in a terminal, and what the terminal shows.
 struct Screen {
@@ -26,6 +30,8 @@ struct Screen {
     line: OwnedFd,
     before: Termios,
     shown: Arc<Mutex<vt100::Parser>>,
+    /// Whether the terminal takes nothing any more.
+    stuck: Arc<AtomicBool>,
 }
 
 impl Screen {
@@ -48,14 +54,25 @@ impl Screen {
         let shown = Arc::new(Mutex::new(vt100::Parser::new(some(height), some(width), 0)));
         let keys = File::from(ours);
         let mut output = keys.try_clone().expect("its descriptor can be copied");
-        let parser = Arc::clone(&shown);
+        let (parser, stuck) = (Arc::clone(&shown), Arc::<AtomicBool>::default());
+        let is_stuck = Arc::clone(&stuck);
         thread::spawn(move || {
             let mut bytes = [0; 4096];
             while let Ok(read @ 1..) = output.read(&mut bytes) {
                 parser.lock().expect("no reader has panicked").process(&bytes[..read]);
+                while is_stuck.load(Relaxed) {
+                    thread::sleep(Duration::from_millis(10));
+                }
             }
         });
-        Self { child: child.expect("the command starts"), keys, line: line.into(), before, shown }
+        Self {
+            child: child.expect("the command starts"),
+            keys,
+            line: line.into(),
+            before,
+            shown,
+            stuck,
+        }
     }
 
     fn top(agent: &Agent, size: (u16, u16)) -> Self {
@@ -70,7 +87,7 @@ impl Screen {
         let start = std::time::Instant::now();
         while !self.text().contains(shows) {
             assert!(start.elapsed() < common::PATIENCE, "no {shows:?} on\n{}", self.text());
-            thread::sleep(std::time::Duration::from_millis(50));
+            thread::sleep(Duration::from_millis(50));
         }
     }
 
@@ -88,7 +105,7 @@ impl Screen {
     fn until_it_listens(&self, agent: &Agent) {
         until("events are shown", || {
             agent.ok(&["event", "heard"]);
-            thread::sleep(std::time::Duration::from_millis(200));
+            thread::sleep(Duration::from_millis(200));
             self.text().contains("user       heard")
         });
     }
@@ -170,6 +187,24 @@ fn every_way_out_gives_the_terminal_back() {
 }
 
 #[test]
+fn a_terminal_that_takes_nothing_does_not_keep_it_from_ending() {
+    let agent = Agent::start("n1", &[]);
+    let mut screen = Screen::top(&agent, (250, 100));
+    screen.until("1 alive");
+    screen.stuck.store(true, Relaxed);
+    // Each of these is a picture, and the terminal's buffer is full soon.
+    for _ in 0..200 {
+        screen.press("?");
+        thread::sleep(Duration::from_millis(40));
+    }
+    screen.signal(Signal::TERM);
+    let status = eventually("it ends", || screen.child.try_wait().expect("its state is known"));
+    assert!(status.success(), "{status}");
+    let after = tcgetattr(&screen.line).expect("it has modes");
+    assert_eq!(after.local_modes, screen.before.local_modes);
+}
+
+#[test]
 fn an_agent_that_goes_is_said_and_one_that_comes_back_is_shown() {
     let port = free_port();
     let address = format!("127.0.0.1:{port}");
@@ -192,6 +227,60 @@ fn an_agent_that_goes_is_said_and_one_that_comes_back_is_shown() {
     screen.until("joined     n3");
     screen.press("q");
     assert!(screen.ended().success());
+}
+
+/// Answers as an agent would that knows so many members; returns its address.
+fn pretend(info: String, members: usize) -> String {
+    let of = |at: usize| {
+        json!({
+            "name": format!("n{at:05}"), "address": "127.0.0.1:1", "state": "alive",
+            "incarnation": "7", "metadata": {"role": "db", "zone": "a"}, "last_update": "T",
+            "age_ms": at, "last_seen_ms": at, "round_trip_ms": 0.2,
+            "paths": {"datagram": null, "stream": null},
+        })
+    };
+    let members = json!({ "members": (0..members).map(of).collect::<Vec<_>>() }).to_string();
+    let listener = TcpListener::bind("127.0.0.1:0").expect("a port is free");
+    let address = listener.local_addr().expect("it is bound").to_string();
+    thread::spawn(move || {
+        for stream in listener.incoming() {
+            let mut stream = stream.expect("a connection");
+            let mut head = BufReader::new(stream.try_clone().expect("a descriptor")).lines();
+            let asked = head.next().and_then(Result::ok).unwrap_or_default();
+            let body = match asked.split(' ').nth(1) {
+                Some("/v1/info") => &info,
+                Some("/v1/members") => &members,
+                _ => "",
+            };
+            let head = format!("HTTP/1.1 200 OK\r\nContent-Length: {}\r\n", body.len());
+            // It may have gone.
+            let _ = write!(stream, "{head}Connection: close\r\n\r\n{body}");
+        }
+    });
+    address
+}
+
+#[test]
+fn ten_thousand_members_fit_on_a_small_screen() {
+    let info = Agent::start("n1", &[]).ok(&["info", "--format", "json"]);
+    let address = pretend(info, 10_000);
+    let mut screen = Screen::start(common::swim(&["top", "--http-addr", &address]), (40, 10));
+    screen.until("n00004");
+    screen.press("\x1b[F");
+    screen.until("n09999");
+    screen.press("/n0777\r");
+    screen.until("10 of 10000 with n0777");
+    screen.until("n07775");
+    screen.press("q");
+    assert!(screen.ended().success());
+}
+
+#[test]
+fn what_is_no_agent_is_said_before_the_screen_is_taken() {
+    let address = pretend("{}".to_owned(), 0);
+    let mut screen = Screen::start(common::swim(&["top", "--http-addr", &address]), (160, 24));
+    assert_eq!(screen.ended().code(), Some(1));
+    screen.until("does not answer as a swim agent does");
 }
 
 #[test]

@@ -8,6 +8,7 @@ use std::time::{Duration, Instant};
 
 use anstream::adapter::strip_str;
 use ratatui::crossterm::event::{self, Event, KeyEvent};
+use ratatui::crossterm::terminal::disable_raw_mode;
 
 use crate::cli::client::Client;
 use crate::cli::failure::Failure;
@@ -21,6 +22,8 @@ const PERIOD: Duration = Duration::from_secs(1);
 const EASE: u32 = 4;
 /// Events of before that are asked for; an agent that keeps none sends those to come.
 const BACKLOG: &str = "/v1/events?backlog=100";
+/// How long a signal waits until the terminal has taken its last.
+const PATIENCE: Duration = Duration::from_secs(2);
 /// What waits to be shown. A full queue holds up the agent's stream, which then tells what is missed.
 const QUEUE: usize = 1024;
 
@@ -121,7 +124,12 @@ fn take_signals(news: SyncSender<News>) -> Result<(), Failure> {
                 () = hangups.next() => {}
             }
         });
-        // An error says that it ends already.
-        let _ = news.send(News::End);
+        // An error says that it ends already, or that the queue is full.
+        let _ = news.try_send(News::End);
+        thread::sleep(PATIENCE);
+        // A terminal that takes nothing any more keeps the screen from being given back, but must
+        // not keep the process.
+        let _ = disable_raw_mode();
+        std::process::exit(0);
     })
 }
