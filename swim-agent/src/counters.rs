@@ -88,6 +88,8 @@ counters! {
     /// Acks and answers to queries of this agent's that were dropped, because who asked did not
     /// read them.
     replies_dropped,
+    /// Times that who asked was not told that no answer comes, because the agent was too busy.
+    declines_dropped,
     /// Members that were not written to it, because too many waited for a slow disk.
     state_dropped,
 }

@@ -13,7 +13,8 @@ use crate::error::{ChangeError, EventError, JoinError, Joined, Stopped};
 use crate::event::{EventStream, StreamItem};
 use crate::info::Info;
 use crate::members::Members;
-use crate::query::{Answers, Heard, Patterns, Query, QueryStream, matches};
+use crate::query::{Answers, Patterns, Query, matches};
+use crate::received::{Heard, QueryStream};
 use crate::resolve::Resolver;
 
 /// How long users wait for the disk.
@@ -105,7 +106,7 @@ impl Handle {
             Some(sender) => sender.subscribe(),
             None => broadcast::channel(1).1,
         };
-        QueryStream { receiver, commands: self.commands.downgrade() }
+        QueryStream { receiver }
     }
 }
 
@@ -222,7 +223,8 @@ impl Handle {
     }
 
     /// Asks all or some members something. Acks and answers come as they are given, and end as soon
-    /// as all the live members that it is for have answered, or the time-out has passed.
+    /// as all the live members that it is for have answered, declined, died or left, or the time-out
+    /// has passed.
     ///
     /// # Errors
     /// As [`send_event`](Self::send_event), a pattern, time-out or number of relays that makes no
@@ -230,7 +232,7 @@ impl Handle {
     pub async fn query(&self, query: Query) -> Result<Answers, EventError> {
         query.check()?;
         let expected = self.expected(&query).await?;
-        let (asker, answers) = Answers::new(&query, expected);
+        let (asker, answers) = Answers::new(&query, expected, self.members.clone());
         self.ask(|reply| Command::Query { query, asker, reply }).await??;
         Ok(answers)
     }

@@ -78,6 +78,7 @@ mod handle;
 mod info;
 mod members;
 mod query;
+mod received;
 mod resolve;
 pub mod state;
 
@@ -89,14 +90,13 @@ pub use event::{Event, EventStream, StreamItem, UserEvent};
 pub use handle::Handle;
 pub use info::{Info, StateCounts};
 pub use members::{MemberInfo, Members};
-pub use query::{
-    Answers, Pattern, Query, QueryItem, QueryStream, ReceivedQuery, Reply, RespondError,
-};
+pub use query::{Answers, Pattern, Query, Reply};
+pub use received::{QueryItem, QueryStream, ReceivedQuery, RespondError};
 pub use resolve::Seed;
 /// What the signatures above speak of, so that most programs need no other crate of ours.
 pub use swim_core::{
-    AdvancedGossipConfig, ConvergenceStats, EventKind, GossipConfig, Mechanisms, MemberState,
-    MetadataError, Options, Reason, Stats,
+    AdvancedGossipConfig, ConvergenceStats, Decline, EventKind, GossipConfig, Mechanisms,
+    MemberState, MetadataError, Options, Reason, Stats,
 };
 
 /// The examples of the README compile.

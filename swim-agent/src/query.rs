@@ -1,18 +1,17 @@
 //! Queries: what users ask all or some members, and how those answer.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
+use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::time::Duration;
 
-use swim_core::UserQuery;
-use tokio::sync::{broadcast, mpsc, oneshot};
+use swim_core::{Decline, MemberState, UserQuery};
+use tokio::sync::{mpsc, watch};
 use tokio::time::Instant;
 
-use crate::driver::Command;
-use crate::error::{EventError, Stopped};
-use crate::event::UserEvent;
+use crate::error::EventError;
+use crate::members::Members;
 
 /// A question to all or some members; see [`Handle::query`](crate::Handle::query).
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -147,6 +146,21 @@ pub enum Reply {
         /// What it says.
         payload: Vec<u8>,
     },
+    /// A member has nobody who answers; once for each, and instead of an answer.
+    Declined {
+        /// Its name.
+        from: String,
+        /// Why nobody does.
+        why: Decline,
+    },
+    /// A member that was expected died or left: no answer of it is waited for any more. Once for
+    /// each, unless it has answered or declined.
+    Gone {
+        /// Its name.
+        from: String,
+        /// Dead or Left; a member that is forgotten already counts as dead.
+        state: MemberState,
+    },
 }
 
 /// The answers to one query as they come; from [`Handle::query`](crate::Handle::query).
@@ -158,9 +172,14 @@ pub struct Answers {
     expected: BTreeSet<String>,
     acked: BTreeSet<String>,
     answered: BTreeSet<String>,
+    declined: BTreeMap<String, Decline>,
+    gone: BTreeMap<String, MemberState>,
     by_ack: bool,
     until: Instant,
     dropped: Arc<AtomicU64>,
+    members: watch::Receiver<Members>,
+    /// Whether `members` may tell of somebody else who is gone.
+    unread: bool,
 }
 
 /// The driver's end of [`Answers`].
@@ -177,36 +196,100 @@ const SPARE: usize = 64;
 const MOST: usize = 16_384;
 
 impl Answers {
-    pub(crate) fn new(query: &Query, expected: BTreeSet<String>) -> (Asker, Self) {
+    /// `members` are those among whom `expected` were found, and what becomes of them.
+    pub(crate) fn new(
+        query: &Query,
+        expected: BTreeSet<String>,
+        members: watch::Receiver<Members>,
+    ) -> (Asker, Self) {
         let room = (2 * expected.len() + SPARE).min(MOST);
         let (sender, replies) = mpsc::channel(room);
         let (until, dropped) = (Instant::now() + query.timeout, Arc::default());
         let asker = Asker { replies: sender, dropped: Arc::clone(&dropped), until };
         let (acked, answered) = (BTreeSet::new(), BTreeSet::new());
-        let by_ack = query.is_ping();
-        (asker, Self { replies, expected, acked, answered, by_ack, until, dropped })
+        let (declined, gone) = (BTreeMap::new(), BTreeMap::new());
+        let (by_ack, unread) = (query.is_ping(), true);
+        let answers = Self {
+            replies,
+            expected,
+            acked,
+            answered,
+            declined,
+            gone,
+            by_ack,
+            until,
+            dropped,
+            members,
+            unread,
+        };
+        (asker, answers)
     }
 
     /// Waits for the next reply; `None` once all who are expected have answered (acked, when it is
-    /// a [ping](Query::ping)), the time-out has passed, or the agent has ended. Cancel safe.
+    /// a [ping](Query::ping)), declined, died or left, the time-out has passed, or the agent has
+    /// ended. Cancel safe.
     pub async fn next(&mut self) -> Option<Reply> {
-        if self.is_complete() {
-            // What came in the meantime is there; nothing else is waited for.
-            return self.replies.try_recv().ok().map(|reply| self.book(reply));
+        loop {
+            let reply = if self.is_complete() {
+                // What came in the meantime is there; nothing else is waited for.
+                self.replies.try_recv().ok()?
+            } else if let Some(reply) = self.wait().await? {
+                reply
+            } else {
+                continue;
+            };
+            // Who is not waited for need not decline.
+            if !matches!(&reply, Reply::Declined { from, .. } if !self.expected.contains(from)) {
+                return Some(self.book(reply));
+            }
         }
-        let reply = tokio::time::timeout_at(self.until, self.replies.recv()).await.ok()??;
-        Some(self.book(reply))
+    }
+
+    /// Waits for a reply or another reason to look; `None` when there is nothing left to wait for.
+    async fn wait(&mut self) -> Option<Option<Reply>> {
+        if self.unread {
+            // Whoever answered and left has answered.
+            let reply = self.replies.try_recv().ok().or_else(|| self.find_gone());
+            self.unread = reply.is_some();
+            return Some(reply);
+        }
+        tokio::select! {
+            reply = self.replies.recv() => Some(Some(reply?)),
+            // An error says that the agent has ended: so have the replies.
+            Ok(()) = self.members.changed() => {
+                self.unread = true;
+                Some(None)
+            }
+            () = tokio::time::sleep_until(self.until) => None,
+        }
+    }
+
+    /// Somebody who is waited for and does not live any more. O(k log n) for k that are missing.
+    fn find_gone(&mut self) -> Option<Reply> {
+        self.members.mark_unchanged();
+        let members = self.members.borrow().clone();
+        let state = |name: &str| members.get(name).map_or(MemberState::Dead, |member| member.state);
+        let mut missing = self.missing().map(|name| (name, state(name)));
+        let (name, state) = missing.find(|(_, state)| !state.is_live())?;
+        Some(Reply::Gone { from: name.to_owned(), state })
     }
 
     fn book(&mut self, reply: Reply) -> Reply {
         match &reply {
-            Reply::Ack { from } => self.acked.insert(from.clone()),
-            Reply::Answer { from, .. } => self.answered.insert(from.clone()),
-        };
+            Reply::Ack { from } => drop(self.acked.replace(from.clone())),
+            Reply::Answer { from, .. } => drop(self.answered.replace(from.clone())),
+            Reply::Declined { from, why } => {
+                self.declined.insert(from.clone(), *why);
+            }
+            Reply::Gone { from, state } => {
+                self.gone.insert(from.clone(), *state);
+            }
+        }
         reply
     }
 
-    /// Whether all who are expected have answered.
+    /// Whether nobody is waited for any more: all who are expected have answered, declined, died or
+    /// left.
     pub fn is_complete(&self) -> bool {
         self.missing().next().is_none()
     }
@@ -216,10 +299,12 @@ impl Answers {
         self.expected.iter().map(String::as_str)
     }
 
-    /// Those of them that have not answered so far; of a [ping](Query::ping), not acked.
+    /// Those of them that are waited for: they have not answered so far (of a
+    /// [ping](Query::ping): not acked), nor declined, died or left.
     pub fn missing(&self) -> impl Iterator<Item = &str> {
         let there = if self.by_ack { &self.acked } else { &self.answered };
-        self.expected.difference(there).map(String::as_str)
+        let missing = self.expected.difference(there).map(String::as_str);
+        missing.filter(|&name| !self.declined.contains_key(name) && !self.gone.contains_key(name))
     }
 
     /// Who has acked.
@@ -232,114 +317,19 @@ impl Answers {
         self.answered.iter().map(String::as_str)
     }
 
+    /// Who has nobody that answers, and why.
+    pub fn declined(&self) -> impl Iterator<Item = (&str, Decline)> {
+        self.declined.iter().map(|(name, why)| (name.as_str(), *why))
+    }
+
+    /// Who was expected and died or left before it answered, as told by [`Reply::Gone`]. It may have
+    /// answered since.
+    pub fn gone(&self) -> impl Iterator<Item = (&str, MemberState)> {
+        self.gone.iter().map(|(name, state)| (name.as_str(), *state))
+    }
+
     /// Replies that were lost because too many waited to be read.
     pub fn dropped(&self) -> u64 {
         self.dropped.load(Relaxed)
-    }
-}
-
-/// What every receiver of a query shares.
-#[derive(Debug)]
-pub(crate) struct Heard {
-    pub(crate) id: u64,
-    pub(crate) query: Arc<UserQuery>,
-    pub(crate) event: UserEvent,
-    pub(crate) until: Instant,
-    pub(crate) answered: AtomicBool,
-}
-
-/// A query for this agent, to be answered or not.
-#[derive(Debug, Clone)]
-pub struct ReceivedQuery {
-    heard: Arc<Heard>,
-    commands: mpsc::WeakSender<Command>,
-}
-
-impl ReceivedQuery {
-    /// What is asked, by whom and when.
-    pub fn event(&self) -> &UserEvent {
-        &self.heard.event
-    }
-
-    /// How much time is left to answer.
-    pub fn time_left(&self) -> Duration {
-        self.heard.until.saturating_duration_since(Instant::now())
-    }
-
-    /// Answers it, once for the whole agent. That the answer arrives is not promised.
-    ///
-    /// # Errors
-    /// It was answered already, it is too late, the payload is too large, or the agent has ended.
-    /// Nothing was sent, and an answer that is smaller may follow one that was too large.
-    pub async fn respond(&self, payload: impl Into<Vec<u8>>) -> Result<(), RespondError> {
-        if self.heard.until <= Instant::now() {
-            return Err(RespondError::Late);
-        }
-        if self.heard.answered.swap(true, Relaxed) {
-            return Err(RespondError::Answered);
-        }
-        let (reply, answer) = oneshot::channel();
-        let (heard, payload) = (Arc::clone(&self.heard), payload.into());
-        let commands = self.commands.upgrade().ok_or(Stopped)?;
-        let command = Command::Respond { heard, payload, reply };
-        commands.send(command).await.map_err(|_| Stopped)?;
-        drop(commands);
-        let answer = answer.await.map_err(|_| Stopped)?;
-        answer.map_err(|error| {
-            self.heard.answered.store(false, Relaxed);
-            RespondError::Refused(error)
-        })
-    }
-}
-
-/// Why an answer was not sent.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[non_exhaustive]
-pub enum RespondError {
-    /// Somebody in this program has answered already.
-    #[error("the query was answered already")]
-    Answered,
-    /// The time-out has passed.
-    #[error("the query's time-out has passed")]
-    Late,
-    /// The payload is too large; the error names both sizes.
-    #[error(transparent)]
-    Refused(swim_core::EventError),
-    /// The agent has ended.
-    #[error(transparent)]
-    Stopped(#[from] Stopped),
-}
-
-/// One item of a [`QueryStream`].
-#[derive(Debug, Clone)]
-pub enum QueryItem {
-    /// A query for this agent.
-    Query(ReceivedQuery),
-    /// So many queries were lost, because this consumer was too slow.
-    Missed(u64),
-}
-
-/// The queries for this agent; from [`Handle::queries`](crate::Handle::queries). Each comes once to
-/// each stream; the last 128 are kept.
-#[derive(Debug)]
-pub struct QueryStream {
-    pub(crate) receiver: broadcast::Receiver<Arc<Heard>>,
-    pub(crate) commands: mpsc::WeakSender<Command>,
-}
-
-impl QueryStream {
-    /// Queries kept for slow consumers, all of them together.
-    pub(crate) const KEPT: usize = 128;
-
-    /// Waits for the next query; `None` when the agent has ended and all are read. Cancel safe.
-    pub async fn next(&mut self) -> Option<QueryItem> {
-        match self.receiver.recv().await {
-            Ok(heard) => {
-                let commands = self.commands.clone();
-                Some(QueryItem::Query(ReceivedQuery { heard, commands }))
-            }
-            Err(broadcast::error::RecvError::Lagged(missed)) => Some(QueryItem::Missed(missed)),
-            Err(broadcast::error::RecvError::Closed) => None,
-        }
     }
 }

@@ -8,15 +8,20 @@ use std::process::Stdio;
 use std::time::{Duration, Instant};
 
 use common::{Agent, Process, assert_fails, eventually, stderr, swim, text, until};
-use serde_json::Value;
+use serde_json::{Value, json};
 
 /// Four agents that know each other, two of them `role=db`.
 fn cluster() -> Vec<Agent> {
-    let first = Agent::start("n1", &["--meta", "role=db"]);
+    cluster_with(&[])
+}
+
+/// The same with these arguments for each.
+fn cluster_with(args: &[&str]) -> Vec<Agent> {
+    let first = Agent::start("n1", &[args, &["--meta", "role=db"]].concat());
     let seed = first.gossip.to_string();
     let mut agents = vec![first];
     for (name, role) in [("n2", "role=web"), ("n3", "role=db"), ("n4", "role=web")] {
-        agents.push(Agent::start(name, &["--join", &seed, "--meta", role]));
+        agents.push(Agent::start(name, &[args, &["--join", &seed, "--meta", role]].concat()));
     }
     for agent in &agents {
         agent.until_states("n1:alive n2:alive n3:alive n4:alive");
@@ -95,7 +100,7 @@ fn the_monitor_prints_events_and_queries_in_one_line_each() {
 
 #[test]
 fn a_query_says_who_acked_and_ends_with_the_time_out_when_nobody_answers() {
-    let agents = cluster();
+    let agents = cluster_with(&["--event-handler", "query:load=sleep 600"]);
     let started = Instant::now();
     let args = ["query", "load", "--meta", "role=^d", "--timeout", "1s", "--format", "json"];
     let said = lines(&agents[1].ok(&args));
@@ -110,6 +115,42 @@ fn a_query_says_who_acked_and_ends_with_the_time_out_when_nobody_answers() {
     assert_eq!(done["missing"], serde_json::json!(["n1", "n3"]));
     let quiet = agents[1].ok(&["query", "load", "--node", "n4", "--no-ack", "--timeout", "300ms"]);
     assert!(quiet.contains("0 acks, 0 answers") && quiet.contains("no answer from n4"), "{quiet}");
+}
+
+#[test]
+fn who_has_no_handler_or_a_failing_one_says_so_and_is_not_waited_for() {
+    let agents = cluster_with(&["--event-handler", "query:fails=exit 3"]);
+    let started = Instant::now();
+    for (name, reason, words) in
+        [("fails", "failed", "its handler failed"), ("other", "none", "no handler")]
+    {
+        let said = lines(&agents[0].ok(&["query", name, "--timeout", "5m", "--format", "json"]));
+        let declined: Vec<_> = said.iter().filter(|line| line["type"] == "declined").collect();
+        assert_eq!(declined.len(), 4, "{said:?}");
+        assert!(declined.iter().all(|line| line["reason"] == reason), "{said:?}");
+        let done = said.last().unwrap();
+        assert_eq!((&done["declined"]["n3"], &done["answers"]), (&reason.into(), &0.into()));
+        assert_eq!((&done["missing"], &done["gone"]), (&json!([]), &json!({})));
+        println!("{name}: 4 declined after {} ms", done["after_ms"]);
+        let told = agents[0].ok(&["query", name, "--timeout", "5m", "--node", "n2"]);
+        assert!(told.contains("declined  n2  (") && told.contains(words), "{told}");
+        assert!(told.contains("; 1 declined"), "{told}");
+    }
+    assert!(started.elapsed() < Duration::from_secs(120), "{:?}", started.elapsed());
+}
+
+#[test]
+fn who_is_killed_while_a_query_runs_is_not_waited_for() {
+    let mut agents = cluster_with(&["--event-handler", "query:slow=sleep 600"]);
+    let args = ["query", "slow", "--node", "n4", "--node", "n3", "--timeout", "10m"];
+    let mut query = Process::start(agents[0].command(&args));
+    until("both have heard it", || query.stdout().lines().count() == 2);
+    agents[3].process.kill();
+    agents[2].ok(&["leave"]);
+    assert!(query.wait().success(), "{}", query.stderr());
+    until("all is told", || query.stdout().contains("2 acks, 0 answers"));
+    let told = query.stdout();
+    assert!(told.contains("gone    n4  (") && told.contains("; n3 is left; n4 is dead"), "{told}");
 }
 
 #[test]

@@ -7,8 +7,8 @@ use std::time::Duration;
 
 use lib_support::{addr, builder, cluster, over, spawn};
 use swim_agent::{
-    Answers, EventError, EventStream, Handle, Query, QueryItem, ReceivedQuery, Reply, RespondError,
-    StreamItem, UserEvent,
+    Answers, Decline, EventError, EventStream, Handle, MemberState, Query, QueryItem,
+    ReceivedQuery, Reply, RespondError, StreamItem, UserEvent,
 };
 use swim_transport::{Faulty, Network};
 use tokio::time::Instant;
@@ -43,6 +43,7 @@ async fn replies(answers: &mut Answers) -> (Vec<String>, BTreeMap<String, Vec<u8
             Reply::Answer { from, payload } => {
                 assert!(given.insert(from.clone(), payload).is_none(), "{from} answered twice");
             }
+            Reply::Declined { .. } | Reply::Gone { .. } => {}
             other => panic!("{other:?}"),
         }
     }
@@ -173,6 +174,12 @@ async fn a_query_ends_with_the_last_answer() {
 async fn who_does_not_answer_is_named_when_the_time_is_over() {
     let agents = cluster(&Network::new(), 4).await;
     agents[..3].iter().for_each(answer);
+    // It has a handler that takes its time.
+    let mut queries = agents[3].queries();
+    tokio::spawn(async move {
+        let _query = asked(&mut queries).await;
+        std::future::pending::<()>().await;
+    });
     let started = Instant::now();
     let query = Query { timeout: Duration::from_secs(2), ..Query::new("load") };
     let mut answers = agents[0].query(query).await.unwrap();
@@ -180,6 +187,115 @@ async fn who_does_not_answer_is_named_when_the_time_is_over() {
     assert_eq!(started.elapsed().as_secs(), 2);
     assert_eq!(answers.missing().collect::<Vec<_>>(), ["n4"]);
     assert_eq!(answers.acked().count(), 4);
+}
+
+#[tokio::test(start_paused = true)]
+async fn who_has_nobody_to_answer_says_so_at_once_and_why() {
+    let agents = cluster(&Network::new(), 5).await;
+    answer(&agents[0]);
+    // n2 has no handler, n3 lets go of it, n4 and n5 give it up.
+    for (agent, why) in [(2, None), (3, Some(Decline::Failed)), (4, Some(Decline::Busy))] {
+        let mut queries = agents[agent].queries();
+        tokio::spawn(async move {
+            let query = asked(&mut queries).await;
+            why.into_iter().for_each(|why| query.clone().decline(why));
+            drop(query);
+            std::future::pending::<()>().await;
+        });
+    }
+    let started = Instant::now();
+    let query = Query { timeout: Duration::from_secs(600), ..Query::new("load") };
+    let mut answers = agents[0].query(query).await.unwrap();
+    let (_, given) = replies(&mut answers).await;
+    println!("one answered and four declined after {:?}", started.elapsed());
+    assert!(started.elapsed() < Duration::from_secs(1), "{:?}", started.elapsed());
+    assert_eq!((given.len(), answers.is_complete()), (1, true));
+    let declined: Vec<_> = answers.declined().map(|(name, why)| (name.to_owned(), why)).collect();
+    let expected = [
+        ("n2", Decline::NoHandler),
+        ("n3", Decline::NoHandler),
+        ("n4", Decline::Failed),
+        ("n5", Decline::Busy),
+    ];
+    assert_eq!(declined, expected.map(|(name, why)| (name.to_owned(), why)));
+}
+
+#[tokio::test(start_paused = true)]
+async fn of_several_who_take_a_query_the_last_one_declines_with_the_weightiest_reason() {
+    let agents = cluster(&Network::new(), 2).await;
+    let (mut one, mut other) = (agents[1].queries(), agents[1].queries());
+    let ask = || {
+        let (nodes, timeout) = (vec!["n2".to_owned()], Duration::from_secs(60));
+        agents[0].query(Query { nodes, timeout, ..Query::new("q") })
+    };
+    let mut answers = ask().await.unwrap();
+    let (first, second) = (asked(&mut one).await, asked(&mut other).await);
+    first.decline(Decline::Failed);
+    tokio::time::sleep(Duration::from_secs(5)).await;
+    second.respond("yes").await.unwrap();
+    let (_, given) = replies(&mut answers).await;
+    assert_eq!((given["n2"].as_slice(), answers.declined().count()), (&b"yes"[..], 0));
+    let mut answers = ask().await.unwrap();
+    let (first, second) = (asked(&mut one).await, asked(&mut other).await);
+    // An answer that is refused is none.
+    first.respond(vec![0; 70_000]).await.unwrap_err();
+    first.decline(Decline::Failed);
+    second.decline(Decline::Busy);
+    replies(&mut answers).await;
+    assert_eq!(answers.declined().collect::<Vec<_>>(), [("n2", Decline::Failed)]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_query_that_a_full_stream_loses_is_declined_as_busy() {
+    let agents = cluster(&Network::new(), 2).await;
+    // Nobody reads it.
+    let _queries = agents[1].queries();
+    let nodes = vec!["n2".to_owned()];
+    let ask = Query { nodes, timeout: Duration::from_secs(600), ..Query::new("q") };
+    let mut all = Vec::new();
+    for at in 0..150 {
+        // At most 64 can be open at a time from one agent: the time-outs of some are short.
+        let timeout = if at < 60 { ask.timeout } else { Duration::from_millis(500) };
+        all.push(agents[0].query(Query { timeout, ..ask.clone() }).await.unwrap());
+        tokio::time::sleep(Duration::from_secs(1)).await;
+    }
+    let mut first = all.remove(0);
+    replies(&mut first).await;
+    assert_eq!(first.declined().collect::<Vec<_>>(), [("n2", Decline::Busy)]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn who_dies_or_leaves_while_a_query_runs_is_not_waited_for() {
+    let agents = cluster(&Network::new(), 4).await;
+    answer(&agents[0]);
+    let mut held = Vec::new();
+    let mut streams: Vec<_> = agents[1..].iter().map(Handle::queries).collect();
+    let started = Instant::now();
+    let query = Query { timeout: Duration::from_secs(600), ..Query::new("load") };
+    let mut answers = agents[0].query(query).await.unwrap();
+    for queries in &mut streams {
+        held.push(asked(queries).await);
+    }
+    agents[1].shutdown().await;
+    agents[2].leave().await.unwrap();
+    held.pop().unwrap().respond("late").await.unwrap();
+    let mut gone = Vec::new();
+    while let Some(reply) = answers.next().await {
+        if let Reply::Gone { from, state } = reply {
+            gone.push((from, state));
+        }
+    }
+    println!("a death and a departure ended it after {:?}", started.elapsed());
+    assert!(started.elapsed() < Duration::from_secs(60), "{:?}", started.elapsed());
+    gone.sort_by(|a, b| a.0.cmp(&b.0));
+    let expected = [("n2", MemberState::Dead), ("n3", MemberState::Left)];
+    assert_eq!(gone, expected.map(|(name, state)| (name.to_owned(), state)));
+    assert!(answers.gone().eq(expected) && answers.answered().eq(["n1", "n4"]));
+    assert_eq!(answers.missing().count(), 0);
+    // Whoever is gone when it is asked is not expected; who goes in that moment is told.
+    let mut ping = agents[0].query(Query::ping()).await.unwrap();
+    replies(&mut ping).await;
+    assert!(ping.acked().eq(["n1", "n4"]) && ping.gone().count() == 0);
 }
 
 #[tokio::test(start_paused = true)]

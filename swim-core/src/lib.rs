@@ -89,7 +89,7 @@ pub mod wire_size;
 pub use config::{AdvancedGossipConfig, Config, GossipConfig, Options, Timers};
 pub use engine::{
     Accusers, Answer, Cause, Change, Dest, DigestRef, Engine, Incoming, MemberIdx, Message,
-    NoticeMessage, Outgoing, Output, Profile, Reason, Rumor, Source, Timer, Update,
+    NoticeMessage, Outgoing, Output, Profile, Reason, Response, Rumor, Source, Timer, Update,
 };
 pub use error::{ConfigError, EventError, MetadataError};
 pub use mechanisms::Mechanisms;
@@ -101,5 +101,5 @@ pub use protocol::{
 };
 pub use stats::{ConvergenceStats, Stats};
 pub use time::Time;
-pub use user::{UserEvent, UserNotice, UserQuery};
+pub use user::{Decline, UserEvent, UserNotice, UserQuery};
 pub use wire_size::{ENVELOPE, metadata_len};

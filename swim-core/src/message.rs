@@ -7,7 +7,7 @@ use std::net::SocketAddr;
 
 use crate::member::{Incarnation, Member, MemberId, MemberState};
 use crate::notice::{Notice, Recent, Stamp};
-use crate::user::UserNotice;
+use crate::user::{Decline, UserNotice};
 
 /// A message between two members.
 #[derive(Debug, Clone)]
@@ -105,7 +105,7 @@ pub enum GossipMessage {
         /// All that it heard of in it; ascending.
         stamps: Vec<Stamp>,
     },
-    /// An answer to a query, or that it was heard.
+    /// An answer to a query, that it was heard, or that none comes.
     QueryAnswer {
         /// The query's number.
         query: u64,
@@ -115,8 +115,10 @@ pub enum GossipMessage {
         to: MemberId,
         /// Whether the receiver is to pass it on to who asked.
         relay: bool,
-        /// The answer; `None` only says that the query was heard.
+        /// The answer; `None` only says that the query was heard, or why none comes.
         payload: Option<Vec<u8>>,
+        /// Why no answer comes; a payload beside it makes it void.
+        declined: Option<Decline>,
     },
 }
 

@@ -79,6 +79,28 @@ impl UserQuery {
     }
 }
 
+/// Why a member that was asked gives no answer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum Decline {
+    /// Nobody there answers such queries.
+    NoHandler,
+    /// Too much waits there.
+    Busy,
+    /// Who was to answer failed; or the reason is one that this version does not know.
+    Failed,
+}
+
+impl Decline {
+    /// The reason in a word, as interfaces print it.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::NoHandler => "none",
+            Self::Busy => "busy",
+            Self::Failed => "failed",
+        }
+    }
+}
+
 /// Most bytes of a query's flag, its relays and its time-out.
 const NUMBERS: usize = 2 + 3 + 6;
 

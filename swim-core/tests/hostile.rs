@@ -9,9 +9,9 @@ use std::time::Duration;
 use common::{ManualClock, addr, id};
 use proptest::prelude::*;
 use swim_core::{
-    Accusation, AdvancedGossipConfig, Clock as _, Digest, GossipMessage, GossipProtocol, Member,
-    MemberId, MemberState, MemberUpdate, Notice, Options, Recent, Said, Stamp, Timers, UserEvent,
-    UserNotice, UserQuery,
+    Accusation, AdvancedGossipConfig, Clock as _, Decline, Digest, GossipMessage, GossipProtocol,
+    Member, MemberId, MemberState, MemberUpdate, Notice, Options, Recent, Said, Stamp, Timers,
+    UserEvent, UserNotice, UserQuery,
 };
 
 const NODES: usize = 6;
@@ -157,7 +157,9 @@ fn told() -> impl Strategy<Value = GossipMessage> {
     let recent = (ltime(), ltime(), ltime(), any::<u64>())
         .prop_map(|(clock, above, upto, hash)| Recent { clock, above, upto, hash });
     let payload = prop::option::of(prop::collection::vec(any::<u8>(), 0..6));
-    let answer = (0..4u64, name(), name(), any::<bool>(), payload);
+    let reasons = vec![None, Some(Decline::NoHandler), Some(Decline::Failed), Some(Decline::Busy)];
+    let declined = prop::sample::select(reasons);
+    let answer = (0..4u64, name(), name(), any::<bool>(), payload, declined);
     prop_oneof![
         4 => prop::collection::vec(notice(), 0..6)
             .prop_map(|notices| GossipMessage::Notices { notices }),
@@ -166,12 +168,13 @@ fn told() -> impl Strategy<Value = GossipMessage> {
         1 => (name(), ltime(), ltime(), stamps()).prop_map(|(from, above, upto, stamps)| {
             GossipMessage::Held { from, above, upto, stamps }
         }),
-        1 => answer.prop_map(|(query, from, to, relay, payload)| GossipMessage::QueryAnswer {
+        1 => answer.prop_map(|(query, from, to, relay, payload, declined)| GossipMessage::QueryAnswer {
             query,
             from,
             to,
             relay,
-            payload
+            payload,
+            declined,
         }),
     ]
 }

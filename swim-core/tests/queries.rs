@@ -6,7 +6,9 @@ use std::collections::BTreeSet;
 use std::time::Duration;
 
 use common::{Cluster, addr, id};
-use swim_core::{EventError, GossipMessage, Notice, Options, Said, Stamp, UserNotice, UserQuery};
+use swim_core::{
+    Decline, EventError, GossipMessage, Notice, Options, Said, Stamp, UserNotice, UserQuery,
+};
 
 /// Asks, and returns the number.
 fn ask(cluster: &mut Cluster, node: usize, query: UserQuery) -> u64 {
@@ -85,6 +87,44 @@ fn the_dead_do_not_answer_and_the_others_do() {
 }
 
 #[test]
+fn who_has_no_answer_says_so_once_and_instead_of_one() {
+    let mut cluster = Cluster::converged(9, 8, Options::default());
+    cluster.duplication = 0.3;
+    let number = ask(&mut cluster, 0, UserQuery { relays: 2, ..UserQuery::new("load") });
+    let reasons = [Decline::NoHandler, Decline::Busy, Decline::Failed];
+    for _ in 0..300 {
+        cluster.run(0.01);
+        for (_, node, id, query) in std::mem::take(&mut cluster.asked) {
+            cluster.act(node, |protocol| match node % 2 {
+                0 => protocol.answer_query(id, &query, b"1").unwrap(),
+                _ => protocol.decline_query(id, &query, reasons[node % 3]),
+            });
+        }
+    }
+    assert_eq!(answered(&cluster, 0, number, false), (0..4).map(|n| id(2 * n).0).collect());
+    let mut declined: Vec<_> =
+        cluster.declined.iter().map(|(id, from, why)| (*id, from.0.clone(), *why)).collect();
+    declined.sort();
+    let expected: Vec<_> =
+        (0..4).map(|n| 2 * n + 1).map(|n| (number, id(n).0, reasons[n % 3])).collect();
+    assert_eq!(declined, expected);
+    // It was first; what comes after it is void.
+    let declined = |payload: Option<&[u8]>| GossipMessage::QueryAnswer {
+        query: number,
+        from: id(1),
+        to: id(0),
+        relay: false,
+        payload: payload.map(<[u8]>::to_vec),
+        declined: Some(Decline::Busy),
+    };
+    for again in [declined(None), declined(Some(b"2"))] {
+        cluster.inject(addr(1), 0, again);
+    }
+    cluster.run(0.1);
+    assert_eq!((cluster.declined.len(), answered(&cluster, 0, number, false).len()), (4, 4));
+}
+
+#[test]
 fn what_comes_after_the_time_out_or_to_no_query_is_not_heard() {
     let mut cluster = Cluster::converged(4, 4, Options::default());
     let query = UserQuery { timeout: Duration::from_millis(300), ..UserQuery::new("slow") };
@@ -93,8 +133,14 @@ fn what_comes_after_the_time_out_or_to_no_query_is_not_heard() {
     run_answering(&mut cluster, 0.5);
     assert!(answered(&cluster, 0, number, false).is_empty());
     let (from, to) = (id(1), id(0));
-    let answer =
-        GossipMessage::QueryAnswer { query: 99, from, to, relay: false, payload: Some(vec![]) };
+    let answer = GossipMessage::QueryAnswer {
+        query: 99,
+        from,
+        to,
+        relay: false,
+        payload: Some(vec![]),
+        declined: None,
+    };
     cluster.inject(addr(1), 0, answer);
     cluster.run(0.1);
     assert!(cluster.answers.is_empty());
@@ -170,6 +216,7 @@ fn an_answer_is_passed_on_once_and_only_between_members() {
         to: id(to),
         relay: true,
         payload: Some(vec![1]),
+        declined: None,
     };
     let passed_on = |cluster: &Cluster| {
         let by_relay = |message: &GossipMessage| match message {

@@ -77,9 +77,9 @@ impl<'a> Encoder<'a> {
                 let held = recent::Held { from, above: *above, upto: *upto, stamps };
                 (field::HELD, Body::Held(held))
             }
-            GossipMessage::QueryAnswer { query, from, to, relay, payload } => {
+            GossipMessage::QueryAnswer { query, from, to, relay, payload, declined } => {
                 let (query, relay, payload) = (*query, *relay, payload.as_deref());
-                let answer = user::Answer { query, from, to, relay, payload };
+                let answer = user::Answer { query, from, to, relay, payload, declined: *declined };
                 (field::QUERY_ANSWER, Body::Answer(answer))
             }
         };

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use bytes::{BufMut, BytesMut};
-use swim_core::{GossipMessage, MemberId, UserEvent, UserQuery};
+use swim_core::{Decline, GossipMessage, MemberId, UserEvent, UserQuery};
 
 use crate::error::DecodeError;
 use crate::field::{event, pattern, query, query_answer as answer};
@@ -159,6 +159,27 @@ pub(crate) struct Answer<'a> {
     pub(crate) to: &'a MemberId,
     pub(crate) relay: bool,
     pub(crate) payload: Option<&'a [u8]>,
+    pub(crate) declined: Option<Decline>,
+}
+
+/// A reason as it travels; 0 is none.
+fn number(declined: Option<Decline>) -> u64 {
+    match declined {
+        None => 0,
+        Some(Decline::NoHandler) => 1,
+        Some(Decline::Failed) => 2,
+        Some(Decline::Busy) => 3,
+    }
+}
+
+fn reason(number: u32) -> Option<Decline> {
+    match number {
+        0 => None,
+        1 => Some(Decline::NoHandler),
+        3 => Some(Decline::Busy),
+        // A newer sender's reason is a reason too.
+        _ => Some(Decline::Failed),
+    }
 }
 
 impl Answer<'_> {
@@ -169,6 +190,7 @@ impl Answer<'_> {
             + nonempty_len(answer::TO, self.to.0.len())
             + varint_len(answer::RELAY, self.relay.into())
             + self.payload.map_or(0, |payload| delimited_len(answer::PAYLOAD, payload.len()))
+            + varint_len(answer::DECLINED, number(self.declined))
     }
 
     pub(crate) fn put(&self, packet: &mut BytesMut) {
@@ -182,6 +204,7 @@ impl Answer<'_> {
             put_header(answer::PAYLOAD, payload.len(), packet);
             packet.put_slice(payload);
         }
+        put_varint(answer::DECLINED, number(self.declined), packet);
     }
 }
 
@@ -189,7 +212,7 @@ pub(crate) fn decode_answer(
     body: &[u8],
     tally: &mut Tally<'_>,
 ) -> Result<GossipMessage, DecodeError> {
-    let (mut query, mut relay, mut payload) = (0, 0, None);
+    let (mut query, mut relay, mut payload, mut declined) = (0, 0, None, None);
     let (mut from, mut to): (&[u8], &[u8]) = (&[], &[]);
     for field in Fields::of("query answer", body) {
         let field = field?;
@@ -199,10 +222,11 @@ pub(crate) fn decode_answer(
             answer::TO => to = field.bytes("to")?,
             answer::RELAY => relay = field.uint64("relay")?,
             answer::PAYLOAD => payload = Some(field.bytes("payload")?),
+            answer::DECLINED => declined = reason(field.uint32("declined")?),
             _ => tally.decoded.skipped_fields += 1,
         }
     }
     let (from, to) = (tally.name("from", from)?, tally.name("to", to)?);
     let (relay, payload) = (relay != 0, payload.map(<[u8]>::to_vec));
-    Ok(GossipMessage::QueryAnswer { query, from, to, relay, payload })
+    Ok(GossipMessage::QueryAnswer { query, from, to, relay, payload, declined })
 }

@@ -5,7 +5,7 @@ mod common;
 use common::{decode, packet, schema};
 use prost::Message;
 use prost::encoding::{WireType, encode_key, encode_varint};
-use swim_core::GossipMessage;
+use swim_core::{Decline, GossipMessage};
 use swim_wire::{CodecError, DecodeError, Limits, ProtobufCodec};
 
 fn ping() -> GossipMessage {
@@ -89,6 +89,32 @@ fn unknown_fields_are_skipped_and_counted_at_every_level() {
     let (messages, decoded) = decode(&with_news(&bytes)).unwrap();
     assert_eq!(messages.len(), kinds.len());
     assert_eq!((decoded.skipped_kinds, decoded.skipped_fields), (0, 5 * levels));
+}
+
+#[test]
+fn a_query_is_declined_for_a_reason_that_is_newer_too() {
+    for (number, why) in [
+        (0, None),
+        (1, Some(Decline::NoHandler)),
+        (2, Some(Decline::Failed)),
+        (3, Some(Decline::Busy)),
+        (4, Some(Decline::Failed)),
+        (u32::MAX, Some(Decline::Failed)),
+    ] {
+        let answer = schema::v1::QueryAnswer {
+            from: "a".to_owned(),
+            to: "b".to_owned(),
+            declined: number,
+            ..Default::default()
+        };
+        let mut bytes = packet(&[]).to_vec();
+        bytes.extend(delimited(4, &delimited(15, &answer.encode_to_vec())));
+        let (messages, _) = decode(&bytes).unwrap();
+        let GossipMessage::QueryAnswer { declined, payload: None, .. } = &messages[0] else {
+            panic!("{messages:?}");
+        };
+        assert_eq!(*declined, why);
+    }
 }
 
 #[test]

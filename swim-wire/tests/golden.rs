@@ -7,8 +7,8 @@ use std::{env, fs};
 
 use common::{alive, decode, meaning, member, packet};
 use swim_core::{
-    Accusation, Digest, GossipMessage, MemberState, MemberUpdate, Notice, Recent, Said, Stamp,
-    UserEvent, UserNotice, UserQuery,
+    Accusation, Decline, Digest, GossipMessage, MemberState, MemberUpdate, Notice, Recent, Said,
+    Stamp, UserEvent, UserNotice, UserQuery,
 };
 
 /// File, what is in it, what it must decode to.
@@ -191,7 +191,12 @@ fn queries() -> Vec<Golden> {
     let answer = |relay, payload: Option<&[u8]>| {
         let (from, to) = ("node-2".into(), "node-1".into());
         let payload = payload.map(<[u8]>::to_vec);
-        GossipMessage::QueryAnswer { query: 3, from, to, relay, payload }
+        GossipMessage::QueryAnswer { query: 3, from, to, relay, payload, declined: None }
+    };
+    let declined = |why| {
+        let (from, to) = ("node-2".into(), "node-1".into());
+        let (payload, declined) = (None, Some(why));
+        GossipMessage::QueryAnswer { query: 3, from, to, relay: false, payload, declined }
     };
     vec![
         (
@@ -204,6 +209,11 @@ fn queries() -> Vec<Golden> {
             "query_answer",
             "QueryAnswers to 3, from node-2 to node-1: an ack, an empty one, 00 ff to be passed on",
             vec![answer(false, None), answer(false, Some(&[])), answer(true, Some(&[0, 255]))],
+        ),
+        (
+            "query_declined",
+            "QueryAnswers to 3, from node-2 to node-1: no handler, failed, busy",
+            [Decline::NoHandler, Decline::Failed, Decline::Busy].map(declined).to_vec(),
         ),
     ]
 }

@@ -8,6 +8,8 @@ use std::time::Duration;
 
 use clap::error::ErrorKind;
 
+use super::output;
+
 /// Why a command ends with another exit code than 0.
 #[derive(Debug, thiserror::Error)]
 pub(super) enum Failure {
@@ -17,6 +19,9 @@ pub(super) enum Failure {
     /// What was asked for makes no sense.
     #[error("{0}")]
     Usage(String),
+    /// Several things make no sense, each told in a line of its own.
+    #[error("{}", .0.join("; "))]
+    Several(Vec<String>),
     /// No agent answers there.
     #[error(
         "no agent at {address}: {why} (is it running? --http-addr or SWIM_HTTP_ADDR names another)"
@@ -37,7 +42,7 @@ impl Failure {
     fn code(&self) -> u8 {
         match self {
             Self::Failed(_) | Self::Output(_) => 1,
-            Self::Usage(_) => 2,
+            Self::Usage(_) | Self::Several(_) => 2,
             Self::Unreachable { .. } => 3,
         }
     }
@@ -50,7 +55,13 @@ impl Failure {
         {
             return ExitCode::SUCCESS;
         }
-        say(&format!("error: {self}"));
+        let line = |text: &str| format!("error: {}", output::printable(text));
+        say(&match self {
+            Self::Several(texts) => {
+                texts.iter().map(|text| line(text)).collect::<Vec<_>>().join("\n")
+            }
+            one => line(&one.to_string()),
+        });
         ExitCode::from(self.code())
     }
 }
@@ -78,10 +89,16 @@ pub(super) fn usage_exit(error: &clap::Error) -> ExitCode {
         ErrorKind::DisplayHelp
         | ErrorKind::DisplayVersion
         | ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand => {
-            // Nothing is left to be done when not even help can be printed.
-            let _ = error.print();
+            if let Err(error) = error.print() {
+                return Failure::Output(error).exit();
+            }
         }
-        _ => say(&one_line(&error.to_string())),
+        ErrorKind::InvalidUtf8 => {
+            // The library does not say which.
+            let wrong = std::env::args_os().find(|argument| argument.to_str().is_none());
+            say(&format!("error: an argument is not UTF-8: {:?}", wrong.unwrap_or_default()));
+        }
+        _ => say(&output::printable(&one_line(&error.to_string()))),
     }
     ExitCode::from(u8::try_from(error.exit_code()).unwrap_or(2))
 }

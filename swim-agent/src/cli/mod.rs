@@ -18,6 +18,7 @@ mod query;
 mod reachability;
 mod signals;
 mod socket;
+mod top;
 mod version;
 
 use std::process::ExitCode;
@@ -44,6 +45,7 @@ enum Command {
     Info(info::Args),
     Meta(meta::Args),
     Monitor(monitor::Args),
+    Top(top::Args),
     CheckConfig(agent::check::Args),
     Completions(completions::Args),
     Version(version::Args),
@@ -72,6 +74,7 @@ pub(crate) fn run() -> ExitCode {
         Command::Info(args) => info::run(&args),
         Command::Meta(args) => meta::run(&args),
         Command::Monitor(args) => monitor::run(&args),
+        Command::Top(args) => top::run(&args),
         Command::CheckConfig(args) => agent::check::run(&args),
         Command::Completions(args) => completions::run(&args),
         Command::Version(args) => version::run(&args),

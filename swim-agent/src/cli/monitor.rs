@@ -35,7 +35,8 @@ pub(super) fn run(args: &Args) -> Result<(), Failure> {
     Err(client.lost(&"it ended"))
 }
 
-fn readable(data: &str) -> Result<String, Failure> {
+/// An event as people read it: a line, in colours.
+pub(super) fn readable(data: &str) -> Result<String, Failure> {
     let body = serde_json::from_str(data).map_err(|error| {
         Failure::Failed(format!("not an event of a swim agent: {error}: {data}"))
     })?;

@@ -1,5 +1,6 @@
 //! `swim query`: asks members something, and prints what they say as they say it.
 
+use std::borrow::Cow;
 use std::time::Duration;
 
 use super::client::{Client, Endpoint, Format};
@@ -8,7 +9,7 @@ use super::{event, members, output};
 use crate::http::query::{QueryLine, QueryRequest};
 use crate::http::users::PayloadBody;
 
-/// Ask members something: acks and answers are printed as they come, until all have answered.
+/// Ask members something: acks and answers are printed as they come, until all have answered or declined.
 #[derive(clap::Args)]
 pub(super) struct Args {
     /// What is asked.
@@ -88,8 +89,26 @@ fn readable(line: &QueryLine) -> Option<String> {
             let payload = event::readable(payload);
             format!("answer  {}  ({after_ms} ms): {payload}", output::printable(from))
         }
-        QueryLine::Done { acks, answers, missing, dropped, after_ms } => {
+        QueryLine::Declined { from, after_ms, reason } => {
+            format!(
+                "declined  {}  ({after_ms} ms): {}",
+                output::printable(from),
+                readable_reason(reason)
+            )
+        }
+        QueryLine::Gone { from, after_ms, state } => {
+            let (from, state) = (output::printable(from), output::printable(state));
+            format!("gone    {from}  ({after_ms} ms): {state}, not waited for any more")
+        }
+        QueryLine::Done { acks, answers, declined, gone, missing, dropped, after_ms } => {
             let mut text = format!("{acks} acks, {answers} answers in {after_ms} ms");
+            if !declined.is_empty() {
+                text.push_str(&format!("; {} declined", declined.len()));
+            }
+            for (name, state) in gone {
+                let (name, state) = (output::printable(name), output::printable(state));
+                text.push_str(&format!("; {name} is {state}"));
+            }
             if !missing.is_empty() {
                 let names: Vec<_> = missing.iter().map(|name| output::printable(name)).collect();
                 text.push_str(&format!("; no answer from {}", names.join(", ")));
@@ -100,6 +119,16 @@ fn readable(line: &QueryLine) -> Option<String> {
             text
         }
     })
+}
+
+/// Why a member declined, as people read it.
+fn readable_reason(reason: &str) -> Cow<'_, str> {
+    match reason {
+        "none" => "no handler".into(),
+        "busy" => "too much waits there".into(),
+        "failed" => "its handler failed".into(),
+        other => output::printable(other),
+    }
 }
 
 pub(super) fn millis(duration: Duration) -> u64 {

@@ -1,6 +1,6 @@
 //! `swim reachability`: which members hear and are heard, beyond what failure detection says.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use serde::Serialize;
@@ -25,6 +25,8 @@ pub(super) struct Args {
 struct Report {
     expected: usize,
     acks: usize,
+    /// Who died or left meanwhile.
+    gone: BTreeMap<String, String>,
     missing: BTreeSet<String>,
     after_ms: u64,
     causes: &'static [&'static str],
@@ -50,10 +52,11 @@ pub(super) fn run(args: &Args) -> Result<(), Failure> {
     query::ask(&args.endpoint, &request, |line, _| {
         match line {
             QueryLine::Query { expected: all, .. } => expected = all.len(),
-            QueryLine::Done { acks, missing, after_ms, .. } => {
+            QueryLine::Done { acks, gone, missing, after_ms, .. } => {
                 let causes = if missing.is_empty() { &[][..] } else { CAUSES };
-                let (acks, missing, after_ms) = (*acks, missing.clone(), *after_ms);
-                report = Some(Report { expected, acks, missing, after_ms, causes });
+                let (acks, after_ms) = (*acks, *after_ms);
+                let (gone, missing) = (gone.clone(), missing.clone());
+                report = Some(Report { expected, acks, gone, missing, after_ms, causes });
             }
             _ => {}
         }
@@ -73,8 +76,12 @@ fn print(report: &Report, format: Format) -> Result<(), Failure> {
         let text = serde_json::to_string(report).map_err(|why| Failure::Failed(why.to_string()))?;
         return output::line(&text);
     }
-    let Report { expected, acks, after_ms, causes, missing } = report;
+    let Report { expected, acks, after_ms, causes, gone, missing } = report;
     let mut text = format!("{acks} of {expected} live members answered within {after_ms} ms");
+    for (name, state) in gone {
+        let (name, state) = (output::printable(name), output::printable(state));
+        text.push_str(&format!("\n{name} is {state} by now"));
+    }
     for name in missing {
         text.push_str(&format!("\nno sign of {}", output::printable(name)));
     }

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::sync::Arc;
 
-use swim_core::{EventError, MemberId, MemberState, MetadataError};
+use swim_core::{Decline, EventError, MemberId, MemberState, MetadataError, UserQuery};
 use swim_transport::Transport;
 use swim_wire::Codec;
 use tokio::sync::oneshot;
@@ -16,7 +16,8 @@ use super::post::Origin;
 use crate::contact::Contact;
 use crate::error::{JoinError, Joined};
 use crate::info::Info;
-use crate::query::{Asker, Heard, Query};
+use crate::query::{Asker, Query};
+use crate::received::Heard;
 
 /// What a user asks. A dropped reply says that the agent has ended.
 #[derive(Debug)]
@@ -55,6 +56,11 @@ pub(crate) enum Command {
         heard: Arc<Heard>,
         payload: Vec<u8>,
         reply: oneshot::Sender<Result<(), EventError>>,
+    },
+    Decline {
+        id: u64,
+        query: Arc<UserQuery>,
+        why: Decline,
     },
     Leave(oneshot::Sender<()>),
     Shutdown,
@@ -101,6 +107,10 @@ impl<T: Transport, C: Codec> Driver<T, C> {
                 let result = self.respond(&heard, &payload);
                 self.settle();
                 drop(reply.send(result));
+            }
+            Some(Command::Decline { id, query, why }) => {
+                self.decline(id, &query, why);
+                self.settle();
             }
             Some(Command::Leave(reply)) => {
                 self.leaving.push(reply);

@@ -33,13 +33,15 @@ use tracing::Instrument as _;
 
 pub(crate) use command::{Command, Target};
 pub(crate) use own::{Own, Saved};
+pub(crate) use users::Incoming;
 
 use crate::builder::NetCounters;
 use crate::counters::Meter;
 use crate::event::EventStream;
 use crate::handle::{About, Handle};
 use crate::members::{MemberInfo, Members};
-use crate::query::{Patterns, QueryStream, Reply};
+use crate::query::{Patterns, Reply};
+use crate::received::QueryStream;
 use crate::resolve::Resolver;
 use crate::state::Keeper;
 use burden::{Burden, Strangers};
@@ -47,7 +49,7 @@ use contacts::Contacts;
 use exchange::{Exchange, Input, Outbound};
 use joins::Joins;
 use post::{Answer, Origin, Post};
-use users::{Incoming, Users};
+use users::Users;
 use view::View;
 use wake::Receiver;
 
@@ -141,7 +143,7 @@ pub(crate) fn start<T: Transport, C: Codec>(setup: Setup<T, C>) -> Handle {
     });
     let span = tracing::info_span!("agent", name = %about.name.escape_debug());
     let view = View::new(alone, publish, events);
-    let users = Users::new(queries);
+    let users = Users::new(queries, commands.downgrade());
     let (driver, sources) =
         span.in_scope(|| Driver::new(setup, Arc::clone(&about), (view, users), received));
     runtime.spawn(driver.run(sources).instrument(span));
@@ -442,6 +444,9 @@ impl<T: Transport, C: Codec> Driver<T, C> {
                 }
                 GossipAction::QueryAnswer { id, from, payload } => {
                     self.hear_reply(id, Reply::Answer { from: from.0, payload });
+                }
+                GossipAction::QueryDeclined { id, from, why } => {
+                    self.hear_reply(id, Reply::Declined { from: from.0, why });
                 }
                 // The event says more; and the protocol keeps its timers.
                 GossipAction::MembershipChange { .. } | GossipAction::ScheduleTimer { .. } => {}

@@ -5,20 +5,21 @@
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
+use std::sync::atomic::Ordering::Relaxed;
 use std::time::SystemTime;
 
-use swim_core::{EventError, UserEvent as Told, UserQuery};
+use swim_core::{Decline, EventError, UserEvent as Told, UserQuery};
 use swim_transport::Transport;
 use swim_wire::Codec;
-use tokio::sync::{Semaphore, broadcast};
+use tokio::sync::{Semaphore, broadcast, mpsc};
 use tokio::time::Instant;
 
-use super::Driver;
 use super::exchange::Input;
 use super::post::Origin;
+use super::{Command, Driver};
 use crate::event::{StreamItem, UserEvent};
-use crate::query::{Asker, Heard, Query, Reply, matches};
+use crate::query::{Asker, Query, Reply, matches};
+use crate::received::Heard;
 
 /// Queries whose patterns are matched at a time.
 const MATCHING: usize = 16;
@@ -27,22 +28,27 @@ const MATCHING: usize = 16;
 pub(super) struct Users {
     asked: BTreeMap<u64, Asker>,
     queries: broadcast::Sender<Arc<Heard>>,
+    /// How the last one who has a query says that nobody answers it.
+    commands: mpsc::WeakSender<Command>,
     matching: Arc<Semaphore>,
 }
 
 impl Users {
-    pub(super) fn new(queries: broadcast::Sender<Arc<Heard>>) -> Self {
+    pub(super) fn new(
+        queries: broadcast::Sender<Arc<Heard>>,
+        commands: mpsc::WeakSender<Command>,
+    ) -> Self {
         let matching = Arc::new(Semaphore::new(MATCHING));
-        Self { asked: BTreeMap::new(), queries, matching }
+        Self { asked: BTreeMap::new(), queries, commands, matching }
     }
 }
 
 /// A query that reached this node.
 #[derive(Debug)]
-pub(super) struct Incoming {
-    pub(super) id: u64,
-    pub(super) query: Arc<UserQuery>,
-    pub(super) ltime: u64,
+pub(crate) struct Incoming {
+    pub(crate) id: u64,
+    pub(crate) query: Arc<UserQuery>,
+    pub(crate) ltime: u64,
 }
 
 impl<T: Transport, C: Codec> Driver<T, C> {
@@ -96,9 +102,11 @@ impl<T: Transport, C: Codec> Driver<T, C> {
     }
 
     /// Finds out, elsewhere, whether a query with patterns is for this node.
-    fn match_query(&self, incoming: Incoming) {
+    fn match_query(&mut self, incoming: Incoming) {
         let Ok(permit) = Arc::clone(&self.users.matching).try_acquire_owned() else {
             self.meter.queries_dropped.one();
+            // Who asked knows whether this node is expected to answer.
+            self.decline(incoming.id, &incoming.query, Decline::Busy);
             return;
         };
         let inputs = self.exchange.inputs().clone();
@@ -126,18 +134,25 @@ impl<T: Transport, C: Codec> Driver<T, C> {
             return;
         }
         let event = told(&incoming);
-        let until = Instant::now() + query.timeout.min(Query::MAX_TIMEOUT);
-        let answered = AtomicBool::new(false);
-        let heard = Heard { id: incoming.id, query, event, until, answered };
-        // An error says that nobody listens.
-        let _ = self.users.queries.send(Arc::new(heard));
+        let ends = (self.users.commands.clone(), Arc::clone(&self.meter));
+        let heard = Arc::new(Heard::new(incoming, event, ends));
+        if let Err(broadcast::error::SendError(heard)) = self.users.queries.send(heard) {
+            // Nobody listens.
+            heard.settled.store(true, Relaxed);
+            self.decline(heard.id, &heard.query, Decline::NoHandler);
+        }
+    }
+
+    /// Tells who asked that no answer comes from here.
+    pub(super) fn decline(&mut self, id: u64, query: &UserQuery, why: Decline) {
+        let actions = self.protocol.decline_query(id, query, why);
+        self.act(actions, &mut Origin::Proven);
     }
 
     /// Somebody acked or answered a query of this node's.
     pub(super) fn hear_reply(&mut self, id: u64, reply: Reply) {
         let Some(asker) = self.users.asked.get(&id) else { return };
-        if let Err(tokio::sync::mpsc::error::TrySendError::Full(_)) = asker.replies.try_send(reply)
-        {
+        if let Err(mpsc::error::TrySendError::Full(_)) = asker.replies.try_send(reply) {
             asker.dropped.fetch_add(1, Relaxed);
             self.meter.replies_dropped.one();
         }

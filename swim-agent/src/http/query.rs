@@ -3,7 +3,7 @@
 //! The first line says who is expected to answer, then a line for each ack and each answer as it
 //! comes, and the last one sums up. An empty line is a sign of life.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::convert::Infallible;
 use std::time::{Duration, Instant};
 
@@ -15,7 +15,7 @@ use axum::http::header;
 use axum::response::{IntoResponse, Response};
 use futures_util::stream;
 use serde::{Deserialize, Serialize};
-use swim_agent::{Answers, Pattern, Query, Reply};
+use swim_agent::{Answers, Decline, MemberState, Pattern, Query, Reply};
 use tokio::sync::OwnedSemaphorePermit;
 use tokio::time;
 
@@ -74,11 +74,31 @@ pub(crate) enum QueryLine {
         #[serde(flatten)]
         payload: PayloadBody,
     },
+    /// A member has nobody who answers, and said so.
+    Declined {
+        from: String,
+        after_ms: u64,
+        /// `none`, `busy` or `failed`.
+        reason: String,
+    },
+    /// A member that was expected died or left, and is not waited for any more.
+    Gone {
+        from: String,
+        after_ms: u64,
+        /// `dead` or `left`.
+        state: String,
+    },
     /// Nothing more comes.
     Done {
         acks: usize,
         answers: usize,
-        /// Who has not answered; of a ping, not acked.
+        /// Who declined, and why.
+        #[serde(default)]
+        declined: BTreeMap<String, String>,
+        /// Who died or left meanwhile, and which of it.
+        #[serde(default)]
+        gone: BTreeMap<String, String>,
+        /// Who has not answered (of a ping: not acked), nor declined, died or left.
         missing: BTreeSet<String>,
         /// Replies that were lost here, because they were not read in time.
         dropped: u64,
@@ -166,11 +186,19 @@ impl Reader {
             Some(Reply::Answer { from, payload }) => {
                 QueryLine::Answer { from, after_ms, payload: PayloadBody::new(payload) }
             }
+            Some(Reply::Declined { from, why }) => {
+                QueryLine::Declined { from, after_ms, reason: why.as_str().to_owned() }
+            }
+            Some(Reply::Gone { from, state }) => {
+                QueryLine::Gone { from, after_ms, state: state.to_string() }
+            }
             _ => {
                 self.done = true;
                 QueryLine::Done {
                     acks: self.answers.acked().count(),
                     answers: self.answers.answered().count(),
+                    declined: words(self.answers.declined(), Decline::as_str),
+                    gone: words(self.answers.gone(), MemberState::as_str),
                     missing: self.answers.missing().map(str::to_owned).collect(),
                     dropped: self.answers.dropped(),
                     after_ms,
@@ -178,6 +206,14 @@ impl Reader {
             }
         }
     }
+}
+
+/// Names and what is said of each in a word.
+fn words<'a, T>(
+    pairs: impl Iterator<Item = (&'a str, T)>,
+    word: impl Fn(T) -> &'static str,
+) -> BTreeMap<String, String> {
+    pairs.map(|(name, it)| (name.to_owned(), word(it).to_owned())).collect()
 }
 
 fn json(line: &QueryLine) -> String {

@@ -4,6 +4,7 @@ use std::fmt::Debug;
 
 use crate::member::{Incarnation, MemberState};
 use crate::notice::{Notice, Recent, Stamp};
+use crate::user::Decline;
 
 /// A member by the index that the driver gave its name. Dense: tables are indexed by it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -173,8 +174,19 @@ pub struct Answer<'a> {
     pub to: Option<MemberIdx>,
     /// Whether to pass it on to who asked.
     pub relay: bool,
-    /// The answer; `None` only says that the query was heard.
-    pub payload: Option<&'a [u8]>,
+    /// What it says.
+    pub response: Response<'a>,
+}
+
+/// What a member that was asked says.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Response<'a> {
+    /// It has heard the query.
+    Heard,
+    /// This is the answer.
+    Answer(&'a [u8]),
+    /// No answer comes.
+    Declined(Decline),
 }
 
 /// A message on its way out; who sends it looks the profiles up.

@@ -46,7 +46,7 @@ pub use deadlines::Timer;
 pub(crate) use message::MAX_ACCUSERS;
 pub use message::{
     Accusers, Answer, Dest, DigestRef, Incoming, MemberIdx, Message, NoticeMessage, Outgoing,
-    Rumor, Source, Update,
+    Response, Rumor, Source, Update,
 };
 pub use output::{Cause, Change, Output, Profile, Reason};
 pub(crate) use view_hash::mix;

@@ -3,7 +3,7 @@
 use std::fmt::Debug;
 
 use super::deadlines::Timer;
-use super::message::{Dest, MemberIdx, NoticeMessage, Outgoing};
+use super::message::{Dest, MemberIdx, NoticeMessage, Outgoing, Response};
 use super::view_hash::mix;
 use crate::member::{Incarnation, MemberState};
 use crate::notice::{Body, Notice};
@@ -92,9 +92,9 @@ pub trait Output<P: Profile> {
     fn notice(&mut self, profiles: &[P], notice: &Notice<P::Body>) {
         let _ = (profiles, notice);
     }
-    /// A member answered a query of this node's user, or without a payload says that it heard it.
-    fn answered(&mut self, profiles: &[P], query: u64, from: MemberIdx, payload: Option<&[u8]>) {
-        let _ = (profiles, query, from, payload);
+    /// A member that was asked by this node's user says that it heard that, answers or declines.
+    fn answered(&mut self, profiles: &[P], query: u64, from: MemberIdx, response: Response<'_>) {
+        let _ = (profiles, query, from, response);
     }
     /// A timer was armed, or armed again. For drivers that mirror timers.
     fn timer_set(&mut self, profiles: &[P], timer: Timer, at: Time) {

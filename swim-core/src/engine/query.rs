@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::time::Duration;
 
 use super::Engine;
-use super::message::{Answer, Dest, MemberIdx, NoticeMessage, Source};
+use super::message::{Answer, Dest, MemberIdx, NoticeMessage, Response, Source};
 use super::output::{Output, Profile};
 use crate::error::EventError;
 use crate::notice::Stamp;
@@ -17,7 +17,7 @@ struct Open {
     until: Time,
     /// Who said that it has heard it.
     acked: BTreeSet<MemberIdx>,
-    /// Who answered.
+    /// Who answered or declined.
     answered: BTreeSet<MemberIdx>,
 }
 
@@ -65,14 +65,13 @@ impl<P: Profile> Engine<P> {
         Ok(stamp)
     }
 
-    /// Answers a query of `to`, or without a payload only says that it was heard: directly and
-    /// through so many random members besides. It goes to where `to` is held to live, and nowhere
+    /// Says something to a query of `to`: directly and through so many random members besides. It goes to where `to` is held to live, and nowhere
     /// when it is not held to.
     pub fn answer_query<O: Output<P>>(
         &mut self,
         now: Time,
         (query, to): (u64, Option<MemberIdx>),
-        payload: Option<&[u8]>,
+        response: Response<'_>,
         relays: usize,
         out: &mut O,
     ) {
@@ -82,7 +81,7 @@ impl<P: Profile> Engine<P> {
             self.stats.answers_refused += 1;
             return;
         };
-        let answer = Answer { query, from: Some(me), to, relay: false, payload };
+        let answer = Answer { query, from: Some(me), to, relay: false, response };
         if asker == me {
             self.take_answer(now, &answer, out);
             return;
@@ -129,9 +128,12 @@ impl<P: Profile> Engine<P> {
             self.stats.answers_refused += 1;
             return;
         };
-        let heard = if answer.payload.is_some() { &mut open.answered } else { &mut open.acked };
+        let heard = match answer.response {
+            Response::Heard => &mut open.acked,
+            Response::Answer(_) | Response::Declined(_) => &mut open.answered,
+        };
         if heard.insert(from) {
-            out.answered(&self.table.profiles, answer.query, from, answer.payload);
+            out.answered(&self.table.profiles, answer.query, from, answer.response);
         }
     }
 }

@@ -7,7 +7,7 @@ use std::time::Duration;
 use crate::engine::{Change, Reason};
 use crate::member::{Incarnation, MemberId, MemberState};
 use crate::message::GossipMessage;
-use crate::user::{UserEvent, UserQuery};
+use crate::user::{Decline, UserEvent, UserQuery};
 
 /// What the caller is to do after a call, in this order.
 #[derive(Debug)]
@@ -57,7 +57,8 @@ pub enum GossipAction {
     },
     /// A query reached this node, as an event does. If it is for this node, it is to be acked when it
     /// asks for that ([`ack_query`](crate::GossipProtocol::ack_query)), and answered
-    /// ([`answer_query`](crate::GossipProtocol::answer_query)).
+    /// ([`answer_query`](crate::GossipProtocol::answer_query)) or declined
+    /// ([`decline_query`](crate::GossipProtocol::decline_query)).
     Query {
         /// The query's number.
         id: u64,
@@ -72,6 +73,16 @@ pub enum GossipAction {
         id: u64,
         /// Who.
         from: MemberId,
+    },
+    /// A member that a query of this node is for has nobody who answers it: once for each, and
+    /// instead of an answer.
+    QueryDeclined {
+        /// The query's number.
+        id: u64,
+        /// Who.
+        from: MemberId,
+        /// Why.
+        why: Decline,
     },
     /// A member answered a query of this node: once for each.
     QueryAnswer {

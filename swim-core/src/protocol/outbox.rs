@@ -9,7 +9,7 @@ use super::directory::Directory;
 use super::timer_name;
 use crate::engine::{
     Answer, Change, Dest, DigestRef, MemberIdx, Message, NoticeMessage, Outgoing, Output, Profile,
-    Rumor, Timer,
+    Response, Rumor, Timer,
 };
 use crate::member::{Member, MemberId, MemberState};
 use crate::message::{Accusation, Digest, GossipMessage, MemberUpdate};
@@ -139,11 +139,15 @@ impl Output<Card> for Outbox<'_> {
                 let Some(from) = name(cards, self.me) else { return };
                 GossipMessage::Held { from, above, upto, stamps: stamps.to_vec() }
             }
-            NoticeMessage::Answer(Answer { query, from, to, relay, payload }) => {
+            NoticeMessage::Answer(Answer { query, from, to, relay, response }) => {
                 let named = |member: Option<MemberIdx>| name(cards, member?);
                 let (Some(from), Some(to)) = (named(from), named(to)) else { return };
-                let payload = payload.map(<[u8]>::to_vec);
-                GossipMessage::QueryAnswer { query, from, to, relay, payload }
+                let (payload, declined) = match response {
+                    Response::Heard => (None, None),
+                    Response::Answer(payload) => (Some(payload.to_vec()), None),
+                    Response::Declined(why) => (None, Some(why)),
+                };
+                GossipMessage::QueryAnswer { query, from, to, relay, payload, declined }
             }
         };
         self.send_owned(address(cards, to), message);
@@ -158,11 +162,14 @@ impl Output<Card> for Outbox<'_> {
         });
     }
 
-    fn answered(&mut self, cards: &[Card], id: u64, from: MemberIdx, payload: Option<&[u8]>) {
+    fn answered(&mut self, cards: &[Card], id: u64, from: MemberIdx, response: Response<'_>) {
         let Some(from) = name(cards, from) else { return };
-        self.actions.push(match payload {
-            Some(payload) => GossipAction::QueryAnswer { id, from, payload: payload.to_vec() },
-            None => GossipAction::QueryAck { id, from },
+        self.actions.push(match response {
+            Response::Heard => GossipAction::QueryAck { id, from },
+            Response::Answer(payload) => {
+                GossipAction::QueryAnswer { id, from, payload: payload.to_vec() }
+            }
+            Response::Declined(why) => GossipAction::QueryDeclined { id, from, why },
         });
     }
 

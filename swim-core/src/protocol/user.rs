@@ -5,11 +5,11 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use super::{GossipAction, GossipProtocol};
-use crate::engine::{Answer, MemberIdx, NoticeMessage, Source};
+use crate::engine::{Answer, MemberIdx, NoticeMessage, Response, Source};
 use crate::error::EventError;
 use crate::member::MemberId;
 use crate::message::GossipMessage;
-use crate::user::{UserEvent, UserNotice, UserQuery};
+use crate::user::{Decline, UserEvent, UserNotice, UserQuery};
 
 impl GossipProtocol {
     /// Has all members hear an event; this node's own user hears it among the actions.
@@ -28,8 +28,8 @@ impl GossipProtocol {
         self.submit(UserNotice::Event(Arc::new(UserEvent { origin, name, payload })))
     }
 
-    /// Has all members hear a query. Acks and answers come as
-    /// [`QueryAck`](GossipAction::QueryAck) and [`QueryAnswer`](GossipAction::QueryAnswer) under the
+    /// Has all members hear a query. What they say comes as [`QueryAck`](GossipAction::QueryAck),
+    /// [`QueryAnswer`](GossipAction::QueryAnswer) and [`QueryDeclined`](GossipAction::QueryDeclined) under the
     /// number that is returned, until its time-out; this node's own user hears it too.
     ///
     /// # Errors
@@ -60,7 +60,13 @@ impl GossipProtocol {
 
     /// Tells who asks that this node heard a query that is for it.
     pub fn ack_query(&mut self, id: u64, query: &UserQuery) -> Vec<GossipAction> {
-        self.reply(id, query, None)
+        self.reply(id, query, Response::Heard)
+    }
+
+    /// Tells who asks that no answer to a query comes from this node, so that it waits for none. An
+    /// answer that was told before stands.
+    pub fn decline_query(&mut self, id: u64, query: &UserQuery, why: Decline) -> Vec<GossipAction> {
+        self.reply(id, query, Response::Declined(why))
     }
 
     /// Answers a query. Nothing is sent when its origin is not held to live any more.
@@ -77,14 +83,14 @@ impl GossipProtocol {
         if len > limit {
             return Err(EventError::TooLarge { len, limit });
         }
-        Ok(self.reply(id, query, Some(payload)))
+        Ok(self.reply(id, query, Response::Answer(payload)))
     }
 
-    fn reply(&mut self, id: u64, query: &UserQuery, payload: Option<&[u8]>) -> Vec<GossipAction> {
+    fn reply(&mut self, id: u64, query: &UserQuery, response: Response<'_>) -> Vec<GossipAction> {
         let asker = self.directory.find(self.engine.profiles(), &query.origin);
         let relays = usize::from(query.relays);
         self.drive(|engine, now, out| {
-            engine.answer_query(now, (id, asker), payload, relays, out);
+            engine.answer_query(now, (id, asker), response, relays, out);
         })
     }
 
@@ -132,11 +138,15 @@ impl GossipProtocol {
                 let held = NoticeMessage::Held { above, upto, stamps: &stamps };
                 self.hear_notices(instant, from, member, held)
             }
-            GossipMessage::QueryAnswer { query, from: name, to, relay, payload } => {
+            GossipMessage::QueryAnswer { query, from: name, to, relay, payload, declined } => {
                 let member = self.directory.find(cards, &name);
                 let to = self.directory.find(cards, &to);
-                let payload = payload.as_deref();
-                let answer = Answer { query, from: member, to, relay, payload };
+                let response = match (&payload, declined) {
+                    (Some(payload), _) => Response::Answer(payload),
+                    (None, Some(why)) => Response::Declined(why),
+                    (None, None) => Response::Heard,
+                };
+                let answer = Answer { query, from: member, to, relay, response };
                 self.hear_notices(instant, from, member, NoticeMessage::Answer(answer))
             }
             _ => Vec::new(),

@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 use rand::{RngExt as _, SeedableRng as _};
 use rand_pcg::Pcg32;
 use swim_core::{
-    Clock, EventKind, GossipAction, GossipMessage, GossipProtocol, MemberEvent, MemberId,
+    Clock, Decline, EventKind, GossipAction, GossipMessage, GossipProtocol, MemberEvent, MemberId,
     MemberState, Options, UserEvent, UserQuery,
 };
 
@@ -136,6 +136,8 @@ pub struct Cluster {
     pub asked: Vec<(u64, usize, u64, Arc<UserQuery>)>,
     /// Acks and answers to queries.
     pub answers: Vec<Heard>,
+    /// Queries that were declined: which, by whom, why.
+    pub declined: Vec<(u64, MemberId, Decline)>,
     pub datagrams: u64,
     pub trace: u64,
     epoch: u32,
@@ -166,6 +168,7 @@ impl Cluster {
             heard: Vec::new(),
             asked: Vec::new(),
             answers: Vec::new(),
+            declined: Vec::new(),
             datagrams: 0,
             trace: 0,
             epoch: 1,

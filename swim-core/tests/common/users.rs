@@ -48,6 +48,7 @@ impl Cluster {
             GossipAction::QueryAnswer { id, from, payload } => {
                 self.answers.push((now, node, id, from, Some(payload)));
             }
+            GossipAction::QueryDeclined { id, from, why } => self.declined.push((id, from, why)),
             _ => {}
         }
     }

@@ -11,8 +11,8 @@ use proptest::collection::{hash_map, vec};
 use proptest::prelude::*;
 use proptest::test_runner::FileFailurePersistence;
 use swim_core::{
-    Accusation, Digest, GossipMessage, Member, MemberId, MemberState, MemberUpdate, Notice, Recent,
-    Said, Stamp, UserEvent, UserNotice, UserQuery,
+    Accusation, Decline, Digest, GossipMessage, Member, MemberId, MemberState, MemberUpdate,
+    Notice, Recent, Said, Stamp, UserEvent, UserNotice, UserQuery,
 };
 use swim_wire::{Codec, DecodeError, Decoded, ProtobufCodec};
 
@@ -198,13 +198,20 @@ fn query() -> impl Strategy<Value = UserQuery> {
 
 fn answer() -> impl Strategy<Value = GossipMessage> {
     let payload = proptest::option::of(vec(any::<u8>(), 0..200));
-    (number(), name(), name(), any::<bool>(), payload).prop_map(
-        |(query, from, to, relay, payload)| GossipMessage::QueryAnswer {
+    let declined = prop_oneof![
+        Just(None),
+        Just(Some(Decline::NoHandler)),
+        Just(Some(Decline::Failed)),
+        Just(Some(Decline::Busy)),
+    ];
+    (number(), name(), name(), any::<bool>(), payload, declined).prop_map(
+        |(query, from, to, relay, payload, declined)| GossipMessage::QueryAnswer {
             query,
             from,
             to,
             relay,
             payload,
+            declined,
         },
     )
 }

@@ -4,8 +4,8 @@ use std::collections::HashMap;
 use std::net::{IpAddr, SocketAddr};
 
 use swim_core::{
-    Accusation, Digest, GossipMessage, Member, MemberState, MemberUpdate, Notice, Said, Stamp,
-    UserNotice,
+    Accusation, Decline, Digest, GossipMessage, Member, MemberState, MemberUpdate, Notice, Said,
+    Stamp, UserNotice,
 };
 
 use self::v1::message::Kind;
@@ -68,13 +68,18 @@ fn kind(message: &GossipMessage) -> Kind {
             span: upto - above,
             stamps: Some(columns_of(stamps)).filter(|_| !stamps.is_empty()),
         }),
-        GossipMessage::QueryAnswer { query, from, to, relay, payload } => {
+        GossipMessage::QueryAnswer { query, from, to, relay, payload, declined } => {
             Kind::QueryAnswer(v1::QueryAnswer {
                 query: *query,
                 from: from.0.clone(),
                 to: to.0.clone(),
                 relay: *relay,
                 payload: payload.clone(),
+                declined: declined.map_or(0, |why| match why {
+                    Decline::NoHandler => 1,
+                    Decline::Failed => 2,
+                    Decline::Busy => 3,
+                }),
             })
         }
     }

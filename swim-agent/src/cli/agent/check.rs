@@ -56,16 +56,14 @@ pub(in crate::cli) fn run(args: &Args) -> Result<(), Failure> {
     let file = args.file.display().to_string();
     let text = read(&args.file)?;
     let errors = Check::new(&text).all();
-    let lines = errors.iter().map(|problem| problem.line(&file));
-    // One error a line, as for any other command.
-    let failure = lines.collect::<Vec<_>>().join("\nerror: ");
+    let lines = errors.iter().map(|problem| problem.line(&file)).collect();
     let ok = errors.is_empty();
     match args.format {
         Format::Json => output::json(&Report { file, ok, errors })?,
         Format::Table if ok => output::line(&format!("{}: ok", output::printable(&file)))?,
         Format::Table => {}
     }
-    if ok { Ok(()) } else { Err(Failure::Usage(failure)) }
+    if ok { Ok(()) } else { Err(Failure::Several(lines)) }
 }
 
 fn read(path: &Path) -> Result<String, Failure> {

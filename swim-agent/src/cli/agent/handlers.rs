@@ -11,7 +11,7 @@ use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::time::Duration;
 
 use swim_agent::{
-    EventStream, Handle, QueryItem, QueryStream, ReceivedQuery, StreamItem, UserEvent,
+    Decline, EventStream, Handle, QueryItem, QueryStream, ReceivedQuery, StreamItem, UserEvent,
 };
 use swim_core::EventKind;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
@@ -80,6 +80,13 @@ impl Happened {
         Self { kind: "query", item, query: Some(query) }
     }
 
+    /// No answer comes from this handler; when none comes from any, who asked is told why.
+    fn give_up(&self, why: Decline) {
+        if let Some(query) = &self.query {
+            query.clone().decline(why);
+        }
+    }
+
     /// What a user told, if a user did.
     pub(super) fn told(&self) -> Option<&UserEvent> {
         match &self.item {
@@ -136,8 +143,10 @@ async fn run(
         for (handler, queue) in &queues {
             if handler.wants(&happened) && queue.try_send(Arc::clone(&happened)).is_err() {
                 drop_events(1);
+                happened.give_up(Decline::Busy);
             }
         }
+        // A query that no handler wants is declined as it is dropped here.
     }
 }
 
@@ -172,10 +181,12 @@ async fn one(handle: &Handle, handler: &Handler, happened: &Happened, patience: 
         Ok(Ok(written)) => written,
         Ok(Err(error)) => {
             warn!(event = happened.kind, "event handler {command}: {error}");
+            happened.give_up(Decline::Failed);
             return;
         }
         Err(_) => {
             warn!(event = happened.kind, "event handler {command}: killed after {patience:?}");
+            happened.give_up(Decline::Failed);
             return;
         }
     };
@@ -183,6 +194,7 @@ async fn one(handle: &Handle, handler: &Handler, happened: &Happened, patience: 
         && let Err(error) = query.respond(written).await
     {
         debug!("event handler {command}: its answer was not sent: {error}");
+        happened.give_up(Decline::Failed);
     }
 }
 

@@ -1,0 +1,363 @@
+//! Bad input, for every command and endpoint: one line that names the culprit, the exit code that is
+//! promised, nothing lost and nothing half-applied.
+#![cfg(all(unix, feature = "cli"))]
+
+mod common;
+
+use std::ffi::OsStr;
+use std::io::{Read as _, Write as _};
+use std::net::TcpStream;
+use std::os::unix::ffi::OsStrExt as _;
+use std::process::{Output, Stdio};
+
+use common::{Agent, Process, assert_fails, free_port, run, stderr, stdout, swim, text, until};
+use serde_json::{Value, json};
+
+/// The commands that there are, as the help tells them, those below `meta` included.
+fn commands() -> Vec<Vec<String>> {
+    let below = |path: &[String]| -> Vec<String> {
+        let mut args: Vec<_> = path.iter().map(String::as_str).collect();
+        args.push("--help");
+        let help = stdout(&run(&args));
+        let Some((_, listed)) = help.split_once("Commands:\n") else { return Vec::new() };
+        let listed = listed.lines().take_while(|line| line.starts_with("  "));
+        let names = listed.filter(|line| !line.starts_with("   "));
+        names.filter_map(|line| line.split_whitespace().next().map(str::to_owned)).collect()
+    };
+    let mut commands = Vec::new();
+    for name in below(&[]).into_iter().filter(|name| name != "help") {
+        let path = vec![name];
+        let inner: Vec<_> = below(&path).into_iter().filter(|name| name != "help").collect();
+        match inner.is_empty() {
+            true => commands.push(path),
+            false => commands.extend(inner.into_iter().map(|name| vec![path[0].clone(), name])),
+        }
+    }
+    assert!(commands.len() >= 14, "{commands:?}");
+    commands
+}
+
+/// Those of them that ask an agent, with arguments that make sense.
+fn asking() -> Vec<Vec<String>> {
+    let mut asking = Vec::new();
+    for command in commands() {
+        let words: Vec<_> = command.iter().map(String::as_str).collect();
+        let help = stdout(&run(&[&words[..], &["--help"]].concat()));
+        // `top` wants a terminal first: `e2e_top` has it.
+        if words == ["agent"] || words == ["top"] || !help.contains("SWIM_HTTP_ADDR") {
+            continue;
+        }
+        let more: &[&str] = match words[..] {
+            ["join"] => &["127.0.0.1:1"],
+            ["meta", "set"] => &["k=v"],
+            _ if help.lines().any(|line| line.starts_with("Usage:") && line.contains('<')) => {
+                &["x"]
+            }
+            _ => &[],
+        };
+        asking.push(words.iter().chain(more).map(|&word| word.to_owned()).collect());
+    }
+    assert!(asking.len() >= 10, "{asking:?}");
+    asking
+}
+
+fn words(command: &[String]) -> Vec<&str> {
+    command.iter().map(String::as_str).collect()
+}
+
+#[test]
+fn every_command_names_a_flag_that_it_does_not_know() {
+    for command in commands() {
+        let output = run(&[&words(&command)[..], &["--no-such-flag"]].concat());
+        assert_fails(&output, 2, "'--no-such-flag'");
+    }
+}
+
+#[test]
+fn every_command_that_prints_an_answer_names_a_format_that_it_does_not_know() {
+    for command in asking() {
+        let output = run(&[&words(&command)[..], &["--format", "xml"]].concat());
+        assert_fails(&output, 2, "'xml'");
+        let output = run(&[&words(&command)[..], &["--http-addr", "nowhere"]].concat());
+        assert_fails(&output, 2, "'nowhere'");
+        let output = run(&[&words(&command)[..], &["--token-file", "/no/such"]].concat());
+        assert_fails(&output, 2, "/no/such");
+    }
+}
+
+#[test]
+fn every_command_says_that_no_agent_is_there() {
+    // What takes connections and says nothing but goodbye.
+    let rude = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = rude.local_addr().unwrap().to_string();
+    std::thread::spawn(move || {
+        for stream in rude.incoming() {
+            let _ = stream.and_then(|mut stream| stream.read(&mut [0; 1000]));
+        }
+    });
+    let nobody = format!("127.0.0.1:{}", free_port());
+    for command in asking() {
+        for address in [&nobody, &address, "no.such.invalid:7373", "unix:/no/such.sock"] {
+            let output = run(&[&words(&command)[..], &["--http-addr", address]].concat());
+            assert_fails(&output, 3, address);
+            assert!(output.stdout.is_empty(), "{command:?} {address}: {}", stdout(&output));
+        }
+    }
+}
+
+#[test]
+fn arguments_that_are_no_text_are_named() {
+    let odd = OsStr::from_bytes(b"od\xffd");
+    for command in asking() {
+        let output = swim(&words(&command)).arg("--name").arg(odd).output().unwrap();
+        // Either the flag or the argument, whichever is read first.
+        let line = stderr(&output);
+        assert_eq!((output.status.code(), line.lines().count()), (Some(2), 1), "{line}");
+        assert!(line.contains("--name") || line.contains(r"od\xFFd"), "{line}");
+    }
+    let output = swim(&["event"]).arg(odd).output().unwrap();
+    assert_fails(&output, 2, r"od\xFFd");
+    let output = swim(&["agent", "--config"]).arg(odd).output().unwrap();
+    assert_fails(&output, 2, "od\u{fffd}d");
+}
+
+#[test]
+fn what_an_error_quotes_does_not_steer_the_terminal() {
+    for args in [
+        &["members", "--http-addr", "a\n\x1b[2J:80"][..],
+        &["nosuch\u{202e}\x1b[2J"],
+        &["join", "a\nb"],
+        &["check-config", "/no\n\x1b/such"],
+        &["info", "--token-file", "/no\n\x1b/such"],
+        &["meta", "set", "a\n\x07"],
+    ] {
+        let output = run(args);
+        let line = stderr(&output);
+        assert!(!output.status.success() && line.lines().count() == 1, "{line}");
+        let steers = |char: char| char.is_control() || char == '\u{202e}';
+        assert!(!line.trim_end().contains(steers), "{line:?}");
+    }
+}
+
+/// An agent with something to lose, and somebody who watches it.
+fn watched() -> (Agent, Process) {
+    let agent = Agent::start("n1", &["--meta", "role=db"]);
+    let monitor = Process::start(agent.command(&["monitor", "--format", "json"]));
+    until("the monitor watches", || monitor.stderr().contains("watching"));
+    agent.ok(&["event", "first"]);
+    until("the first event is told", || monitor.stdout().contains(r#""name":"first""#));
+    (agent, monitor)
+}
+
+/// Checks that nothing was changed or told, by telling something at last.
+fn unchanged((agent, monitor): &(Agent, Process)) {
+    agent.ok(&["event", "last"]);
+    until("the last event is told", || monitor.stdout().contains(r#""name":"last""#));
+    let told = monitor.stdout();
+    let after = told.lines().skip_while(|line| !line.contains(r#""name":"first""#));
+    assert_eq!(after.count(), 2, "{told}");
+    assert_eq!(agent.members()["n1"]["metadata"], json!({"role": "db"}));
+    assert_eq!(agent.states(), "n1:alive");
+}
+
+/// Runs a command about an agent with this on its standard input.
+fn fed(agent: &Agent, args: &[&str], input: &[u8]) -> Output {
+    let mut command = agent.command(args);
+    let command = command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
+    let mut child = command.spawn().expect("the command starts");
+    // It may have seen enough before the end.
+    let _ = child.stdin.take().expect("a pipe").write_all(input);
+    child.wait_with_output().expect("it ends")
+}
+
+#[test]
+fn wrong_values_change_nothing_not_even_the_right_ones_beside_them() {
+    let watched = watched();
+    let agent = &watched.0;
+    let (long, large) = ("n".repeat(256), format!("big={}", "v".repeat(600)));
+    let nobody = format!("127.0.0.1:{}", free_port());
+    for (args, code, culprit) in [
+        (&["meta", "set", "ok=1", "no"][..], 2, "'no'"),
+        (&["meta", "set", "ok=1", "=v"], 2, "'=v'"),
+        (&["meta", "set", "ok=1", &large], 1, "512"),
+        (&["meta", "set", "ok=1", "swim.x=y"], 1, "swim.x"),
+        (&["meta", "rm", "role", "swim.x"], 1, "swim.x"),
+        (&["join", &nobody], 1, &nobody),
+        (&["join", &nobody, "nowhere"], 2, "'nowhere'"),
+        (&["join", "no such:1"], 2, "'no such:1'"),
+        (&["join", "127.0.0.1:0"], 2, "'127.0.0.1:0'"),
+        (&["join", "127.0.0.1:65536"], 2, "'127.0.0.1:65536'"),
+        (&["event", &long], 1, "256"),
+        (&["event", "e", "p", "x"], 2, "'x'"),
+        (&["query", &long], 1, "256"),
+        (&["query", "q", "--node", &long], 1, "256"),
+        (&["query", "q", "--timeout", "1.5s"], 2, "'1.5s'"),
+        (&["query", "q", "--timeout", "-1s"], 2, "-1"),
+        (&["query", "q", "--relay", "many"], 2, "'many'"),
+        (&["query", "q", "--meta", "role=a", "--meta", "role=("], 2, "'role=('"),
+        (&["query", "q", "--meta", "role=a{1000}{1000}{1000}"], 2, "role=a{1000}{1000}{1000}"),
+        (&["members", "--name", "("], 2, "'('"),
+        (&["members", "--name", "a{1000}{1000}{1000}"], 2, "size limit"),
+        (&["members", "--meta", "role=*"], 2, "'role=*'"),
+        (&["members", "--meta", "(=x)("], 2, "unopened group"),
+        (&["members", "--state", ""], 2, "--state"),
+        (&["members", "--state", "Alive"], 2, "'Alive'"),
+        (&["info", "--explain=maybe"], 2, "maybe"),
+        (&["leave", "now"], 2, "'now'"),
+        (&["monitor", "now"], 2, "'now'"),
+        (&["reachability", "--timeout", "0s"], 2, "'0s'"),
+    ] {
+        let output = agent.run(args);
+        let line = stderr(&output);
+        assert_eq!(
+            (output.status.code(), line.lines().count()),
+            (Some(code), 1),
+            "{args:?}: {line}"
+        );
+        // What is long is shortened, or told by its size.
+        assert!(line.contains(culprit), "{args:?}: {culprit:?} is not in {line}");
+    }
+    for args in [&["event", "e", "-"][..], &["query", "q", "-"]] {
+        assert_fails(&fed(agent, args, &vec![0xff; 10_000_000]), 2, "1048576");
+        assert_fails(&fed(agent, args, &vec![b'x'; 70_000]), 1, "65536");
+    }
+    unchanged(&watched);
+}
+
+/// Sends a request by hand and returns the status; 0 when the connection was cut without an answer.
+fn raw(agent: &Agent, head: &str, body: &[u8]) -> (u16, String) {
+    let mut stream = TcpStream::connect(agent.http).expect("the endpoint listens");
+    let mut answer = Vec::new();
+    let head = format!("{head}\r\nHost: localhost\r\nConnection: close\r\n");
+    let length = format!("Content-Length: {}\r\n\r\n", body.len());
+    // It may have seen enough before the end.
+    let _ = stream.write_all(format!("{head}{length}").as_bytes());
+    let _ = stream.write_all(body);
+    let _ = stream.read_to_end(&mut answer);
+    let answer = String::from_utf8_lossy(&answer).into_owned();
+    let status = answer.split(' ').nth(1).and_then(|word| word.parse().ok()).unwrap_or_default();
+    let body = answer.split_once("\r\n\r\n").map_or("", |(_, body)| body);
+    (status, body.to_owned())
+}
+
+const JSON: &str = "Content-Type: application/json";
+
+#[test]
+fn every_endpoint_refuses_ten_megabytes_and_stays() {
+    let watched = watched();
+    let agent = &watched.0;
+    let x = "x".repeat(10_000_000);
+    for (method, path, body) in [
+        ("POST", "/v1/event", format!(r#"{{"name":"e","payload":"{x}"}}"#)),
+        ("POST", "/v1/query", format!(r#"{{"name":"q","payload":"{x}"}}"#)),
+        ("POST", "/v1/query", format!(r#"{{"name":"q","meta":["role={x}"]}}"#)),
+        ("POST", "/v1/join", format!(r#"{{"addresses":["{x}:1"]}}"#)),
+        ("PUT", "/v1/metadata", format!(r#"{{"set":{{"k":"{x}"}}}}"#)),
+        ("POST", "/v1/leave/", x.clone()),
+        ("GET", "/v1/members", x.clone()),
+    ] {
+        let (status, answer) =
+            raw(agent, &format!("{method} {path} HTTP/1.1\r\n{JSON}"), body.as_bytes());
+        // An endpoint that takes no body does not read it.
+        let fine = matches!(status, 0 | 413 | 404) || (method, status) == ("GET", 200);
+        assert!(fine, "{method} {path}: {status} {answer}");
+    }
+    for head in [
+        format!("GET /v1/members?name={x} HTTP/1.1"),
+        format!("GET /v1/members HTTP/1.1\r\nX: {x}"),
+        format!("{x} /v1/members HTTP/1.1"),
+        format!("GET /{x} HTTP/1.1"),
+    ] {
+        let (status, answer) = raw(agent, &head, b"");
+        assert!(matches!(status, 0 | 400 | 414 | 431), "{status} {answer}");
+    }
+    unchanged(&watched);
+}
+
+#[test]
+fn every_endpoint_refuses_what_makes_no_sense_and_changes_nothing() {
+    let watched = watched();
+    let agent = &watched.0;
+    let large = format!(r#"{{"set":{{"ok":"1","big":"{}"}}}}"#, "v".repeat(600));
+    for (request, body, statuses, culprit) in [
+        ("PUT /v1/metadata", r#"{"set":{"ok":"1","k":2}}"#, [422, 400], ""),
+        ("PUT /v1/metadata", r#"{"set":{"ok":"1"},"remove":"role"}"#, [422, 400], "remove"),
+        ("PUT /v1/metadata", r#"{"set":{"ok":"1"},"remove":["role"],"x":0}"#, [422, 400], "x"),
+        ("PUT /v1/metadata", r#"{"set":{"ok":"1","":"v"}}"#, [400, 400], "key"),
+        ("PUT /v1/metadata", r#"{"set":{"ok":"1","swim.x":"v"}}"#, [400, 400], "swim.x"),
+        ("PUT /v1/metadata", &large, [400, 400], "512"),
+        ("PUT /v1/metadata", r#"{"set":{"ok":"1"}"#, [400, 400], ""),
+        ("PUT /v1/metadata", "", [400, 400], ""),
+        ("PUT /v1/metadata", "null", [422, 400], ""),
+        ("POST /v1/join", r#"{"addresses":["no","nor this"]}"#, [400, 400], "nor this"),
+        // One that is right is enough to try; the answer names both.
+        ("POST /v1/join", r#"{"addresses":["127.0.0.1:1","no"]}"#, [504, 504], "no address"),
+        ("POST /v1/join", r#"{"addresses":"127.0.0.1:1"}"#, [422, 400], "addresses"),
+        ("POST /v1/join", r#"{"addresses":["\u0000:1"]}"#, [400, 504], ":1"),
+        ("POST /v1/event", r#"{"name":"e","payload":7}"#, [422, 400], ""),
+        ("POST /v1/event", r#"{"name":""}"#, [400, 400], "0 bytes"),
+        ("POST /v1/event", "\u{feff}{}", [400, 400], ""),
+        ("POST /v1/query", r#"{"name":"q","timeout_ms":-1}"#, [422, 400], ""),
+        ("POST /v1/query", r#"{"name":"q","timeout_ms":1e99}"#, [422, 400], ""),
+        ("POST /v1/query", r#"{"name":"q","meta":["role=a","role=("]}"#, [400, 400], "role"),
+        ("POST /v1/query", r#"{"name":"q","meta":["=x"],"timeout_ms":99999999}"#, [400, 400], ""),
+        ("POST /v1/query", r#"{"name":"q","nodes":[""]}"#, [400, 400], "0 bytes"),
+        ("GET /v1/members?name=(", "", [400, 400], "name"),
+        ("GET /v1/members?meta=role=%28", "", [400, 400], "\"(\""),
+        ("GET /v1/members?name=%FF", "", [400, 200], ""),
+        ("GET /v1/members?state=", "", [400, 400], "state"),
+        ("GET /v1/info?explain=2", "", [400, 400], "explain"),
+        ("PATCH /v1/metadata", "", [405, 405], "PATCH"),
+        ("GET /v1/../etc/passwd", "", [404, 400], ""),
+    ] {
+        let (status, answer) =
+            raw(agent, &format!("{request} HTTP/1.1\r\n{JSON}"), body.as_bytes());
+        assert!(statuses.contains(&status), "{request} {body}: {status} {answer}");
+        if status >= 400 {
+            let answer: Value = serde_json::from_str(&answer)
+                .unwrap_or_else(|_| panic!("{request} {body}: not JSON: {answer}"));
+            let error = text(&answer["error"]);
+            assert!(
+                error.contains(culprit) && error.lines().count() == 1,
+                "{request} {body}: {error}"
+            );
+        }
+    }
+    unchanged(&watched);
+}
+
+#[test]
+fn names_may_be_any_text_and_are_shown_whole_and_harmless() {
+    let names =
+        ["two words", "bell\x07 and\nlines\x1b[2J", "\u{202e}n\u{f6}d \u{1f980}", "=,:/#?&%\"'\\"];
+    let seed = Agent::start(names[0], &["--meta", "a key=a \x1b value"]);
+    let others: Vec<_> = names[1..].iter().map(|name| Agent::join(name, &seed)).collect();
+    until("all are there", || {
+        let members = seed.members();
+        names.iter().all(|name| members.get(*name).is_some_and(|it| it["state"] == "alive"))
+    });
+    let steers = |char: &char| (char.is_control() && *char != '\n') || *char == '\u{202e}';
+    for args in [&["members"][..], &["info"], &["reachability"]] {
+        let shown = seed.ok(args);
+        assert!(!shown.chars().any(|char| steers(&char)), "{shown:?}");
+    }
+    assert_eq!(seed.ok(&["members"]).lines().count(), 1 + names.len());
+    // Each can be asked for by its name, and by a pattern.
+    for (at, name) in names.iter().enumerate() {
+        let said = seed.ok(&["query", "q", "--node", name, "--format", "json"]);
+        let first: Value = serde_json::from_str(said.lines().next().unwrap()).unwrap();
+        assert_eq!(first["expected"], json!([name]));
+        assert!(said.lines().any(|line| line.contains("\"ack\"")), "{at}: {said}");
+    }
+    let found = seed.json(&["members", "--name", "^\u{202e}n\u{f6}d \u{1f980}$"]);
+    assert_eq!(found["members"].as_array().unwrap().len(), 1);
+    let odd = "k\n\x1b\u{202e}=v\u{1f980} =\t\"";
+    assert!(!others[0].ok(&["meta", "set", odd]).trim_end().chars().any(|char| steers(&char)));
+    until("the pair is known", || {
+        seed.members()[names[1]]["metadata"]["k\n\x1b\u{202e}"] == "v\u{1f980} =\t\""
+    });
+    // A cluster's name is as free.
+    let other = Agent::start("a", &["--cluster", "prod \u{202e}\n"]);
+    assert_eq!(other.json(&["info"])["cluster"], "prod \u{202e}\n");
+    assert!(!other.ok(&["info"]).chars().any(|char| steers(&char)));
+}
