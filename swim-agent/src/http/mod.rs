@@ -13,6 +13,7 @@ mod members;
 mod metadata;
 mod metrics;
 pub(crate) mod query;
+mod series;
 mod token;
 pub(crate) mod types;
 pub(crate) mod users;
@@ -21,6 +22,7 @@ use std::fmt;
 use std::future::Future;
 use std::io;
 use std::sync::Arc;
+use std::time::SystemTime;
 
 use axum::Router;
 use axum::extract::{DefaultBodyLimit, State};
@@ -33,6 +35,7 @@ use tokio::sync::{Semaphore, mpsc, oneshot};
 
 use error::ApiError;
 use listener::Limited;
+use series::Series;
 pub(crate) use token::Token;
 
 /// Bytes of a request's body: some hundred addresses, or far more metadata than a member may have.
@@ -62,6 +65,9 @@ pub(crate) struct Admin {
     access: Access,
     leave: mpsc::Sender<LeaveRequest>,
     streams: Arc<Semaphore>,
+    /// Tells this run of the agent from others of it, to readers of events that come back.
+    run: u64,
+    series: Series,
 }
 
 /// What a handler is given.
@@ -70,7 +76,10 @@ type Shared = State<Arc<Admin>>;
 impl Admin {
     /// Serves `handle` to those who have `access`; who asks it to leave is put into `leave`.
     pub(crate) fn new(handle: Handle, access: Access, leave: mpsc::Sender<LeaveRequest>) -> Self {
-        Self { handle, access, leave, streams: Arc::new(Semaphore::new(MAX_STREAMS)) }
+        let since = SystemTime::UNIX_EPOCH.elapsed().unwrap_or_default();
+        let run = u64::try_from(since.as_micros()).unwrap_or_default();
+        let streams = Arc::new(Semaphore::new(MAX_STREAMS));
+        Self { handle, access, leave, streams, run, series: Series::default() }
     }
 
     /// Answers until `stop`, then finishes the answers under way. A stream of events is finished
@@ -84,7 +93,11 @@ impl Admin {
         L::Addr: fmt::Debug,
     {
         let listener = Limited::new(listener, MAX_CONNECTIONS);
-        axum::serve(listener, router(Arc::new(self))).with_graceful_shutdown(stop).await
+        let admin = Arc::new(self);
+        let sampling = tokio::spawn(series::sample(Arc::clone(&admin)));
+        let served = axum::serve(listener, router(admin)).with_graceful_shutdown(stop).await;
+        sampling.abort();
+        served
     }
 }
 
@@ -99,6 +112,7 @@ fn router(admin: Arc<Admin>) -> Router {
         .route("/v1/leave", post(leave::leave))
         .route("/v1/metadata", put(metadata::change))
         .route("/v1/events", get(events::events))
+        .route("/v1/series", get(series::series))
         .route("/v1/event", post(users::send).layer(users::body_limit()))
         .route("/v1/query", post(query::query).layer(users::body_limit()))
         .fallback(unknown_path)
