@@ -12,6 +12,7 @@ mod listener;
 mod members;
 mod metadata;
 mod metrics;
+mod page;
 pub(crate) mod query;
 mod series;
 mod token;
@@ -115,6 +116,7 @@ fn router(admin: Arc<Admin>) -> Router {
         .route("/v1/series", get(series::series))
         .route("/v1/event", post(users::send).layer(users::body_limit()))
         .route("/v1/query", post(query::query).layer(users::body_limit()))
+        .merge(page::routes())
         .fallback(unknown_path)
         .method_not_allowed_fallback(wrong_method)
         .layer(DefaultBodyLimit::max(MAX_BODY))
