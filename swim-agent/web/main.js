@@ -178,7 +178,7 @@ function noticeRun(id) {
 async function look() {
   const before = info;
   info = await get('/v1/info');
-  if (before !== null && info.uptime_ms < before.uptime_ms) restarted();
+  if (before !== null && info.started !== before.started) restarted();
   showInfo();
   const fresh = await get(samples.length === 0 ? '/v1/series' : '/v1/series?last=5');
   const known = new Set(samples.map((sample) => sample.time));
@@ -191,8 +191,7 @@ async function look() {
 }
 
 function restarted() {
-  const since = new Date(Date.now() - info.uptime_ms);
-  tell('restarted', `The agent was started anew at ${format.clock(since)}.`);
+  tell('restarted', `The agent was started anew at ${format.clock(info.started)}.`);
   setTimeout(() => { if (byId('alarm').dataset.state === 'restarted') tell('live', null); }, 30_000);
 }
 

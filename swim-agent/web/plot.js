@@ -23,7 +23,7 @@ export class Plot {
   constructor({ title, lines, stacked, unit }) {
     Object.assign(this, { lines, stacked, unit, samples: [] });
     const id = `plot-${ids += 1}`;
-    this.desc = svg('desc', { id: `${id}-desc` });
+    this.desc = svg('desc', { id: `${id}-desc` }, 'No samples yet.');
     this.shapes = svg('g');
     this.cursor = svg('line', { class: 'cursor', y1: TOP, y2: HEIGHT, x1: -9, x2: -9 });
     this.svg = svg('svg', {
@@ -31,6 +31,7 @@ export class Plot {
       'aria-labelledby': `${id}-title ${id}-desc`,
     }, svg('title', { id: `${id}-title` }, title), this.desc, this.shapes, this.cursor);
     this.top = el('span', { class: 'top', 'aria-hidden': 'true' });
+    this.none = el('p', { class: 'none' }, 'collecting');
     this.since = el('span');
     this.until = el('span', {}, 'now');
     this.values = lines.map(() => el('b'));
@@ -38,7 +39,7 @@ export class Plot {
       el('li', { 'data-mark': line.mark }, el('span', {}, line.name), ' ', this.values[place]));
     this.element = el('figure', { class: 'plot' },
       el('figcaption', {}, el('h3', {}, title), el('ul', { class: 'legend' }, ...legend)),
-      el('div', { class: 'frame' }, this.svg, this.top),
+      el('div', { class: 'frame' }, this.svg, this.top, this.none),
       el('div', { class: 'axis', 'aria-hidden': 'true' }, this.since, this.until));
     this.svg.addEventListener('pointermove', (event) => this.point(event));
     this.svg.addEventListener('pointerleave', () => this.point(null));
@@ -49,10 +50,8 @@ export class Plot {
     this.samples = samples;
     this.span = span;
     const last = samples.at(-1);
-    if (last === undefined) {
-      this.describe('No samples yet; the first comes after five seconds.');
-      return;
-    }
+    this.none.hidden = samples.length > 1;
+    if (last === undefined) return;
     const stacks = samples.map((sample) => this.stack(sample));
     const most = ceiling(Math.max(...stacks.flat(), 0));
     const end = Date.parse(last.time);
@@ -71,7 +70,7 @@ export class Plot {
     setText(this.since, `${since} ago`);
     this.point(null);
     const now = this.lines.map((line) => `${line.name} ${this.unit(last[line.key])}`).join(', ');
-    this.describe(`Now: ${now}. The scale goes from 0 to ${this.unit(most)}, over the last ${since}.`);
+    setText(this.desc, `Now: ${now}. The scale goes from 0 to ${this.unit(most)}, over the last ${since}.`);
   }
 
   stack(sample) {
@@ -97,9 +96,5 @@ export class Plot {
     this.cursor.setAttribute('x2', x);
     setText(this.until, event === null ? 'now' : clock(sample.time));
     this.lines.forEach(({ key }, place) => setText(this.values[place], this.unit(sample[key])));
-  }
-
-  describe(text) {
-    setText(this.desc, text);
   }
 }

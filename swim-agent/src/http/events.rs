@@ -39,19 +39,20 @@ pub(super) async fn events(
     let permit = admin.streams.clone().try_acquire_owned();
     let permit =
         permit.map_err(|_| ApiError::unavailable("too many streams of events are open"))?;
+    let run = admin.started.duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default().as_micros();
     let events = match headers.get(LAST_READ) {
-        Some(id) => admin.handle.events_from(after(id, admin.run)),
+        Some(id) => admin.handle.events_from(after(id, run)),
         None => admin.handle.events_with_backlog(backlog.into()),
     };
-    let reader = Reader { events, run: admin.run, _permit: permit };
+    let reader = Reader { events, run, _permit: permit };
     Ok(Sse::new(stream::unfold(reader, next)).keep_alive(KeepAlive::new().interval(SIGN_OF_LIFE)))
 }
 
 /// The position after an event by its id. Whoever read of another run of the agent, or says what is no
 /// id, has read nothing of this one.
-fn after(id: &HeaderValue, run: u64) -> u64 {
+fn after(id: &HeaderValue, run: u128) -> u64 {
     let id = id.to_str().ok().and_then(|id| id.split_once('-'));
-    let read = id.filter(|(of, _)| u64::from_str_radix(of, 16) == Ok(run));
+    let read = id.filter(|(of, _)| u128::from_str_radix(of, 16) == Ok(run));
     let read = read.and_then(|(_, number)| number.parse::<u64>().ok());
     read.map_or(0, |number| number.saturating_add(1))
 }
@@ -59,7 +60,7 @@ fn after(id: &HeaderValue, run: u64) -> u64 {
 /// What [`events`] keeps between two events; the permit is given back when the reader is gone.
 struct Reader {
     events: EventStream,
-    run: u64,
+    run: u128,
     _permit: OwnedSemaphorePermit,
 }
 

@@ -66,8 +66,8 @@ pub(crate) struct Admin {
     access: Access,
     leave: mpsc::Sender<LeaveRequest>,
     streams: Arc<Semaphore>,
-    /// Tells this run of the agent from others of it, to readers of events that come back.
-    run: u64,
+    /// Tells this run of the agent from others of it.
+    started: SystemTime,
     series: Series,
 }
 
@@ -77,10 +77,9 @@ type Shared = State<Arc<Admin>>;
 impl Admin {
     /// Serves `handle` to those who have `access`; who asks it to leave is put into `leave`.
     pub(crate) fn new(handle: Handle, access: Access, leave: mpsc::Sender<LeaveRequest>) -> Self {
-        let since = SystemTime::UNIX_EPOCH.elapsed().unwrap_or_default();
-        let run = u64::try_from(since.as_micros()).unwrap_or_default();
+        let started = SystemTime::now();
         let streams = Arc::new(Semaphore::new(MAX_STREAMS));
-        Self { handle, access, leave, streams, run, series: Series::default() }
+        Self { handle, access, leave, streams, started, series: Series::default() }
     }
 
     /// Answers until `stop`, then finishes the answers under way. A stream of events is finished

@@ -78,6 +78,9 @@ pub(crate) struct InfoBody {
     pub(crate) state: String,
     pub(crate) incarnation: String,
     pub(crate) uptime_ms: u64,
+    /// When its admin endpoint started: the same as long as it is the same run of the agent.
+    #[serde(default)]
+    pub(crate) started: String,
     /// As `GET /readyz` tells.
     #[serde(default)]
     pub(crate) ready: bool,
