@@ -59,14 +59,16 @@ export async function get(path) {
 
 /**
  * Reads the stream of events until it ends, which it does with an error. `last` is the id of the event
- * that was read last, if one was. By fetch and not by EventSource, which shows no token.
+ * that was read last, if one was; `leave` a signal to read no more. By fetch and not by EventSource, which
+ * shows no token.
  */
-export async function readEvents({ backlog, last, opened, event }) {
+export async function readEvents({ backlog, last, leave, opened, event }) {
   const silence = new AbortController();
+  const stop = AbortSignal.any([silence.signal, leave]);
   let timer = setTimeout(() => silence.abort(), SILENCE);
   const headers = last === null ? {} : { 'last-event-id': last };
   try {
-    const answer = await ask(`/v1/events?backlog=${backlog}`, headers, silence.signal);
+    const answer = await ask(`/v1/events?backlog=${backlog}`, headers, stop);
     opened();
     const reader = answer.body.pipeThrough(new TextDecoderStream()).getReader();
     let rest = '';

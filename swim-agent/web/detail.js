@@ -36,15 +36,18 @@ export class Detail {
     let parts;
     try {
       const { member, history } = await find(name, this.events(name));
-      parts = [facts(member), metadata(member), past(history)];
+      // Of one that was forgotten, the agent may still know what happened to it.
+      parts = member === null ? [forgotten()] : [facts(member), metadata(member)];
+      parts.push(past(history));
     } catch (error) {
       const gone = error instanceof Refused && error.status === 404;
-      const text = gone ? 'The agent has forgotten this member.' : printable(error.message);
-      parts = [el('p', { class: gone ? 'empty' : 'error' }, text)];
+      parts = [gone ? forgotten() : el('p', { class: 'error' }, printable(error.message))];
     }
     if (this.name === name) byId('detail-body').replaceChildren(...parts);
   }
 }
+
+const forgotten = () => el('p', { class: 'empty' }, 'The agent has forgotten this member.');
 
 /** A member, and its history with the newest first. */
 async function find(name, events) {
@@ -107,9 +110,13 @@ function entry(event) {
 
 /** What a probe that failed has tried. */
 function tried({ pings_ms: pings, relays, stream, silence }) {
-  const parts = [format.count(pings.length, 'ping')];
-  for (const { name, said } of relays) parts.push(`relay ${printable(name)}: ${printable(said)}`);
-  if (stream) parts.push(`stream ${stream.state}${stream.why ? ` (${printable(stream.why)})` : ''}`);
+  const first = pings.length > 0 ? `, the first ${pings[0]} ms before` : '';
+  const parts = [`${format.count(pings.length, 'ping')} by datagram${first}`];
+  for (const { name, said } of relays) {
+    const what = { nack: 'no answer either', nothing: 'silent itself' }[said] ?? said;
+    parts.push(`by ${printable(name)}: ${printable(what)}`);
+  }
+  if (stream) parts.push(`stream: ${stream.state}${stream.why ? ` (${printable(stream.why)})` : ''}`);
   if (silence) parts.push('it heard nobody else either');
   return el('span', { class: 'why' }, parts.join('; '));
 }

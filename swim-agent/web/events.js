@@ -20,6 +20,8 @@ const REASONS = {
   first_hand: 'it answered this agent itself',
   refutation: 'it refuted what was said of it',
   own_word: 'it said so itself',
+  removed: 'it was declared gone for good',
+  pruned: 'it was declared gone for good, without a trace',
   reaped: 'it was gone for long enough',
   conflict: 'two nodes claim this name',
 };

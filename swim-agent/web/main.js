@@ -15,6 +15,8 @@ const BACKLOG = 100;
 const AGAIN = 2_000;
 /** Between two looks at the agent's health. */
 const INFO = 2_000;
+/** A page that nobody has looked at for so long lets go of its stream: a browser has few for each agent. */
+const AWAY = 10_000;
 /** What the plots show at least and at most. */
 const LEAST = 60_000;
 const MOST = 600_000;
@@ -137,6 +139,25 @@ function answered() {
   return new Promise((resolve) => dialog.addEventListener('close', resolve, { once: true }));
 }
 
+/** Resolves when somebody looks at the page. */
+function lookedAt() {
+  if (!document.hidden) return Promise.resolve();
+  return new Promise((resolve) => document.addEventListener('visibilitychange', resolve, { once: true }));
+}
+
+/** Aborts when nobody has looked at the page for a while. */
+function untilAway() {
+  const away = new AbortController();
+  let timer = null;
+  const look = () => {
+    clearTimeout(timer);
+    if (document.hidden) timer = setTimeout(() => away.abort(), AWAY);
+  };
+  document.addEventListener('visibilitychange', look, { signal: away.signal });
+  look();
+  return away;
+}
+
 const pause = (ms) => new Promise((resolve) => setTimeout(resolve, ms));
 
 /** Follows the events for ever; how that goes says whether the agent is there. */
@@ -145,10 +166,12 @@ async function follow() {
     const before = performance.now();
     // What the stream begins with has happened before.
     let live = false;
+    const away = untilAway();
     try {
       await readEvents({
         backlog: BACKLOG,
         last,
+        leave: away.signal,
         opened() {
           found();
           setTimeout(() => { live = true; }, 1_000);
@@ -161,9 +184,12 @@ async function follow() {
         },
       });
     } catch (error) {
-      gone(error);
+      if (away.signal.aborted) say('away', 'paused', null);
+      else gone(error);
     }
+    away.abort();
     await answered();
+    await lookedAt();
     await pause(Math.max(200, AGAIN - (performance.now() - before)));
   }
 }

@@ -195,6 +195,24 @@ class Events(PageTest):
         self.until_rows("a:alive", "b:alive")
 
 
+    def test_a_page_that_nobody_looks_at_lets_go_and_misses_nothing(self):
+        a = self.agent("a")
+        self.open(a)
+        a.run("event", "seen")
+        until("the event is there", lambda: "seen" in self.text("#events"))
+        look = """Object.defineProperty(document, 'hidden', { configurable: true, get: () => arguments[0] });
+            document.dispatchEvent(new Event('visibilitychange'))"""
+        self.js(look.replace("arguments[0]", "true"))
+        until("the stream is let go", lambda: self.link() == "paused")
+        self.assertFalse(self.one("#alarm").is_displayed())
+        a.run("event", "unseen")
+        self.js(look.replace("arguments[0]", "false"))
+        until("the event is there", lambda: "unseen" in self.text("#events"))
+        self.assertEqual(self.link(), "live")
+        told = self.js("return [...document.querySelectorAll('#events .who:first-of-type')].map((who) => who.textContent)")
+        self.assertEqual([told.count("seen"), told.count("unseen")], [1, 1])
+
+
 class Token(PageTest):
     def test_the_token_is_asked_for_once_and_kept_in_the_tab(self):
         self.bearable = [r"status of 401"]
@@ -220,26 +238,67 @@ class Token(PageTest):
         self.js("sessionStorage.clear()")
 
 
-class Large(PageTest):
-    def test_ten_thousand_members_stay_usable(self):
+def member(number):
+    """A member as an agent of a large cluster tells it."""
+    return {
+        "name": f"node-{number}", "address": f"10.0.{number // 250}.{number % 250}:7946",
+        "state": "dead" if number % 1000 == 0 else "alive", "incarnation": "7", "metadata": {"zone": f"z{number % 7}"},
+        "last_update": "2026-01-01T00:00:00.000Z", "age_ms": 5000, "last_seen": None,
+        "last_seen_ms": None if number % 2 else number * 10, "round_trip_ms": number / 100,
+        "paths": {"datagram": None, "stream": {"state": "failing", "age_ms": 5, "why": "refused"}},
+    }
+
+
+def happened(kind, **more):
+    """What an agent remembers of a member."""
+    nothing = dict.fromkeys(["by", "reason", "state", "incarnation", "address", "old_address", "probe"])
+    return {"time": "2026-01-01T00:00:00.000Z", "age_ms": 5, "type": kind, "name": "node-0", **nothing, **more}
+
+
+class Made(PageTest):
+    """With answers that no agent would give within a test."""
+
+    def fake(self, members, **answers):
         with urllib.request.urlopen(self.agent("a").url) as answer:
             policy = answer.headers["content-security-policy"]
-        paths = {"datagram": None, "stream": {"state": "failing", "age_ms": 5, "why": "refused"}}
-        members = [{
-            "name": f"node-{number}", "address": f"10.0.{number // 250}.{number % 250}:7946",
-            "state": "dead" if number % 1000 == 0 else "alive", "incarnation": "7", "metadata": {"zone": f"z{number % 7}"},
-            "last_update": "2026-01-01T00:00:00.000Z", "age_ms": 5000, "last_seen": None,
-            "last_seen_ms": None if number % 2 else number * 10, "round_trip_ms": number / 100, "paths": paths,
-        } for number in range(10_000)]
         info = {
             "name": "node-1", "cluster": "large", "address": "10.0.0.1:7946", "version": "0", "uptime_ms": 7_200_000,
-            "members": {"alive": 9_990, "suspect": 0, "dead": 10, "left": 0}, "local_health": 0, "ready": True,
-            "unready": None, "queue": 0,
+            "started": "2026-01-01T00:00:00.000Z", "members": {"alive": 9_990, "suspect": 0, "dead": 10, "left": 0},
+            "local_health": 0, "ready": True, "unready": None, "queue": 0,
         }
+        answers = {f"/v1/members/{name}": answer for name, answer in answers.items()}
         fake = FakeAgent(policy, {"/v1/info": info, "/v1/members": {"members": members},
-                                  "/v1/series": {"interval_ms": 5000, "samples": []}})
+                                  "/v1/series": {"interval_ms": 5000, "samples": []}, **answers})
         self.agents.append(fake)
         self.open(fake)
+
+    def test_details_tell_by_which_ways_a_member_was_probed(self):
+        probe = {
+            "pings_ms": [178, 150], "asked_ms": 127, "silence": True,
+            "relays": [{"name": "node-7\u202e", "said": "nack"}, {"name": "node-8", "said": "nothing"}],
+            "stream": {"state": "failing", "age_ms": 127, "why": "Connection refused"},
+        }
+        history = [
+            happened("died", state="dead", by="node-9", reason="suspicion_expired"),
+            happened("probe_failed", probe=probe),
+            happened("updated", state="alive", reason="rumor", address="10.0.0.2:1", old_address="10.0.0.1:1"),
+        ]
+        self.fake([member(0), member(1)], **{
+            "node-0": {"agent": "node-1", "member": member(0), "history": history},
+            "node-1": {"agent": "node-1", "member": None, "history": history}})
+        until("they are rows", lambda: len(self.rows()) == 2)
+        self.one("#rows tr:first-child button").click()
+        until("the details are there", lambda: "History" in self.one("#detail").text)
+        for part in ["accused by node-9", "2 pings", "178 ms", "node-7\\u{202e}: no answer either", "node-8: silent itself",
+                     "Connection refused", "it heard nobody else", "from 10.0.0.1:1 to 10.0.0.2:1"]:
+            self.assertIn(part, self.one("#detail").text)
+        self.one("#detail-close").click()
+        self.one("#rows tr:nth-child(2) button").click()
+        until("it is forgotten", lambda: "has forgotten" in self.one("#detail").text)
+        self.assertIn("accused by node-9", self.one("#detail").text, "and what happened to it is not")
+
+    def test_ten_thousand_members_stay_usable(self):
+        self.fake([member(number) for number in range(10_000)])
         until("all are known", lambda: self.text("#shown") == "10,000 members")
         self.assertEqual(self.rows()[:3], ["node-0:dead", "node-1:alive", "node-2:alive"], "numbers in their order")
         self.assertEqual(len(self.rows()), 50)
