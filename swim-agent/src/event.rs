@@ -96,6 +96,9 @@ pub struct EventStream {
 }
 
 impl EventStream {
+    /// Events that an agent keeps.
+    pub const KEPT: usize = 512;
+
     pub(crate) fn new(log: EventLog, position: u64) -> Self {
         Self { log, position }
     }

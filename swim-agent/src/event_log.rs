@@ -8,10 +8,10 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use tokio::sync::watch;
 
-use crate::event::StreamItem;
+use crate::event::{EventStream, StreamItem};
 
 /// Events kept.
-pub(crate) const KEPT: usize = 512;
+const KEPT: usize = EventStream::KEPT;
 /// Bytes of payloads kept: all events of the usual size, and a few of the greatest.
 const KEPT_BYTES: usize = 4 * 1024 * 1024;
 

@@ -99,6 +99,8 @@ function tell(state, text) {
   alarm.hidden = text === null;
   alarm.dataset.state = state;
   setText(alarm, text ?? '');
+  // Read out from there, because what was hidden is no live region to all readers of screens.
+  if (text !== null) setText(byId('announce'), text);
 }
 
 /** The agent answers. */

@@ -2,10 +2,11 @@
 
 use std::collections::BTreeMap;
 
+use swim_agent::EventStream;
+
 use super::client::{Client, Endpoint, Format};
 use super::failure::{self, Failure};
 use super::{event, output};
-use crate::http::events::KEPT;
 use crate::http::types::{EventBody, InfoBody, StreamBody};
 use crate::http::users::ToldBody;
 
@@ -15,7 +16,7 @@ pub(super) struct Args {
     #[command(flatten)]
     endpoint: Endpoint,
     /// How many of the events so far to print first, 0 to 512.
-    #[arg(long, value_name = "N", default_value_t = 20, value_parser = clap::value_parser!(u16).range(0..=i64::from(KEPT)))]
+    #[arg(long, value_name = "N", default_value_t = 20, value_parser = clap::value_parser!(u16).range(0..=EventStream::KEPT as i64))]
     backlog: u16,
 }
 

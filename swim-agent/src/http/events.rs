@@ -19,8 +19,6 @@ use super::users::{PayloadBody, ToldBody};
 
 /// How often a silent stream says that it still stands.
 const SIGN_OF_LIFE: Duration = Duration::from_secs(15);
-/// Events that an agent keeps.
-pub(crate) const KEPT: u16 = 512;
 /// The header by which a reader that was interrupted says what it has read.
 const LAST_READ: &str = "last-event-id";
 
@@ -32,8 +30,9 @@ pub(super) async fn events(
     query: Result<Query<EventsQuery>, QueryRejection>,
 ) -> Result<Sse<impl Stream<Item = Result<sse::Event, Infallible>>>, ApiError> {
     let Query(EventsQuery { backlog }) = query?;
-    if backlog > KEPT {
-        let message = format!("backlog: {backlog} is above {KEPT}, and no more events are kept");
+    if backlog > EventStream::KEPT {
+        let kept = EventStream::KEPT;
+        let message = format!("backlog: {backlog} is above {kept}, and no more events are kept");
         return Err(ApiError::bad_request(message));
     }
     let permit = admin.streams.clone().try_acquire_owned();
@@ -42,7 +41,7 @@ pub(super) async fn events(
     let run = admin.started.duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default().as_micros();
     let events = match headers.get(LAST_READ) {
         Some(id) => admin.handle.events_from(after(id, run)),
-        None => admin.handle.events_with_backlog(backlog.into()),
+        None => admin.handle.events_with_backlog(backlog),
     };
     let reader = Reader { events, run, _permit: permit };
     Ok(Sse::new(stream::unfold(reader, next)).keep_alive(KeepAlive::new().interval(SIGN_OF_LIFE)))

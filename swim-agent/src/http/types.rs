@@ -239,7 +239,7 @@ pub(crate) struct SampleBody {
 pub(crate) struct EventsQuery {
     /// How many of the events so far come first, 0 to 512.
     #[serde(default)]
-    pub(crate) backlog: u16,
+    pub(crate) backlog: usize,
 }
 
 /// The data of one server-sent event of `GET /v1/events`.
