@@ -2,11 +2,11 @@
 
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
-use std::sync::Arc;
 use std::time::SystemTime;
 
 use swim_core::{EventKind, Incarnation, MemberEvent, MemberState, Reason};
-use tokio::sync::broadcast;
+
+use crate::event_log::EventLog;
 
 /// What happened to a member in the agent's view, who brought it about, and why.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -85,38 +85,46 @@ pub enum StreamItem {
     Missed(u64),
 }
 
-/// The events of an agent from the moment of [`Handle::events`](crate::Handle::events) on.
+/// The events of an agent, from a position on: of the moment it was opened, or before that.
 ///
-/// The agent keeps the last 512 events and waits for nobody. An event comes after the snapshot
-/// that it led to.
+/// The agent keeps the last 512 events, and at most 4 MiB of what they carry, and waits for nobody. An
+/// event comes after the snapshot that it led to.
 #[derive(Debug)]
 pub struct EventStream {
-    receiver: broadcast::Receiver<Arc<StreamItem>>,
+    log: EventLog,
+    position: u64,
 }
 
 impl EventStream {
-    /// Events kept for slow consumers, all of them together.
-    pub(crate) const KEPT: usize = 512;
+    /// Events that an agent keeps.
+    pub const KEPT: usize = 512;
 
-    pub(crate) fn new(receiver: broadcast::Receiver<Arc<StreamItem>>) -> Self {
-        Self { receiver }
+    pub(crate) fn new(log: EventLog, position: u64) -> Self {
+        Self { log, position }
     }
 
     /// Waits for the next event; `None` when the agent has ended and all are read. Cancel safe.
     pub async fn next(&mut self) -> Option<StreamItem> {
-        match self.receiver.recv().await {
-            Ok(item) => Some(Arc::unwrap_or_clone(item)),
-            Err(broadcast::error::RecvError::Lagged(missed)) => Some(StreamItem::Missed(missed)),
-            Err(broadcast::error::RecvError::Closed) => None,
+        loop {
+            if let Some(item) = self.try_next() {
+                return Some(item);
+            }
+            if !self.log.reaches(self.position).await {
+                return None;
+            }
         }
     }
 
     /// The next event if there is one already.
     pub fn try_next(&mut self) -> Option<StreamItem> {
-        match self.receiver.try_recv() {
-            Ok(item) => Some(Arc::unwrap_or_clone(item)),
-            Err(broadcast::error::TryRecvError::Lagged(missed)) => Some(StreamItem::Missed(missed)),
-            Err(_) => None,
-        }
+        let (item, position) = self.log.read(self.position)?;
+        self.position = position;
+        Some(item)
+    }
+
+    /// The number of the next event, counted from 0 since the agent started. A stream from
+    /// [`Handle::events_from`](crate::Handle::events_from) goes on there.
+    pub fn position(&self) -> u64 {
+        self.position
     }
 }

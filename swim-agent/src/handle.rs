@@ -10,7 +10,8 @@ use tokio::sync::{broadcast, mpsc, oneshot, watch};
 use crate::contact::Contact;
 use crate::driver::{Command, Saved, Target};
 use crate::error::{ChangeError, EventError, JoinError, Joined, Stopped};
-use crate::event::{EventStream, StreamItem};
+use crate::event::EventStream;
+use crate::event_log::EventLog;
 use crate::info::Info;
 use crate::members::Members;
 use crate::query::{Answers, Patterns, Query, matches};
@@ -42,8 +43,7 @@ pub(crate) struct About {
     pub(crate) cluster: String,
     pub(crate) local_addr: SocketAddr,
     pub(crate) advertise_addr: SocketAddr,
-    /// Weak, so that event streams end with the driver.
-    pub(crate) events: broadcast::WeakSender<Arc<StreamItem>>,
+    pub(crate) events: EventLog,
     pub(crate) queries: broadcast::WeakSender<Arc<Heard>>,
     /// What the patterns of queries mean.
     pub(crate) patterns: Patterns,
@@ -92,12 +92,33 @@ impl Handle {
 
     /// What happens from now on.
     pub fn events(&self) -> EventStream {
-        let receiver = match self.about.events.upgrade() {
-            Some(sender) => sender.subscribe(),
-            // Ended: a stream that ends at once.
-            None => broadcast::channel(1).1,
-        };
-        EventStream::new(receiver)
+        self.events_with_backlog(0)
+    }
+
+    /// The last events, at most `most` and at most 512, and what happens from now on, without a gap
+    /// or a repetition between them.
+    ///
+    /// ```
+    /// # async fn example(handle: swim_agent::Handle) {
+    /// let mut events = handle.events_with_backlog(20);
+    /// while let Some(item) = events.next().await {
+    ///     println!("{item:?}");
+    /// }
+    /// # }
+    /// ```
+    pub fn events_with_backlog(&self, most: usize) -> EventStream {
+        let log = self.about.events.clone();
+        let position = log.before_end(most);
+        EventStream::new(log, position)
+    }
+
+    /// The events from a [`position`](EventStream::position) on, for a reader that was interrupted.
+    /// What is kept no longer is one [`Missed`](crate::StreamItem::Missed); a position that is none yet means
+    /// the next event.
+    pub fn events_from(&self, position: u64) -> EventStream {
+        let log = self.about.events.clone();
+        let position = log.clamp(position);
+        EventStream::new(log, position)
     }
 
     /// The queries for this agent from now on, to be answered.

@@ -74,6 +74,7 @@ mod counters;
 mod driver;
 mod error;
 mod event;
+mod event_log;
 mod handle;
 mod info;
 mod members;

@@ -5,7 +5,7 @@ mod common;
 
 use std::io::{BufRead, BufReader, Read};
 
-use common::{Agent, until};
+use common::{Agent, Process, assert_fails, eventually, until};
 use serde_json::{Value, json};
 
 /// Asks the endpoint, and returns the status and the body.
@@ -68,6 +68,13 @@ fn what_is_asked_wrongly_is_refused_with_a_reason() {
         ("GET", "/v1/leave", "", 405, "GET"),
         ("GET", "/v1/info?explian=true", "", 400, "explian"),
         ("GET", "/v1/info?explain=yes", "", 400, "explain: "),
+        ("GET", "/v1/events?backlog=513", "", 400, "513"),
+        ("GET", "/v1/events?backlog=-1", "", 400, "backlog: "),
+        ("GET", "/v1/events?backlog=all", "", 400, "backlog: "),
+        ("GET", "/v1/events?bakclog=1", "", 400, "bakclog"),
+        ("GET", "/v1/series?last=0", "", 400, "1 to 120"),
+        ("GET", "/v1/series?last=121", "", 400, "121"),
+        ("GET", "/v1/series?first=1", "", 400, "first"),
         ("GET", "/v1/members?sate=alive", "", 400, "sate"),
         ("GET", "/v1/members?state=gone", "", 400, "gone"),
         ("GET", "/v1/members?name=%5B", "", 400, "name"),
@@ -119,11 +126,43 @@ fn web_pages_from_elsewhere_are_refused() {
     assert_eq!(ask(&agent, "GET", "/v1/members", &[("origin", &own)], "").0, 200);
 }
 
+#[test]
+fn the_series_tells_members_and_rates() {
+    let a = Agent::start("a", &[]);
+    let _b = Agent::join("b", &a);
+    let (status, body) = get(&a, "/v1/series");
+    assert_eq!((status, &body["interval_ms"]), (200, &json!(5_000)));
+    let sample = eventually("samples are taken", || {
+        let (_, body) = get(&a, "/v1/series?last=1");
+        let samples = body["samples"].as_array().unwrap();
+        assert!(samples.len() <= 1, "no more than was asked for");
+        samples.first().filter(|sample| sample["alive"] == 2).cloned()
+    });
+    assert_eq!(
+        (&sample["suspect"], &sample["dead"], &sample["left"]),
+        (&0.into(), &0.into(), &0.into())
+    );
+    for what in ["messages", "datagrams", "bytes"] {
+        for way in ["sent", "received"] {
+            let rate = sample[format!("{what}_{way}")].as_f64().unwrap();
+            assert!(rate > 0.0 && rate < 100_000.0, "{what}_{way}: {rate}");
+        }
+    }
+    assert!(sample["time"].as_str().unwrap().ends_with('Z'));
+}
+
 /// Opens a stream of events.
 fn events(agent: &Agent) -> Result<impl Read + use<>, u16> {
+    stream(agent, "/v1/events", &[])
+}
+
+fn stream(agent: &Agent, path: &str, headers: &[(&str, &str)]) -> Result<impl Read + use<>, u16> {
     let config = ureq::Agent::config_builder().http_status_as_error(false).proxy(None).build();
-    let url = format!("http://{}/v1/events", agent.http);
-    let response = config.new_agent().get(url).call().unwrap();
+    let mut request = config.new_agent().get(format!("http://{}{path}", agent.http));
+    for (name, value) in headers {
+        request = request.header(*name, *value);
+    }
+    let response = request.call().unwrap();
     let status = response.status().as_u16();
     if status == 200 { Ok(response.into_body().into_reader()) } else { Err(status) }
 }
@@ -140,6 +179,63 @@ fn events_are_a_stream_of_json() {
     assert_eq!(event["name"], "b");
     assert_eq!(event["address"], b.gossip.to_string());
     assert!(event["reason"].is_string() && event["time"].is_string());
+}
+
+/// The first `count` events of a stream: their ids, and their data.
+fn read(reader: impl Read, count: usize) -> Vec<(String, Value)> {
+    let mut data = Value::Null;
+    let lines = BufReader::new(reader).lines().map(Result::unwrap);
+    let events = lines.filter_map(|line| {
+        if let Some(text) = line.strip_prefix("data: ") {
+            data = serde_json::from_str(text).unwrap();
+        }
+        Some((line.strip_prefix("id: ")?.to_owned(), data.take()))
+    });
+    events.take(count).collect()
+}
+
+/// The names of events in their order.
+fn names(events: &[(String, Value)]) -> Vec<&str> {
+    events.iter().map(|(_, data)| data["name"].as_str().unwrap()).collect()
+}
+
+#[test]
+fn a_stream_begins_with_the_events_so_far_and_goes_on_where_it_was_cut() {
+    let a = Agent::start("a", &[]);
+    for name in ["e0", "e1", "e2"] {
+        a.ok(&["event", name]);
+    }
+    let told = read(stream(&a, "/v1/events?backlog=2", &[]).unwrap(), 2);
+    assert_eq!(names(&told), ["e1", "e2"]);
+    let reader = stream(&a, "/v1/events?backlog=512", &[]).unwrap();
+    a.ok(&["event", "e3"]);
+    let all = read(reader, 4);
+    assert_eq!(names(&all), ["e0", "e1", "e2", "e3"], "no gap and nothing twice at the seam");
+    // As a browser does by itself; what it once asked for as a backlog is no matter then.
+    let cut = [("last-event-id", all[1].0.as_str())];
+    let again = read(stream(&a, "/v1/events?backlog=512", &cut).unwrap(), 2);
+    assert_eq!(again, all[2..]);
+    // Of another run of the agent: all of this one is news.
+    let other = [("last-event-id", "1-2")];
+    assert_eq!(read(stream(&a, "/v1/events", &other).unwrap(), 4), all);
+}
+
+#[test]
+fn a_monitor_begins_with_the_events_so_far() {
+    let a = Agent::start("a", &[]);
+    (0..23).for_each(|number| drop(a.ok(&["event", &format!("e{number}")])));
+    let last = |args: &[&str], count: usize| {
+        let monitor = Process::start(a.command(&[&["monitor"], args].concat()));
+        until("all are told", || monitor.stdout().lines().count() >= count);
+        assert_eq!(monitor.stdout().lines().count(), count);
+        monitor.stdout()
+    };
+    let usual = last(&[], 20);
+    assert!(usual.lines().next().unwrap().contains("  e3  by a"), "{usual}");
+    let json = last(&["--backlog", "2", "--format", "json"], 2);
+    let event: Value = serde_json::from_str(json.lines().next().unwrap()).unwrap();
+    assert_eq!(event["name"], "e21");
+    assert_fails(&a.run(&["monitor", "--backlog", "513"]), 2, "513");
 }
 
 #[test]

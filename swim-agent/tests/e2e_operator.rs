@@ -132,8 +132,8 @@ fn a_monitor_tells_what_has_changed() {
     let a = Agent::start("a", &[]);
     let b = Agent::start("b", &["--meta", "zone=z1", "--join", &a.gossip.to_string()]);
     until("b is known", || a.members().contains_key("b"));
-    let table = Process::start(a.command(&["monitor"]));
-    let json = Process::start(a.command(&["monitor", "--format", "json"]));
+    let table = Process::start(a.command(&["monitor", "--backlog", "0"]));
+    let json = Process::start(a.command(&["monitor", "--backlog", "0", "--format", "json"]));
     for monitor in [&table, &json] {
         until("the monitor watches", || monitor.stderr().contains("watching a at"));
     }

@@ -2,6 +2,8 @@
 
 use std::collections::BTreeMap;
 
+use swim_agent::EventStream;
+
 use super::client::{Client, Endpoint, Format};
 use super::failure::{self, Failure};
 use super::{event, output};
@@ -13,13 +15,16 @@ use crate::http::users::ToldBody;
 pub(super) struct Args {
     #[command(flatten)]
     endpoint: Endpoint,
+    /// How many of the events so far to print first, 0 to 512.
+    #[arg(long, value_name = "N", default_value_t = 20, value_parser = clap::value_parser!(u16).range(0..=EventStream::KEPT as i64))]
+    backlog: u16,
 }
 
 /// Prints events until the agent ends, which is a failure, or Ctrl-C.
 pub(super) fn run(args: &Args) -> Result<(), Failure> {
     let client = Client::new(&args.endpoint);
     let info: InfoBody = client.get("/v1/info", &[])?.parse()?;
-    let lines = client.lines("/v1/events")?;
+    let lines = client.lines(&format!("/v1/events?backlog={}", args.backlog))?;
     // From here on no event is missed; whoever reads standard output is not disturbed.
     let name = output::printable(&info.name);
     failure::say(&format!("watching {name} at {}", client.address()));

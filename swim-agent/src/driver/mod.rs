@@ -37,7 +37,7 @@ pub(crate) use users::Incoming;
 
 use crate::builder::NetCounters;
 use crate::counters::Meter;
-use crate::event::EventStream;
+use crate::event_log::Writer;
 use crate::handle::{About, Handle};
 use crate::members::{MemberInfo, Members};
 use crate::query::{Patterns, Reply};
@@ -123,7 +123,7 @@ struct Sources<T> {
 /// Starts the tasks of an agent.
 pub(crate) fn start<T: Transport, C: Codec>(setup: Setup<T, C>) -> Handle {
     let (commands, received) = mpsc::channel(COMMANDS);
-    let (events, _) = broadcast::channel(EventStream::KEPT);
+    let events = Writer::new();
     let (queries, _) = broadcast::channel(QueryStream::KEPT);
     let local = setup.protocol.local_member();
     let clocks = (Instant::now().into_std(), SystemTime::now());
@@ -136,7 +136,7 @@ pub(crate) fn start<T: Transport, C: Codec>(setup: Setup<T, C>) -> Handle {
         resolver: setup.resolver.clone(),
         local_addr: setup.local_addr,
         advertise_addr: local.address,
-        events: events.downgrade(),
+        events: events.log(),
         queries: queries.downgrade(),
         patterns: setup.patterns.clone(),
         runtime: runtime.clone(),

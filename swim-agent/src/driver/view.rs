@@ -1,16 +1,16 @@
 //! What users see: the snapshot of members, and events.
 
 use std::collections::BTreeMap;
-use std::sync::Arc;
 use std::time::SystemTime;
 
 use swim_core::{
     EventKind, GossipMessage, GossipProtocol, Member, MemberEvent, MemberId, MemberState,
 };
-use tokio::sync::{broadcast, watch};
+use tokio::sync::watch;
 use tokio::time::Instant;
 
 use crate::event::{Event, StreamItem};
+use crate::event_log::Writer;
 use crate::info::StateCounts;
 use crate::members::{MemberInfo, Members, Version, version};
 use crate::state::{Keeper, Place};
@@ -21,7 +21,7 @@ pub(super) struct View {
     /// Which version of this node's own record it shows.
     own: Version,
     publish: watch::Sender<Members>,
-    events: broadcast::Sender<Arc<StreamItem>>,
+    events: Writer,
     /// Whose records may have changed since the last [`publish`](Self::publish).
     touched: Vec<MemberId>,
     /// What has happened since.
@@ -29,11 +29,7 @@ pub(super) struct View {
 }
 
 impl View {
-    pub(super) fn new(
-        members: Members,
-        publish: watch::Sender<Members>,
-        events: broadcast::Sender<Arc<StreamItem>>,
-    ) -> Self {
+    pub(super) fn new(members: Members, publish: watch::Sender<Members>, events: Writer) -> Self {
         let own = members.local().version();
         Self { members, own, publish, events, touched: Vec::new(), news: Vec::new() }
     }
@@ -119,8 +115,7 @@ impl View {
             self.publish.send_replace(self.members.clone());
         }
         for item in news.drain(..) {
-            // An error says that nobody listens.
-            let _ = self.events.send(Arc::new(item));
+            self.events.push(item);
         }
         self.news = news;
     }

@@ -13,11 +13,11 @@ use axum::http::{HeaderMap, header};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 
-use super::Shared;
 use super::error::ApiError;
+use super::{Shared, page};
 
 /// What everybody may ask who gets through: probes and scrapers have no secrets, and the answers are
-/// counts.
+/// counts. The files of the page are open too.
 const OPEN: [&str; 3] = ["/healthz", "/readyz", "/metrics"];
 
 /// Refuses requests that a page from elsewhere makes, or that lack the token.
@@ -25,7 +25,8 @@ pub(super) async fn keep_out(State(admin): Shared, request: Request, next: Next)
     if let Some(whose) = foreign(request.headers(), admin.access.local) {
         return ApiError::forbidden(format!("requests from {whose} are refused")).into_response();
     }
-    let open = OPEN.contains(&request.uri().path());
+    let path = request.uri().path();
+    let open = OPEN.contains(&path) || page::is_part(path);
     match &admin.access.token {
         Some(token) if !open && !token.is_shown(request.headers()) => {
             ApiError::no_token().into_response()

@@ -8,7 +8,7 @@ use axum::extract::{Query, State};
 use swim_agent::Info;
 
 use super::types::{ConvergenceBody, InfoBody, InfoQuery, MemberCounts};
-use super::{ApiError, Shared, glossary, health};
+use super::{Admin, ApiError, Shared, events, glossary, health};
 
 /// Answers what the agent says of itself; with `?explain=true`, also what that means.
 pub(super) async fn info(
@@ -18,16 +18,17 @@ pub(super) async fn info(
     let Query(InfoQuery { explain }) = query?;
     let info = admin.handle.info().await?;
     let glossary = explain.then(|| glossary::of(&info));
-    Ok(Json(InfoBody { glossary, ..body(info, admin.access.address.clone()) }))
+    Ok(Json(InfoBody { glossary, ..body(info, &admin) }))
 }
 
-fn body(info: Info, http_address: String) -> InfoBody {
+fn body(info: Info, admin: &Admin) -> InfoBody {
     let members = info.counts;
     let unready = health::unready(&info);
     InfoBody {
         address: info.advertise_addr.to_string(),
         bind_address: info.local_addr.to_string(),
-        http_address,
+        http_address: admin.access.address.clone(),
+        started: events::rfc3339(admin.started),
         version: env!("CARGO_PKG_VERSION").to_owned(),
         state: info.state.to_string(),
         incarnation: info.incarnation.to_string(),

@@ -12,7 +12,9 @@ mod listener;
 mod members;
 mod metadata;
 mod metrics;
+mod page;
 pub(crate) mod query;
+mod series;
 mod token;
 pub(crate) mod types;
 pub(crate) mod users;
@@ -21,6 +23,7 @@ use std::fmt;
 use std::future::Future;
 use std::io;
 use std::sync::Arc;
+use std::time::SystemTime;
 
 use axum::Router;
 use axum::extract::{DefaultBodyLimit, State};
@@ -33,6 +36,7 @@ use tokio::sync::{Semaphore, mpsc, oneshot};
 
 use error::ApiError;
 use listener::Limited;
+use series::Series;
 pub(crate) use token::Token;
 
 /// Bytes of a request's body: some hundred addresses, or far more metadata than a member may have.
@@ -62,6 +66,9 @@ pub(crate) struct Admin {
     access: Access,
     leave: mpsc::Sender<LeaveRequest>,
     streams: Arc<Semaphore>,
+    /// Tells this run of the agent from others of it.
+    started: SystemTime,
+    series: Series,
 }
 
 /// What a handler is given.
@@ -70,7 +77,9 @@ type Shared = State<Arc<Admin>>;
 impl Admin {
     /// Serves `handle` to those who have `access`; who asks it to leave is put into `leave`.
     pub(crate) fn new(handle: Handle, access: Access, leave: mpsc::Sender<LeaveRequest>) -> Self {
-        Self { handle, access, leave, streams: Arc::new(Semaphore::new(MAX_STREAMS)) }
+        let started = SystemTime::now();
+        let streams = Arc::new(Semaphore::new(MAX_STREAMS));
+        Self { handle, access, leave, streams, started, series: Series::default() }
     }
 
     /// Answers until `stop`, then finishes the answers under way. A stream of events is finished
@@ -84,7 +93,11 @@ impl Admin {
         L::Addr: fmt::Debug,
     {
         let listener = Limited::new(listener, MAX_CONNECTIONS);
-        axum::serve(listener, router(Arc::new(self))).with_graceful_shutdown(stop).await
+        let admin = Arc::new(self);
+        let sampling = tokio::spawn(series::sample(Arc::clone(&admin)));
+        let served = axum::serve(listener, router(admin)).with_graceful_shutdown(stop).await;
+        sampling.abort();
+        served
     }
 }
 
@@ -99,8 +112,10 @@ fn router(admin: Arc<Admin>) -> Router {
         .route("/v1/leave", post(leave::leave))
         .route("/v1/metadata", put(metadata::change))
         .route("/v1/events", get(events::events))
+        .route("/v1/series", get(series::series))
         .route("/v1/event", post(users::send).layer(users::body_limit()))
         .route("/v1/query", post(query::query).layer(users::body_limit()))
+        .merge(page::routes())
         .fallback(unknown_path)
         .method_not_allowed_fallback(wrong_method)
         .layer(DefaultBodyLimit::max(MAX_BODY))

@@ -78,6 +78,9 @@ pub(crate) struct InfoBody {
     pub(crate) state: String,
     pub(crate) incarnation: String,
     pub(crate) uptime_ms: u64,
+    /// When its admin endpoint started: the same as long as it is the same run of the agent.
+    #[serde(default)]
+    pub(crate) started: String,
     /// As `GET /readyz` tells.
     #[serde(default)]
     pub(crate) ready: bool,
@@ -193,6 +196,50 @@ pub(crate) struct HealthBody {
 #[derive(Debug, Serialize, Deserialize)]
 pub(crate) struct ErrorBody {
     pub(crate) error: String,
+}
+
+/// The query of `GET /v1/series`.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct SeriesQuery {
+    /// How many samples; all without it.
+    #[serde(default)]
+    pub(crate) last: Option<u16>,
+}
+
+/// Answer to `GET /v1/series`.
+#[derive(Debug, Serialize, Deserialize)]
+pub(crate) struct SeriesBody {
+    /// Milliseconds between two samples.
+    pub(crate) interval_ms: u64,
+    /// The oldest first.
+    pub(crate) samples: Vec<SampleBody>,
+}
+
+/// Members at a moment; and rates per second since the sample before, bytes without headers.
+#[derive(Debug, Serialize, Deserialize)]
+pub(crate) struct SampleBody {
+    pub(crate) time: String,
+    pub(crate) alive: usize,
+    pub(crate) suspect: usize,
+    pub(crate) dead: usize,
+    pub(crate) left: usize,
+    pub(crate) messages_sent: f32,
+    pub(crate) messages_received: f32,
+    pub(crate) datagrams_sent: f32,
+    pub(crate) datagrams_received: f32,
+    /// Of datagrams and streams together.
+    pub(crate) bytes_sent: f32,
+    pub(crate) bytes_received: f32,
+}
+
+/// The query of `GET /v1/events`.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct EventsQuery {
+    /// How many of the events so far come first, 0 to 512.
+    #[serde(default)]
+    pub(crate) backlog: usize,
 }
 
 /// The data of one server-sent event of `GET /v1/events`.

@@ -1,0 +1,42 @@
+// Elements and texts. What comes from the network is text and never markup: it gets in here only.
+
+const SVG = 'http://www.w3.org/2000/svg';
+
+/** An element with attributes and children; texts among them become text nodes. */
+export function el(tag, attributes = {}, ...children) {
+  return fill(document.createElement(tag), attributes, children);
+}
+
+/** The same in SVG. */
+export function svg(tag, attributes = {}, ...children) {
+  return fill(document.createElementNS(SVG, tag), attributes, children);
+}
+
+function fill(element, attributes, children) {
+  for (const [name, value] of Object.entries(attributes)) {
+    if (value !== null && value !== undefined) element.setAttribute(name, value);
+  }
+  element.append(...children.filter((child) => child !== null));
+  return element;
+}
+
+export const byId = (id) => document.getElementById(id);
+
+/** Changes a text only if it differs, so that nothing is drawn or read out anew for nothing. */
+export function setText(element, text) {
+  if (element.textContent !== text) element.textContent = text;
+}
+
+/** The same for an attribute; null takes it away. */
+export function setAttribute(element, name, value) {
+  if (value === null) element.removeAttribute(name);
+  else if (element.getAttribute(name) !== value) element.setAttribute(name, value);
+}
+
+// Control characters, line separators, and what turns the direction of writing or cannot be seen.
+const STEERS = /[\u0000-\u001f\u007f-\u009f\u00ad\u061c\u180e\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff\ufff9-\ufffb\u{e0000}-\u{e007f}]/gu;
+
+/** A text that another machine has chosen, with what would steer its reader made visible. */
+export function printable(text) {
+  return String(text).replace(STEERS, (char) => `\\u{${char.codePointAt(0).toString(16)}}`);
+}
