@@ -138,6 +138,48 @@ fn using_a_key_keeps_the_order_of_the_others() {
     assert_eq!(ids(&ring), expected);
 }
 
+fn seal(cluster: &str, ring: &Keyring) -> Seal {
+    Seal::new(cluster, ring.clone(), Mode::Require).unwrap()
+}
+
+#[test]
+fn a_key_travels_wrapped() {
+    for algorithm in Algorithm::ALL {
+        let (ring, new) = (Keyring::new(key()), Key::generate(algorithm).unwrap());
+        let (one, other) = (seal("prod", &ring), seal("prod", &ring));
+        let wrapped = one.wrap(&new).unwrap();
+        let unwrapped = other.unwrap(&wrapped).unwrap();
+        assert_eq!(*unwrapped.to_text(), *new.to_text());
+        assert_ne!(one.wrap(&new).unwrap(), wrapped);
+
+        assert_eq!(seal("pro", &ring).unwrap(&wrapped).unwrap_err(), KeyError::Wrapped);
+        for bit in 0..wrapped.len() * 8 {
+            let mut changed = wrapped;
+            changed[bit / 8] ^= 1 << (bit % 8);
+            assert_eq!(other.unwrap(&changed).unwrap_err(), KeyError::Wrapped, "bit {bit}");
+        }
+        for len in 0..wrapped.len() {
+            assert_eq!(other.unwrap(&wrapped[..len]).unwrap_err(), KeyError::Wrapped);
+        }
+        let longer = [&wrapped[..], &[0]].concat();
+        assert_eq!(other.unwrap(&longer).unwrap_err(), KeyError::Wrapped);
+    }
+}
+
+#[test]
+fn a_recorded_message_brings_no_key_back() {
+    let mut ring = Keyring::new(key());
+    let (first, leaked, last) = (ring.primary().id(), key(), key());
+    let recorded = seal("prod", &ring).wrap(&leaked).unwrap();
+    for (new, old) in [(leaked.clone(), first), (last, leaked.id())] {
+        let id = new.id();
+        ring.install(new).unwrap();
+        ring.use_key(id).unwrap();
+        ring.remove(old).unwrap();
+    }
+    assert_eq!(seal("prod", &ring).unwrap(&recorded).unwrap_err(), KeyError::Wrapped);
+}
+
 #[test]
 fn ids_are_read_as_they_are_shown() {
     let id = key().id();

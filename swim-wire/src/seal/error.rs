@@ -32,6 +32,10 @@ pub enum KeyError {
     /// The system gave no random bytes.
     #[error("the system's random source fails")]
     Random,
+    /// A wrapped key that is damaged, forged, of another cluster, or wrapped by a key that is not
+    /// (or no longer) in the ring.
+    #[error("the wrapped key is damaged, or no key of the ring wrapped it for this cluster")]
+    Wrapped,
 }
 
 /// What is wrong with a keyring, or with what is asked of it. The ring is then as it was.

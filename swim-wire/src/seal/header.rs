@@ -97,11 +97,12 @@ pub(super) struct Aad {
 }
 
 impl Aad {
-    /// Of a cluster whose name has at most 64 bytes.
-    pub(super) fn new(header: &[u8; HEADER_LEN], cluster: &str) -> Self {
-        let (mut bytes, len) = ([0; HEADER_LEN + CLUSTER_BYTES], HEADER_LEN + cluster.len());
-        bytes[..HEADER_LEN].copy_from_slice(header);
-        bytes[HEADER_LEN..len].copy_from_slice(cluster.as_bytes());
+    /// Of a header, or of something as long at most, and a name of at most 64 bytes.
+    pub(super) fn new(header: &[u8], cluster: &str) -> Self {
+        let mut bytes = [0; HEADER_LEN + CLUSTER_BYTES];
+        let len = header.len() + cluster.len();
+        bytes[..header.len()].copy_from_slice(header);
+        bytes[header.len()..len].copy_from_slice(cluster.as_bytes());
         Self { bytes, len }
     }
 

@@ -12,9 +12,10 @@ use super::Carrier;
 use super::cipher::Cipher;
 use super::error::KeyError;
 use super::header::SessionId;
+use super::wrap::SALT_LEN;
 
 /// Bytes of a secret, with either algorithm.
-const SECRET_LEN: usize = 32;
+pub(super) const SECRET_LEN: usize = 32;
 /// Bytes of a secret in base64.
 const TEXT_LEN: usize = SECRET_LEN.div_ceil(3) * 4;
 
@@ -161,10 +162,35 @@ impl Key {
     /// The cipher of one session of one sender: HKDF-Expand (RFC 5869) of this key, which being
     /// uniform needs no extraction. A packet of one carrier can so never pass on the other.
     pub(super) fn cipher(&self, session: SessionId, carrier: Carrier) -> Cipher {
-        let mut secret = Zeroizing::new([0; SECRET_LEN]);
         let parts = [self.algorithm.label(), carrier.label()];
-        derive(&self.secret, &[b"swim seal 1 session", &parts, &session.0], &mut *secret);
+        self.derive_cipher(&[b"swim seal 1 session", &parts, &session.0])
+    }
+
+    /// The cipher that wraps one other key.
+    pub(super) fn wrapping_cipher(&self, salt: &[u8; SALT_LEN]) -> Cipher {
+        self.derive_cipher(&[b"swim seal 1 wrap", &[self.algorithm.label()], salt])
+    }
+
+    fn derive_cipher(&self, info: &[&[u8]]) -> Cipher {
+        let mut secret = Zeroizing::new([0; SECRET_LEN]);
+        derive(&self.secret, info, &mut *secret);
         Cipher::new(self.algorithm, &secret)
+    }
+
+    /// Algorithm and secret, to be wrapped.
+    pub(super) fn to_bytes(&self) -> Zeroizing<[u8; 1 + SECRET_LEN]> {
+        let mut bytes = Zeroizing::new([0; 1 + SECRET_LEN]);
+        bytes[0] = self.algorithm.label();
+        bytes[1..].copy_from_slice(&*self.secret);
+        bytes
+    }
+
+    /// What [`to_bytes`](Self::to_bytes) made.
+    pub(super) fn from_bytes(bytes: &[u8; 1 + SECRET_LEN]) -> Result<Self, KeyError> {
+        let algorithm = Algorithm::ALL.into_iter().find(|one| one.label() == bytes[0]);
+        let mut secret = Zeroizing::new([0; SECRET_LEN]);
+        secret.copy_from_slice(&bytes[1..]);
+        Self::new(algorithm.ok_or(KeyError::Algorithm)?, secret)
     }
 }
 

@@ -47,6 +47,7 @@ mod sessions;
 #[cfg(test)]
 mod tests;
 mod window;
+mod wrap;
 
 use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock, RwLockReadGuard};
@@ -57,6 +58,7 @@ pub use self::error::{KeyError, KeyringError, OpenError, SealError};
 pub use self::header::OVERHEAD;
 pub use self::key::{Algorithm, Key, KeyId};
 pub use self::keyring::Keyring;
+pub use self::wrap::WRAPPED_LEN;
 #[doc(no_inline)]
 pub use zeroize::Zeroizing;
 
@@ -161,11 +163,8 @@ impl Seal {
     /// # Errors
     /// [`SealError::TooLong`] near 4 GiB, [`SealError::Spent`] at the end of all sessions.
     pub fn seal(&self, carrier: Carrier, packet: &mut BytesMut) -> Result<(), SealError> {
-        if self.mode() == Mode::Accept {
-            return Ok(());
-        }
         loop {
-            let sender = Arc::clone(&self.state().sender);
+            let Some(sender) = self.sender() else { return Ok(()) };
             if let Some(counter) = sender.count(carrier) {
                 return sender.seal(carrier, counter, &self.cluster, packet);
             }
@@ -230,6 +229,23 @@ impl Seal {
         })
     }
 
+    /// A key on its way to other members, sealed with the primary: no two times the same bytes.
+    ///
+    /// # Errors
+    /// [`KeyError::Random`] where the system has no random source.
+    pub fn wrap(&self, key: &Key) -> Result<[u8; WRAPPED_LEN], KeyError> {
+        wrap::wrap(key, self.state().ring.primary(), &self.cluster)
+    }
+
+    /// The key that a member of this cluster wrapped with any key of this ring. Replayed messages
+    /// do no harm: what wrapped them must still be here.
+    ///
+    /// # Errors
+    /// [`KeyError::Wrapped`], and what else can be wrong with a key.
+    pub fn unwrap(&self, wrapped: &[u8]) -> Result<Key, KeyError> {
+        wrap::unwrap(wrapped, &self.state().ring, &self.cluster)
+    }
+
     /// What is sent and what is taken now.
     pub fn mode(&self) -> Mode {
         self.state().mode
@@ -243,6 +259,12 @@ impl Seal {
     /// Sessions of others that are kept in full: at most 16,384 per carrier.
     pub fn sessions_open(&self, carrier: Carrier) -> usize {
         self.sessions(carrier).len()
+    }
+
+    /// The session that seals now, if any does.
+    fn sender(&self) -> Option<Arc<Sender>> {
+        let state = self.state();
+        (state.mode != Mode::Accept).then(|| Arc::clone(&state.sender))
     }
 
     fn state(&self) -> RwLockReadGuard<'_, State> {
