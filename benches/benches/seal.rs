@@ -1,13 +1,12 @@
 //! What do sealing and opening cost, beside encoding and decoding the same datagram?
 #![allow(missing_docs, reason = "criterion's macros make public items")]
 
-mod common;
-
 use std::hint::black_box;
 use std::time::{Duration, Instant};
 
 use bytes::BytesMut;
-use criterion::{Criterion, criterion_group, criterion_main};
+use criterion::measurement::WallTime;
+use criterion::{BenchmarkGroup, Criterion, criterion_group, criterion_main};
 use swim_benches::Node as _;
 use swim_benches::datagram::Swim;
 use swim_wire::seal::{Algorithm, Carrier, Key, Keyring, Mode, OVERHEAD, Seal};
@@ -17,6 +16,15 @@ use swim_wire::{Codec as _, ProtobufCodec};
 const SIZES: [usize; 3] = [64, 1_400, 64 * 1024];
 /// Packets that are sealed before they are opened together.
 const BATCH: u64 = 256;
+
+/// Short enough for many; no peer to compare with, hence not `common`'s.
+fn group<'a>(c: &'a mut Criterion, name: &str) -> BenchmarkGroup<'a, WallTime> {
+    let mut group = c.benchmark_group(name);
+    group.warm_up_time(Duration::from_millis(500));
+    group.measurement_time(Duration::from_secs(2));
+    group.sample_size(20);
+    group
+}
 
 /// Two members, who have the key in common.
 fn pair(algorithm: Algorithm) -> (Seal, Seal) {
@@ -57,7 +65,7 @@ fn open(one: &Seal, other: &Seal, len: usize, times: u64, forge: bool) -> Durati
 
 fn seal_and_open(c: &mut Criterion) {
     for algorithm in Algorithm::ALL {
-        let mut group = common::group(c, &format!("seal/{algorithm}"));
+        let mut group = group(c, &format!("seal/{algorithm}"));
         let (one, other) = pair(algorithm);
         for len in SIZES {
             let mut packet = packet(len);
@@ -89,7 +97,7 @@ fn full_datagram() -> Vec<u8> {
 fn the_same_datagram(c: &mut Criterion) {
     let codec = ProtobufCodec::new("swim").expect("a valid cluster name");
     let (datagram, mut messages) = (full_datagram(), Vec::new());
-    let mut group = common::group(c, &format!("seal/codec, {} bytes", datagram.len()));
+    let mut group = group(c, &format!("seal/codec, {} bytes", datagram.len()));
     group.bench_function("decode", |b| {
         b.iter(|| codec.decode(&datagram, &mut messages).expect("our own packet"));
     });
