@@ -16,7 +16,7 @@ pub const MAJOR: u32 = 1;
 pub const MINOR: u32 = 0;
 
 /// Longest name of a cluster, in bytes.
-const CLUSTER_BYTES: usize = 64;
+pub(crate) const CLUSTER_BYTES: usize = 64;
 
 /// Messages to packets and back.
 ///

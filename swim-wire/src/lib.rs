@@ -61,6 +61,8 @@ mod notice;
 mod probe;
 mod reader;
 mod recent;
+#[cfg(feature = "seal")]
+pub mod seal;
 mod stamps;
 mod updates;
 mod user;
