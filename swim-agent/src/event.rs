@@ -18,6 +18,8 @@ pub struct Event {
     pub name: String,
     /// Where it lives, or lived.
     pub address: SocketAddr,
+    /// Where it lived before, when it moved just now; of a conflict, where the other one lives.
+    pub old_address: Option<SocketAddr>,
     /// What was held of it; `None` of a newcomer.
     pub old_state: Option<MemberState>,
     /// What is held of it now; `None` when it was forgotten.
@@ -41,6 +43,7 @@ impl Event {
             kind: event.kind,
             name: event.member.0,
             address: event.address,
+            old_address: event.old_address,
             old_state: event.old_state,
             state: event.state,
             incarnation: event.incarnation,

@@ -11,6 +11,7 @@ use crate::contact::Contact;
 use crate::driver::{Command, Saved, Target};
 use crate::error::{ChangeError, EventError, JoinError, Joined, Stopped};
 use crate::event::{EventStream, StreamItem};
+use crate::history::Incident;
 use crate::info::Info;
 use crate::members::Members;
 use crate::query::{Answers, Heard, Patterns, Query, QueryStream, matches};
@@ -126,6 +127,25 @@ impl Handle {
     /// The agent has ended.
     pub async fn contacts(&self, names: Vec<String>) -> Result<Vec<Contact>, Stopped> {
         self.ask(|reply| Command::Contacts { names, reply }).await
+    }
+
+    /// What the agent remembers of a member, the latest first: at most 16 incidents, and 4,096 of all
+    /// members together. A member that is forgotten has a history too.
+    ///
+    /// # Errors
+    /// The agent has ended.
+    pub async fn history(&self, name: impl Into<String>) -> Result<Vec<Incident>, Stopped> {
+        let name = name.into();
+        self.ask(|reply| Command::History { name, reply }).await
+    }
+
+    /// The latest accusations of anybody, and what was said of the agent itself; the latest first, at
+    /// most so many. O(4,096).
+    ///
+    /// # Errors
+    /// The agent has ended.
+    pub async fn accusations(&self, most: usize) -> Result<Vec<Incident>, Stopped> {
+        self.ask(|reply| Command::Accusations { most, reply }).await
     }
 
     /// Joins through `addresses`, each a [`Seed`](crate::Seed). Returns how many

@@ -75,6 +75,7 @@ mod driver;
 mod error;
 mod event;
 mod handle;
+mod history;
 mod info;
 mod members;
 mod query;
@@ -87,6 +88,7 @@ pub use counters::Counters;
 pub use error::{ChangeError, EventError, JoinError, Joined, SpawnError, Stopped, Unanswered};
 pub use event::{Event, EventStream, StreamItem, UserEvent};
 pub use handle::Handle;
+pub use history::{FailedProbe, Incident, RelayReport};
 pub use info::{Info, StateCounts};
 pub use members::{MemberInfo, Members};
 pub use query::{

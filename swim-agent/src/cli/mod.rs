@@ -7,6 +7,7 @@ mod completions;
 mod demo;
 mod event;
 mod failure;
+mod history;
 mod info;
 mod join;
 mod leave;

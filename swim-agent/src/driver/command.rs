@@ -15,6 +15,7 @@ use super::own::Saved;
 use super::post::Origin;
 use crate::contact::Contact;
 use crate::error::{JoinError, Joined};
+use crate::history::Incident;
 use crate::info::Info;
 use crate::query::{Asker, Heard, Query};
 
@@ -25,6 +26,16 @@ pub(crate) enum Command {
     Contacts {
         names: Vec<String>,
         reply: oneshot::Sender<Vec<Contact>>,
+    },
+    /// What is remembered of this member.
+    History {
+        name: String,
+        reply: oneshot::Sender<Vec<Incident>>,
+    },
+    /// The latest so many accusations.
+    Accusations {
+        most: usize,
+        reply: oneshot::Sender<Vec<Incident>>,
     },
     Join {
         targets: Vec<Target>,
@@ -76,6 +87,12 @@ impl<T: Transport, C: Codec> Driver<T, C> {
             // A dropped answer says that the user has stopped waiting.
             Some(Command::Info(reply)) => drop(reply.send(self.info())),
             Some(Command::Contacts { names, reply }) => drop(reply.send(self.contacts(names))),
+            Some(Command::History { name, reply }) => {
+                drop(reply.send(self.view.history().of(&name)));
+            }
+            Some(Command::Accusations { most, reply }) => {
+                drop(reply.send(self.view.history().accusations(&self.about.name, most)));
+            }
             Some(Command::Join { targets, all, reply }) => self.join(targets, all, reply),
             Some(Command::Change { set, remove, reply }) => {
                 let result = self.change(set, &remove);

@@ -9,6 +9,7 @@ mod command;
 mod contacts;
 mod exchange;
 mod frame;
+mod history;
 mod joins;
 mod own;
 mod post;
@@ -23,7 +24,7 @@ use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 use bytes::{Bytes, BytesMut};
-use swim_core::{GossipAction, GossipMessage, GossipProtocol, Options};
+use swim_core::{GossipAction, GossipMessage, GossipProtocol, Options, ProbeReport};
 use swim_transport::Transport;
 use swim_wire::Codec;
 use tokio::sync::{broadcast, mpsc, oneshot, watch};
@@ -433,6 +434,7 @@ impl<T: Transport, C: Codec> Driver<T, C> {
                     self.post.send_by_stream(to, &message);
                 }
                 GossipAction::Event(event) => self.view.happened(event),
+                GossipAction::ProbeFailed(report) => self.probe_failed(report),
                 GossipAction::UserEvent { event, ltime } => self.hear_event(event, ltime),
                 GossipAction::Query { id, query, ltime } => {
                     self.hear_query(Incoming { id, query, ltime });
@@ -447,6 +449,14 @@ impl<T: Transport, C: Codec> Driver<T, C> {
                 GossipAction::MembershipChange { .. } | GossipAction::ScheduleTimer { .. } => {}
             }
         }
+    }
+
+    /// Takes down by which ways a member was probed in vain.
+    fn probe_failed(&mut self, report: ProbeReport) {
+        let now = Instant::now().into_std();
+        let at = self.protocol.member(&report.member).map(|member| member.address);
+        let stream = at.and_then(|at| self.contacts.of(&at, now).stream);
+        self.view.probe_failed(history::failed_probe(report, stream, SystemTime::now()));
     }
 
     /// After each input: sends what waits for company, and shows users what changed.

@@ -10,7 +10,9 @@ use swim_core::{
 use tokio::sync::{broadcast, watch};
 use tokio::time::Instant;
 
+use super::history::History;
 use crate::event::{Event, StreamItem};
+use crate::history::{FailedProbe, Incident};
 use crate::info::StateCounts;
 use crate::members::{MemberInfo, Members, Version, version};
 use crate::state::{Keeper, Place};
@@ -26,6 +28,8 @@ pub(super) struct View {
     touched: Vec<MemberId>,
     /// What has happened since.
     news: Vec<StreamItem>,
+    /// What is remembered of it.
+    history: History,
 }
 
 impl View {
@@ -35,7 +39,15 @@ impl View {
         events: broadcast::Sender<Arc<StreamItem>>,
     ) -> Self {
         let own = members.local().version();
-        Self { members, own, publish, events, touched: Vec::new(), news: Vec::new() }
+        Self {
+            members,
+            own,
+            publish,
+            events,
+            touched: Vec::new(),
+            news: Vec::new(),
+            history: History::default(),
+        }
     }
 
     pub(super) fn counts(&self) -> StateCounts {
@@ -82,7 +94,20 @@ impl View {
     pub(super) fn happened(&mut self, event: MemberEvent) {
         log(&event);
         self.touched.push(event.member.clone());
-        self.tell(StreamItem::Event(Event::new(event, SystemTime::now())));
+        let event = Event::new(event, SystemTime::now());
+        self.history.happened(&event);
+        self.tell(StreamItem::Event(event));
+    }
+
+    /// Takes down by which ways a member was probed in vain.
+    pub(super) fn probe_failed(&mut self, probe: FailedProbe) {
+        tracing::debug!(member = %probe.name.escape_debug(), "a probe failed");
+        self.history.push(Incident::ProbeFailed(probe));
+    }
+
+    /// What is remembered.
+    pub(super) fn history(&self) -> &History {
+        &self.history
     }
 
     /// Takes down what else users are to hear.

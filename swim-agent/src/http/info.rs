@@ -8,7 +8,10 @@ use axum::extract::{Query, State};
 use swim_agent::Info;
 
 use super::types::{ConvergenceBody, InfoBody, InfoQuery, MemberCounts};
-use super::{ApiError, Shared, glossary, health};
+use super::{ApiError, Shared, glossary, health, history};
+
+/// Accusations that the answer has.
+const ACCUSATIONS: usize = 8;
 
 /// Answers what the agent says of itself; with `?explain=true`, also what that means.
 pub(super) async fn info(
@@ -17,8 +20,10 @@ pub(super) async fn info(
 ) -> Result<Json<InfoBody>, ApiError> {
     let Query(InfoQuery { explain }) = query?;
     let info = admin.handle.info().await?;
+    let accusations = history::bodies(admin.handle.accusations(ACCUSATIONS).await?);
     let glossary = explain.then(|| glossary::of(&info));
-    Ok(Json(InfoBody { glossary, ..body(info, admin.access.address.clone()) }))
+    let body = body(info, admin.access.address.clone());
+    Ok(Json(InfoBody { glossary, accusations, ..body }))
 }
 
 fn body(info: Info, http_address: String) -> InfoBody {
@@ -53,6 +58,7 @@ fn body(info: Info, http_address: String) -> InfoBody {
         },
         counters: counts(&info).map(|(name, count, _)| (name.to_owned(), count)).collect(),
         glossary: None,
+        accusations: Vec::new(),
         name: info.name,
         cluster: info.cluster,
     }

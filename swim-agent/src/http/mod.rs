@@ -5,6 +5,7 @@ pub(crate) mod events;
 mod glossary;
 mod guard;
 mod health;
+mod history;
 mod info;
 mod join;
 mod leave;
@@ -95,6 +96,7 @@ fn router(admin: Arc<Admin>) -> Router {
         .route("/metrics", get(metrics::metrics))
         .route("/v1/info", get(info::info))
         .route("/v1/members", get(members::members))
+        .route("/v1/members/{name}", get(members::member))
         .route("/v1/join", post(join::join))
         .route("/v1/leave", post(leave::leave))
         .route("/v1/metadata", put(metadata::change))

@@ -48,7 +48,7 @@ pub use message::{
     Accusers, Answer, Dest, DigestRef, Incoming, MemberIdx, Message, NoticeMessage, Outgoing,
     Rumor, Source, Update,
 };
-pub use output::{Cause, Change, Output, Profile, Reason};
+pub use output::{Cause, Change, FailedProbe, Output, Profile, Reason};
 pub(crate) use view_hash::mix;
 
 use broadcast_queue::BroadcastQueue;

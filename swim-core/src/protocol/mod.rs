@@ -14,7 +14,7 @@ use std::collections::HashMap;
 use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
-pub use action::{EventKind, GossipAction, MemberEvent};
+pub use action::{EventKind, GossipAction, MemberEvent, ProbeReport};
 pub use builder::Builder;
 pub use clock::{Clock, SystemClock};
 

@@ -3,13 +3,13 @@
 use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
-use super::action::{EventKind, GossipAction, MemberEvent};
+use super::action::{EventKind, GossipAction, MemberEvent, ProbeReport};
 use super::card::Card;
 use super::directory::Directory;
 use super::timer_name;
 use crate::engine::{
-    Answer, Change, Dest, DigestRef, MemberIdx, Message, NoticeMessage, Outgoing, Output, Profile,
-    Rumor, Timer,
+    Answer, Change, Dest, DigestRef, FailedProbe, MemberIdx, Message, NoticeMessage, Outgoing,
+    Output, Profile, Rumor, Timer,
 };
 use crate::member::{Member, MemberId, MemberState};
 use crate::message::{Accusation, Digest, GossipMessage, MemberUpdate};
@@ -93,13 +93,20 @@ impl Outbox<'_> {
         })
     }
 
-    fn event(&self, cards: &[Card], change: &Change, updated: bool) -> Option<MemberEvent> {
+    fn event(
+        &self,
+        cards: &[Card],
+        change: &Change,
+        updated: bool,
+        from: Option<SocketAddr>,
+    ) -> Option<MemberEvent> {
         let kind = EventKind::of(change, change.member == self.me, updated)?;
         let member = cards[change.member.0 as usize].member()?;
         Some(MemberEvent {
             kind,
             member: member.id.clone(),
             address: member.address,
+            old_address: from.filter(|from| *from != member.address),
             old_state: change.old,
             state: change.new,
             incarnation: change.incarnation,
@@ -166,6 +173,26 @@ impl Output<Card> for Outbox<'_> {
         });
     }
 
+    fn probe_failed(&mut self, cards: &[Card], probe: &FailedProbe<'_>) {
+        if !self.events {
+            return;
+        }
+        let Some(member) = name(cards, probe.member) else { return };
+        let ago = |at: &Time| self.now.since(*at);
+        let relays =
+            probe.relays.iter().enumerate().filter_map(|(at, &relay)| {
+                Some((name(cards, relay)?, probe.nacked & (1 << at) != 0))
+            });
+        self.actions.push(GossipAction::ProbeFailed(ProbeReport {
+            member,
+            pings: probe.pings.iter().map(ago).collect(),
+            asked: ago(&probe.asked_at),
+            relays: relays.collect(),
+            by_stream: probe.by_stream,
+            silence: probe.silence,
+        }));
+    }
+
     fn changed(&mut self, cards: &mut [Card], change: Change, replaced: Option<Card>) {
         let at = change.member.0 as usize;
         if let (Some(member), Some(state)) = (cards[at].0.as_mut(), change.new) {
@@ -175,8 +202,8 @@ impl Output<Card> for Outbox<'_> {
         }
         let newcomer = change.old.is_none();
         let updated = replaced.is_some();
+        let from = replaced.and_then(|card| card.0).map(|member| member.address);
         if newcomer || updated {
-            let from = replaced.and_then(|card| card.0).map(|member| member.address);
             self.directory.moved(cards, change.member, from);
         }
         let old = change.old.unwrap_or(MemberState::Dead);
@@ -187,7 +214,7 @@ impl Output<Card> for Outbox<'_> {
             self.actions.push(GossipAction::MembershipChange { member, old_state, new_state });
         }
         if self.events
-            && let Some(event) = self.event(cards, &change, updated)
+            && let Some(event) = self.event(cards, &change, updated, from)
         {
             self.actions.push(GossipAction::Event(event));
         }
