@@ -89,9 +89,10 @@ pub mod wire_size;
 pub use config::{AdvancedGossipConfig, Config, GossipConfig, Options, Timers};
 pub use engine::{
     Accusers, Answer, Cause, Change, Dest, DigestRef, Engine, FailedProbe, Incoming, MemberIdx,
-    Message, NoticeMessage, Outgoing, Output, Profile, Reason, Rumor, Source, Timer, Update,
+    Message, NoticeMessage, Outgoing, Output, Profile, Reason, Removal, Rumor, Source, Timer,
+    Update,
 };
-pub use error::{ConfigError, EventError, MetadataError};
+pub use error::{ConfigError, EventError, MetadataError, RemovalError};
 pub use mechanisms::Mechanisms;
 pub use member::{Incarnation, Member, MemberId, MemberState};
 pub use message::{Accusation, Digest, GossipMessage, MemberUpdate};

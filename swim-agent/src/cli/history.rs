@@ -35,9 +35,8 @@ pub(super) fn lines(incident: &IncidentBody, agent: &str) -> String {
     if let Some(probe) = &incident.probe {
         let _ = write!(text, "\n{INDENT}{}", tried(probe));
     }
-    if let Some(by) =
-        by.filter(|_| incident.kind == "suspected" && incident.by.as_deref() != Some(agent))
-    {
+    let accused = matches!(incident.kind.as_str(), "suspected" | "died");
+    if let Some(by) = by.filter(|_| accused && incident.by.as_deref() != Some(agent)) {
         let _ = write!(text, "\n{INDENT}the agent {by} knows by which ways it was probed");
     }
     text + "\n"

@@ -29,6 +29,7 @@ mod query;
 mod recent;
 mod refutation;
 mod relay;
+mod removal;
 mod ring;
 mod rtt;
 mod sample;
@@ -46,7 +47,7 @@ pub use deadlines::Timer;
 pub(crate) use message::MAX_ACCUSERS;
 pub use message::{
     Accusers, Answer, Dest, DigestRef, Incoming, MemberIdx, Message, NoticeMessage, Outgoing,
-    Rumor, Source, Update,
+    Removal, Rumor, Source, Update,
 };
 pub use output::{Cause, Change, FailedProbe, Output, Profile, Reason};
 pub(crate) use view_hash::mix;
@@ -117,6 +118,7 @@ pub struct Engine<P: Profile> {
     relays: Relays<P::Address>,
     suspicions: Suspicions,
     tombstones: BTreeMap<MemberIdx, TimerKey>,
+    removals: removal::Removals,
     queue: BroadcastQueue,
     notices: Notices<P::Body>,
     queries: Queries,
@@ -159,6 +161,7 @@ impl<P: Profile> Engine<P> {
             relays: Relays::new(),
             suspicions: Suspicions::default(),
             tombstones: BTreeMap::new(),
+            removals: removal::Removals::default(),
             queue: BroadcastQueue::new(),
             notices: Notices::new(config.event_clock),
             queries: Queries::new(),
@@ -404,8 +407,7 @@ impl<P: Profile> Engine<P> {
         may
     }
 
-    /// Changes what this node says of itself: raises its incarnation and tells at most `fanout`
-    /// members at once, all others by gossip.
+    /// Changes what this node says of itself; tells at most `fanout` members at once, all by gossip.
     pub fn update_profile<O: Output<P>>(&mut self, now: Time, profile: P, out: &mut O) {
         self.start(now, out);
         if self.departure.is_none() {

@@ -196,6 +196,11 @@ impl Reason {
         }
     }
 
+    /// Whether it is what a node refutes when it concerns itself.
+    pub(crate) fn is_refuted(self) -> bool {
+        self == Self::Refutation || self.is_removal()
+    }
+
     /// Whether somebody declared the member gone for good.
     pub fn is_removal(self) -> bool {
         matches!(self, Self::Removed | Self::Pruned)

@@ -170,6 +170,10 @@ impl EventKind {
         if change.cause.reason == Reason::Conflict {
             return Some(Self::Conflict);
         }
+        if change.cause.reason == Reason::Pruned && !own {
+            // What is not shown any more is forgotten later without a word.
+            return change.new.map(|_| Self::Forgotten);
+        }
         let Some(new) = change.new else { return Some(Self::Forgotten) };
         match (change.old, new) {
             (Some(Dead | Left) | None, Alive | Suspect) => Some(Self::Joined),
@@ -178,9 +182,7 @@ impl EventKind {
             (Some(Dead), Dead) | (Some(Left), Left) | (Some(Suspect), Suspect) => None,
             (_, Dead) => Some(Self::Died),
             (_, Left) => Some(Self::Left),
-            (Some(Alive), Alive) if own && change.cause.reason == Reason::Refutation => {
-                Some(Self::Refuted)
-            }
+            (Some(Alive), Alive) if own && change.cause.reason.is_refuted() => Some(Self::Refuted),
             (Some(Alive), Alive) => updated.then_some(Self::Updated),
         }
     }

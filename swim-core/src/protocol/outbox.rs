@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 use super::action::{EventKind, GossipAction, MemberEvent, ProbeReport};
 use super::card::Card;
 use super::directory::Directory;
+use super::removal;
 use super::timer_name;
 use crate::engine::{
     Answer, Change, Dest, DigestRef, FailedProbe, MemberIdx, Message, NoticeMessage, Outgoing,
@@ -39,7 +40,7 @@ fn address(cards: &[Card], to: Dest<SocketAddr>) -> SocketAddr {
     }
 }
 
-fn name(cards: &[Card], member: MemberIdx) -> Option<MemberId> {
+pub(super) fn name(cards: &[Card], member: MemberIdx) -> Option<MemberId> {
     cards.get(member.0 as usize).and_then(Card::member).map(|member| member.id.clone())
 }
 
@@ -62,8 +63,10 @@ impl Outbox<'_> {
         if told(cards, rumors).any(|(rumor, _)| rumor.age.is_some_and(|age| age > 0)) {
             ages.extend(told(cards, rumors).map(|(rumor, _)| rumor.age.unwrap_or(0)));
         }
-        let forwarded =
-            |rumor: &Rumor| rumor.accusers.iter().any(|(accuser, _)| accuser != self.me);
+        let forwarded = |rumor: &Rumor| {
+            rumor.state == MemberState::Suspect
+                && rumor.accusers.iter().any(|(accuser, _)| accuser != self.me)
+        };
         // `max_piggyback` is at most 255.
         let accusations: Vec<Accusation> = (0..=u8::MAX)
             .zip(told(cards, rumors))
@@ -108,7 +111,7 @@ impl Outbox<'_> {
             address: member.address,
             old_address: from.filter(|from| *from != member.address),
             old_state: change.old,
-            state: change.new,
+            state: change.new.filter(|_| kind != EventKind::Forgotten),
             incarnation: change.incarnation,
             by: change.cause.by.and_then(|by| name(cards, by)),
             reason: change.cause.reason,
@@ -248,26 +251,31 @@ fn told<'a>(
 fn updates(cards: &[Card], rumors: &[Rumor]) -> Vec<MemberUpdate> {
     // `collect` does not know how many have a card, and would allocate three times for ten.
     let mut updates = Vec::with_capacity(rumors.len());
-    updates.extend(told(cards, rumors).map(update));
+    updates.extend(told(cards, rumors).map(|told| update(cards, told)));
     updates
 }
 
-fn update((rumor, member): (&Rumor, &Member)) -> MemberUpdate {
+fn update(cards: &[Card], (rumor, member): (&Rumor, &Member)) -> MemberUpdate {
+    let removal = removal::mark(cards, rumor);
+    let with_profile = rumor.with_profile && removal.is_none();
     MemberUpdate {
         id: member.id.clone(),
         state: rumor.state,
         incarnation: rumor.incarnation,
-        address: rumor.with_profile.then_some(member.address),
-        metadata: rumor.with_profile.then(|| member.metadata.clone()),
+        address: with_profile.then_some(member.address),
+        metadata: removal.or_else(|| with_profile.then(|| member.metadata.clone())),
     }
 }
 
 fn members(cards: &[Card], rumors: &[Rumor]) -> Vec<Member> {
     // What is told of a member is not always what is held: a suspicion may be this node's own affair.
     let say = |(rumor, member): (&Rumor, &Member)| Member {
+        id: member.id.clone(),
+        address: member.address,
         state: rumor.state,
         incarnation: rumor.incarnation,
-        ..member.clone()
+        metadata: removal::mark(cards, rumor).unwrap_or_else(|| member.metadata.clone()),
+        last_update: member.last_update,
     };
     let mut members = Vec::with_capacity(rumors.len());
     members.extend(told(cards, rumors).map(say));
