@@ -5,11 +5,12 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
+use swim_core::MemberState;
 use tokio::sync::{broadcast, mpsc, oneshot, watch};
 
 use crate::contact::Contact;
 use crate::driver::{Command, Saved, Target};
-use crate::error::{ChangeError, EventError, JoinError, Joined, Stopped};
+use crate::error::{ChangeError, EventError, JoinError, Joined, RemoveError, Stopped};
 use crate::event::{EventStream, StreamItem};
 use crate::history::Incident;
 use crate::info::Info;
@@ -274,6 +275,23 @@ impl Handle {
         }
         // What a pattern costs is its maker's affair.
         self.about.runtime.spawn_blocking(find).await.map_err(|_| Stopped)?
+    }
+
+    /// Declares another member gone for good, in its place: nobody looks for it any more, no agent asks
+    /// for it after a restart, and with `prune` nobody shows it any more. Nobody waits for anything:
+    /// returns at once, with what was held of it so far. One that is alive after all hears of it and is
+    /// a member again within seconds; one that restarts comes back too.
+    ///
+    /// # Errors
+    /// It is this agent itself, no member has that name, or the agent leaves or has ended. Nothing has
+    /// changed.
+    pub async fn force_leave(
+        &self,
+        name: impl Into<String>,
+        prune: bool,
+    ) -> Result<MemberState, RemoveError> {
+        let name = name.into();
+        Ok(self.ask(|reply| Command::ForceLeave { name, prune, reply }).await??)
     }
 
     /// Leaves the cluster and ends the agent. Returns when two members have confirmed the goodbye

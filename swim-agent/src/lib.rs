@@ -85,7 +85,9 @@ pub mod state;
 pub use builder::{Agent, AgentBuilder};
 pub use contact::{Contact, StreamContact};
 pub use counters::Counters;
-pub use error::{ChangeError, EventError, JoinError, Joined, SpawnError, Stopped, Unanswered};
+pub use error::{
+    ChangeError, EventError, JoinError, Joined, RemoveError, SpawnError, Stopped, Unanswered,
+};
 pub use event::{Event, EventStream, StreamItem, UserEvent};
 pub use handle::Handle;
 pub use history::{FailedProbe, Incident, RelayReport};
@@ -98,7 +100,7 @@ pub use resolve::Seed;
 /// What the signatures above speak of, so that most programs need no other crate of ours.
 pub use swim_core::{
     AdvancedGossipConfig, ConvergenceStats, EventKind, GossipConfig, Mechanisms, MemberState,
-    MetadataError, Options, Reason, Stats,
+    MetadataError, Options, Reason, RemovalError, Stats,
 };
 
 /// The examples of the README compile.

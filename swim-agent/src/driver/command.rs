@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::sync::Arc;
 
-use swim_core::{EventError, MemberId, MemberState, MetadataError};
+use swim_core::{EventError, MemberId, MemberState, MetadataError, RemovalError};
 use swim_transport::Transport;
 use swim_wire::Codec;
 use tokio::sync::oneshot;
@@ -67,6 +67,12 @@ pub(crate) enum Command {
         payload: Vec<u8>,
         reply: oneshot::Sender<Result<(), EventError>>,
     },
+    /// Declare another member gone for good; answered with what was held of it.
+    ForceLeave {
+        name: String,
+        prune: bool,
+        reply: oneshot::Sender<Result<MemberState, RemovalError>>,
+    },
     Leave(oneshot::Sender<()>),
     Shutdown,
 }
@@ -119,6 +125,11 @@ impl<T: Transport, C: Codec> Driver<T, C> {
                 self.settle();
                 drop(reply.send(result));
             }
+            Some(Command::ForceLeave { name, prune, reply }) => {
+                let result = self.force_leave(&MemberId(name), prune);
+                self.settle();
+                drop(reply.send(result));
+            }
             Some(Command::Leave(reply)) => {
                 self.leaving.push(reply);
                 self.joins.leave();
@@ -128,6 +139,13 @@ impl<T: Transport, C: Codec> Driver<T, C> {
             }
             Some(Command::Shutdown) | None => self.over = true,
         }
+    }
+
+    fn force_leave(&mut self, id: &MemberId, prune: bool) -> Result<MemberState, RemovalError> {
+        let held = self.protocol.member(id).map_or(MemberState::Left, |member| member.state);
+        let actions = self.protocol.force_leave(id, prune)?;
+        self.act(actions, &mut Origin::Proven);
+        Ok(held)
     }
 
     fn join(

@@ -140,6 +140,10 @@ impl View {
                 None => self.members.remove(name.as_str()),
             };
         }
+        if let Some(keeper) = keeper {
+            let own = protocol.local_member().id.as_str();
+            self.keep_removed(&news, own, now.1, keeper);
+        }
         if changed {
             self.publish.send_replace(self.members.clone());
         }
@@ -188,6 +192,18 @@ impl View {
         }
     }
 
+    /// Hands over who was declared gone for good: it is not asked after a restart.
+    fn keep_removed(&self, news: &[StreamItem], own: &str, time: SystemTime, keeper: &Keeper) {
+        for item in news {
+            if let StreamItem::Event(event) = item
+                && event.reason.is_removal()
+                && event.name != own
+            {
+                keeper.member(&event.name, Place::removed(event.address, time));
+            }
+        }
+    }
+
     fn bring_in_line(&mut self, member: &Member, now: (std::time::Instant, SystemTime)) -> bool {
         let held = self.members.get(member.id.as_str());
         let same = held.is_some_and(|held| held.version() == version(member));
@@ -208,7 +224,14 @@ fn log(event: &MemberEvent) {
         EventKind::Conflict => {
             tracing::warn!(%member, %address, incarnation, by, reason, "two nodes claim this name");
         }
-        EventKind::Forgotten | EventKind::Updated => {
+        EventKind::Refuted if event.reason.is_removal() => {
+            let by = by.unwrap_or("somebody").escape_debug();
+            tracing::warn!(
+                reason,
+                "{by} removed this agent from the cluster; it tells all that it lives"
+            );
+        }
+        EventKind::Forgotten | EventKind::Updated if !event.reason.is_removal() => {
             tracing::debug!(%member, %address, incarnation, by, reason, "member {kind}");
         }
         _ => tracing::info!(%member, %address, incarnation, by, reason, "member {kind}"),

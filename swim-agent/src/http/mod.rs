@@ -2,6 +2,7 @@
 
 mod error;
 pub(crate) mod events;
+mod force_leave;
 mod glossary;
 mod guard;
 mod health;
@@ -99,6 +100,7 @@ fn router(admin: Arc<Admin>) -> Router {
         .route("/v1/members/{name}", get(members::member))
         .route("/v1/join", post(join::join))
         .route("/v1/leave", post(leave::leave))
+        .route("/v1/force-leave", post(force_leave::force_leave))
         .route("/v1/metadata", put(metadata::change))
         .route("/v1/events", get(events::events))
         .route("/v1/event", post(users::send).layer(users::body_limit()))

@@ -219,6 +219,25 @@ pub(crate) struct UnansweredBody {
     pub(crate) why: String,
 }
 
+/// Body of `POST /v1/force-leave`.
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, expecting = "an object with name and, if wanted, prune")]
+pub(crate) struct ForceLeaveRequest {
+    pub(crate) name: String,
+    /// Whether nobody is to show it any more.
+    #[serde(default)]
+    pub(crate) prune: bool,
+}
+
+/// Answer to `POST /v1/force-leave`.
+#[derive(Debug, Serialize, Deserialize)]
+pub(crate) struct ForceLeaveBody {
+    pub(crate) name: String,
+    /// What was held of it so far.
+    pub(crate) old_state: String,
+    pub(crate) pruned: bool,
+}
+
 /// Answer to `POST /v1/leave`; the agent ends after it.
 #[derive(Debug, Serialize, Deserialize)]
 pub(crate) struct LeaveBody {
