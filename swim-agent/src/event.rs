@@ -18,7 +18,8 @@ pub struct Event {
     pub name: String,
     /// Where it lives, or lived.
     pub address: SocketAddr,
-    /// Where it lived before, when it moved just now; of a conflict, where the other one lives.
+    /// Where it lived before, when it moved just now. Of a conflict, and of the agent itself, where
+    /// another one lives that claims its name.
     pub old_address: Option<SocketAddr>,
     /// What was held of it; `None` of a newcomer.
     pub old_state: Option<MemberState>,

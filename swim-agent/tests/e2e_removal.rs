@@ -141,3 +141,32 @@ fn what_makes_no_sense_is_refused_in_one_line() {
     assert_eq!(a.json(&["info"])["counters"]["removals"], 0);
     assert!(PATIENCE > AT_ONCE && text(&a.members()["b"]["state"]) == "alive");
 }
+
+#[test]
+fn who_does_not_come_back_after_an_outage_is_named_until_it_does_or_is_removed() {
+    let directory = format!("{}/outage-{}", env!("CARGO_TARGET_TMPDIR"), std::process::id());
+    let mut a = Agent::start("a", &["--data-dir", &directory]);
+    let mut agents: Vec<_> = ["b", "c", "d"].iter().map(|name| Agent::join(name, &a)).collect();
+    a.until_states("a:alive b:alive c:alive d:alive");
+    until("all are on the disk", || {
+        swim_agent::state::read(directory.as_ref()).unwrap().members.len() == 3
+    });
+    assert_eq!(a.json(&["info"])["missing"], json!({"count": 0, "names": []}));
+    a.process.kill();
+    agents.iter_mut().for_each(|agent| agent.process.kill());
+    let a = Agent::start("a", &["--data-dir", &directory]);
+    assert_eq!(a.json(&["info"])["missing"], json!({"count": 3, "names": ["b", "c", "d"]}));
+    let words = a.ok(&["info"]);
+    assert!(words.contains("not seen since start  3: b, c, d\n"), "{words}");
+    let _b = Agent::join("b", &a);
+    until("b is back", || a.json(&["info"])["missing"]["count"] == 2);
+    assert_eq!(a.ok(&["force-leave", "c"]), "removed c, which was dead\n");
+    assert_eq!(a.json(&["info"])["missing"], json!({"count": 1, "names": ["d"]}));
+    assert_fails(&a.run(&["force-leave", "c"]), 1, "\"c\"");
+    until("c is not asked after the next restart", || {
+        let members = swim_agent::state::read(directory.as_ref()).unwrap().members;
+        members["c"].standing == swim_agent::state::Standing::Removed
+    });
+    drop(a);
+    std::fs::remove_dir_all(&directory).unwrap();
+}

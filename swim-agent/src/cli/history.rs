@@ -28,7 +28,7 @@ pub(super) fn lines(incident: &IncidentBody, agent: &str) -> String {
     if let (Some(from), Some(to)) = (printable(&incident.old_address), printable(&incident.address))
     {
         let _ = match incident.kind.as_str() {
-            "conflict" => write!(text, ": one at {to}, one at {from}"),
+            "conflict" | "refuted" => write!(text, ": one at {to}, one at {from}"),
             _ => write!(text, ": moved from {from} to {to}"),
         };
     }

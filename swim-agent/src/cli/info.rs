@@ -90,6 +90,13 @@ fn readable(info: &InfoBody) -> String {
         ("false positives", format!("{:.1} %", 100.0 * convergence.false_positive_rate)),
     ];
     let mut text = facts.into_iter().fold(String::new(), line);
+    let missing = &info.missing;
+    if missing.count > 0 {
+        let names: Vec<_> = missing.names.iter().map(|name| output::shortened(name)).collect();
+        let more = if missing.count > names.len() { ", ..." } else { "" };
+        let told = format!("{}: {}{more}", missing.count, names.join(", "));
+        text = line(text, ("not seen since start", told));
+    }
     if !info.accusations.is_empty() {
         text.push_str("accusations\n");
     }

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::sync::Arc;
+use std::time::SystemTime;
 
 use swim_core::{EventError, MemberId, MemberState, MetadataError, RemovalError};
 use swim_transport::Transport;
@@ -18,6 +19,7 @@ use crate::error::{JoinError, Joined};
 use crate::history::Incident;
 use crate::info::Info;
 use crate::query::{Asker, Heard, Query};
+use crate::state::Place;
 
 /// What a user asks. A dropped reply says that the agent has ended.
 #[derive(Debug)]
@@ -142,6 +144,16 @@ impl<T: Transport, C: Codec> Driver<T, C> {
     }
 
     fn force_leave(&mut self, id: &MemberId, prune: bool) -> Result<MemberState, RemovalError> {
+        if self.protocol.member(id).is_none()
+            && let Some(address) = self.view.missing().remove(id.as_str())
+        {
+            // Nobody but this agent remembers it.
+            self.joins.rejoin.forget(id.as_str());
+            if let Some(keeper) = &self.keeper {
+                keeper.member(id.as_str(), Place::removed(address, SystemTime::now()));
+            }
+            return Ok(MemberState::Dead);
+        }
         let held = self.protocol.member(id).map_or(MemberState::Left, |member| member.state);
         let actions = self.protocol.force_leave(id, prune)?;
         self.act(actions, &mut Origin::Proven);
@@ -195,6 +207,7 @@ impl<T: Transport, C: Codec> Driver<T, C> {
             probe_interval: protocol.probe_interval(),
             suspicion_timeout: protocol.suspicion_timeout(),
             view_hash: protocol.view_hash(),
+            missing: self.view.count_missing(),
             uptime: self.started.elapsed(),
         }
     }

@@ -19,6 +19,7 @@ mod users;
 mod view;
 mod wake;
 
+use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
@@ -81,6 +82,8 @@ pub(crate) struct Setup<T, C> {
     pub(crate) keeper: Option<Keeper>,
     /// Which members lived where before the last restart.
     pub(crate) remembered: Vec<(String, SocketAddr)>,
+    /// Those of them that were live then.
+    pub(crate) missing: BTreeMap<String, SocketAddr>,
 }
 
 /// Owns the protocol and everything that it acts upon.
@@ -120,7 +123,7 @@ struct Sources<T> {
 }
 
 /// Starts the tasks of an agent.
-pub(crate) fn start<T: Transport, C: Codec>(setup: Setup<T, C>) -> Handle {
+pub(crate) fn start<T: Transport, C: Codec>(mut setup: Setup<T, C>) -> Handle {
     let (commands, received) = mpsc::channel(COMMANDS);
     let (events, _) = broadcast::channel(EventStream::KEPT);
     let (queries, _) = broadcast::channel(QueryStream::KEPT);
@@ -141,7 +144,8 @@ pub(crate) fn start<T: Transport, C: Codec>(setup: Setup<T, C>) -> Handle {
         runtime: runtime.clone(),
     });
     let span = tracing::info_span!("agent", name = %about.name.escape_debug());
-    let view = View::new(alone, publish, events);
+    let missing = std::mem::take(&mut setup.missing);
+    let view = View::new(alone, publish, events, missing);
     let users = Users::new(queries);
     let (driver, sources) =
         span.in_scope(|| Driver::new(setup, Arc::clone(&about), (view, users), received));

@@ -1,6 +1,7 @@
 //! What users see: the snapshot of members, and events.
 
 use std::collections::BTreeMap;
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::SystemTime;
 
@@ -13,7 +14,7 @@ use tokio::time::Instant;
 use super::history::History;
 use crate::event::{Event, StreamItem};
 use crate::history::{FailedProbe, Incident};
-use crate::info::StateCounts;
+use crate::info::{Missing, StateCounts};
 use crate::members::{MemberInfo, Members, Version, version};
 use crate::state::{Keeper, Place};
 
@@ -30,6 +31,8 @@ pub(super) struct View {
     news: Vec<StreamItem>,
     /// What is remembered of it.
     history: History,
+    /// Who lived where before the restart and has not been seen since.
+    missing: BTreeMap<String, SocketAddr>,
 }
 
 impl View {
@@ -37,6 +40,7 @@ impl View {
         members: Members,
         publish: watch::Sender<Members>,
         events: broadcast::Sender<Arc<StreamItem>>,
+        missing: BTreeMap<String, SocketAddr>,
     ) -> Self {
         let own = members.local().version();
         Self {
@@ -47,6 +51,7 @@ impl View {
             touched: Vec::new(),
             news: Vec::new(),
             history: History::default(),
+            missing,
         }
     }
 
@@ -94,6 +99,9 @@ impl View {
     pub(super) fn happened(&mut self, event: MemberEvent) {
         log(&event);
         self.touched.push(event.member.clone());
+        if event.state.is_some_and(MemberState::is_live) || event.reason.is_removal() {
+            self.missing.remove(event.member.as_str());
+        }
         let event = Event::new(event, SystemTime::now());
         self.history.happened(&event);
         self.tell(StreamItem::Event(event));
@@ -103,6 +111,17 @@ impl View {
     pub(super) fn probe_failed(&mut self, probe: FailedProbe) {
         tracing::debug!(member = %probe.name.escape_debug(), "a probe failed");
         self.history.push(Incident::ProbeFailed(probe));
+    }
+
+    /// Who lived where before the restart and has not been seen since.
+    pub(super) fn missing(&mut self) -> &mut BTreeMap<String, SocketAddr> {
+        &mut self.missing
+    }
+
+    /// How many of those there are, and the names of the first ones.
+    pub(super) fn count_missing(&self) -> Missing {
+        let names = self.missing.keys().take(Missing::NAMED).cloned().collect();
+        Missing { count: self.missing.len(), names }
     }
 
     /// What is remembered.
@@ -220,18 +239,32 @@ fn log(event: &MemberEvent) {
     let member = event.member.as_str().escape_debug();
     let (kind, reason) = (event.kind.as_str(), event.reason.as_str());
     let by = event.by.as_ref().map(MemberId::as_str);
-    match event.kind {
-        EventKind::Conflict => {
-            tracing::warn!(%member, %address, incarnation, by, reason, "two nodes claim this name");
+    let was_live = event.old_state.is_some_and(MemberState::is_live);
+    match (event.kind, event.old_address) {
+        (EventKind::Conflict, other) => {
+            let other = other.map(tracing::field::display);
+            tracing::warn!(%member, %address, other, incarnation, by, "two agents have this name");
         }
-        EventKind::Refuted if event.reason.is_removal() => {
+        (EventKind::Refuted, _) if event.reason.is_removal() => {
             let by = by.unwrap_or("somebody").escape_debug();
             tracing::warn!(
                 reason,
                 "{by} removed this agent from the cluster; it tells all that it lives"
             );
         }
-        EventKind::Forgotten | EventKind::Updated if !event.reason.is_removal() => {
+        (EventKind::Refuted, Some(other)) => {
+            tracing::warn!(
+                %member, %address, %other, incarnation, by,
+                "the name of this agent was claimed from elsewhere: its former life, or another agent"
+            );
+        }
+        (EventKind::Updated, Some(other)) if was_live => {
+            tracing::warn!(
+                %member, %address, %other, incarnation, by,
+                "a live member is elsewhere now: it restarted there, or another agent has its name"
+            );
+        }
+        (EventKind::Forgotten | EventKind::Updated, _) if !event.reason.is_removal() => {
             tracing::debug!(%member, %address, incarnation, by, reason, "member {kind}");
         }
         _ => tracing::info!(%member, %address, incarnation, by, reason, "member {kind}"),

@@ -7,7 +7,7 @@ use axum::extract::rejection::QueryRejection;
 use axum::extract::{Query, State};
 use swim_agent::Info;
 
-use super::types::{ConvergenceBody, InfoBody, InfoQuery, MemberCounts};
+use super::types::{ConvergenceBody, InfoBody, InfoQuery, MemberCounts, MissingBody};
 use super::{ApiError, Shared, glossary, health, history};
 
 /// Accusations that the answer has.
@@ -57,6 +57,7 @@ fn body(info: Info, http_address: String) -> InfoBody {
             false_positive_rate: info.convergence.false_positive_rate,
         },
         counters: counts(&info).map(|(name, count, _)| (name.to_owned(), count)).collect(),
+        missing: MissingBody { count: info.missing.count, names: info.missing.names.clone() },
         glossary: None,
         accusations: Vec::new(),
         name: info.name,

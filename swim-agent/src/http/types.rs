@@ -60,7 +60,7 @@ pub(crate) struct IncidentBody {
     pub(crate) state: Option<String>,
     pub(crate) incarnation: Option<String>,
     pub(crate) address: Option<String>,
-    /// Where it lived before, when it moved; of a conflict, where the other one lives.
+    /// As in events.
     pub(crate) old_address: Option<String>,
     /// What a failed probe tried.
     pub(crate) probe: Option<ProbeBody>,
@@ -157,6 +157,9 @@ pub(crate) struct InfoBody {
     pub(crate) view_hash: String,
     /// Measured from this agent's traffic, 0 without data.
     pub(crate) convergence: ConvergenceBody,
+    /// Members that were live before the agent restarted and have not been seen since.
+    #[serde(default)]
+    pub(crate) missing: MissingBody,
     /// The latest accusations of anybody and what was said of the agent itself, the latest first.
     #[serde(default)]
     pub(crate) accusations: Vec<IncidentBody>,
@@ -165,6 +168,14 @@ pub(crate) struct InfoBody {
     /// What each of all that means; with `?explain=true` only.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) glossary: Option<BTreeMap<String, String>>,
+}
+
+/// Remembered members that have not come back.
+#[derive(Debug, Default, Serialize, Deserialize)]
+pub(crate) struct MissingBody {
+    pub(crate) count: usize,
+    /// The first of their names, at most 16.
+    pub(crate) names: Vec<String>,
 }
 
 /// The query of `GET /v1/info`.
@@ -295,7 +306,8 @@ pub(crate) struct EventBody {
     pub(crate) kind: String,
     pub(crate) name: String,
     pub(crate) address: String,
-    /// Where it lived before, when it moved just now; of a conflict, where the other one lives.
+    /// Where it lived before, when it moved just now. Of a conflict, and of the agent itself, where
+    /// another one lives that claims its name.
     #[serde(default)]
     pub(crate) old_address: Option<String>,
     /// `null` of a newcomer.

@@ -162,6 +162,12 @@ impl State {
         owner.into_iter().chain(own).chain(members)
     }
 
+    /// Who lived where when the agent ended.
+    pub(crate) fn live(&self) -> impl Iterator<Item = (String, SocketAddr)> {
+        let live = self.members.iter().filter(|(_, place)| place.standing == Standing::Live);
+        live.map(|(name, place)| (name.clone(), place.address))
+    }
+
     /// Who may be found where, live members first, then dead ones, then those that left, and none that
     /// was removed; in random order among equals, so that a restarted cluster does not ask one member only.
     pub(crate) fn whereabouts(&self) -> Vec<(String, SocketAddr)> {

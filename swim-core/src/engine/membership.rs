@@ -152,9 +152,10 @@ impl<P: Profile> Engine<P> {
         self.end_vouch(member);
         self.end_cleanup(member);
         self.removals.end(member);
+        let lived = self.table.address(member);
         let moved = update.profile.take().filter(|profile| *profile != *self.table.profile(member));
         let replaced = moved.map(|news| {
-            self.healing.drop_address(self.table.address(member));
+            self.healing.drop_address(lived);
             self.table.set_profile(member, news, record.incarnation)
         });
         let moved = replaced.is_some();
@@ -171,6 +172,9 @@ impl<P: Profile> Engine<P> {
             cause,
         };
         out.changed(&mut self.table.profiles, change, replaced);
+        if moved && old.is_live() {
+            self.moved(now, heard, &rumor, lived, out);
+        }
         if !old.is_live() || moved {
             self.found(now, member, out);
         }
@@ -191,6 +195,13 @@ impl<P: Profile> Engine<P> {
         let reported = self.conflict == Some((rumor.member, rumor.incarnation));
         if !wins && reported {
             return Verdict::Known;
+        }
+        let (held, claimed) = (self.table.address(rumor.member), profile.address(rumor.member));
+        if wins {
+            self.moves.note(now, rumor.member, held, &claimed);
+        } else {
+            self.moves.note(now, rumor.member, claimed, &held);
+            out.claimed(claimed);
         }
         let replaced = wins.then(|| {
             self.pass_on(now, heard, rumor, false, out);
@@ -419,6 +430,7 @@ impl<P: Profile> Engine<P> {
         let incarnation = self.table.get(member).map_or(0, |record| record.incarnation);
         let pruned = self.is_pruned(member);
         self.removals.forget(member);
+        self.moves.forget(member);
         let reason = if pruned { Reason::Pruned } else { Reason::Reaped };
         let cause = Cause { by: None, reason };
         let change = Change { member, old, new: None, incarnation, cause };

@@ -84,6 +84,10 @@ pub trait Output<P: Profile> {
     /// A record changed; `profiles[change.member]` already holds what is new of it, and what it
     /// replaced comes along.
     fn changed(&mut self, profiles: &mut [P], change: Change, replaced: Option<P>);
+    /// Another one claims the name of the member that the next change is about; it lives there.
+    fn claimed(&mut self, at: P::Address) {
+        let _ = at;
+    }
     /// A message about notices leaves. For drivers whose users tell each other something.
     fn send_notices(
         &mut self,

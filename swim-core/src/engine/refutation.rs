@@ -66,11 +66,13 @@ impl<P: Profile> Engine<P> {
             let same = self.twin.replace(other.content()) == Some(other.content());
             let answered = same && incarnation == self.incarnation().saturating_add(1);
             if answered && self.conflict != Some((me, incarnation)) {
+                out.claimed(other.address(me));
                 self.report_conflict(me, incarnation, None, heard.source.member, out);
             }
             if answered && other.outranks(self.table.profile(me)) {
                 return Verdict::Known;
             }
+            out.claimed(other.address(me));
         }
         let outbid = (incarnation + 1).min(ALIVE_LIMIT - 1);
         let cause = Cause { by: heard.source.member, reason: Reason::Refutation };

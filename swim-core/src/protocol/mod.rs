@@ -378,6 +378,7 @@ impl GossipProtocol {
             instant,
             named_timers: self.named_timers,
             events: self.events,
+            claimed: None,
         };
         call(&mut self.engine, now, &mut out);
         let actions = out.actions;

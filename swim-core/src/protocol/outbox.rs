@@ -28,6 +28,8 @@ pub(super) struct Outbox<'a> {
     pub(super) instant: Instant,
     pub(super) named_timers: bool,
     pub(super) events: bool,
+    /// Where another one lives that claims the name of whom the next event is about.
+    pub(super) claimed: Option<SocketAddr>,
 }
 
 /// A deadline that has passed already still is one: no delay is zero.
@@ -176,6 +178,10 @@ impl Output<Card> for Outbox<'_> {
         });
     }
 
+    fn claimed(&mut self, at: SocketAddr) {
+        self.claimed = Some(at);
+    }
+
     fn probe_failed(&mut self, cards: &[Card], probe: &FailedProbe<'_>) {
         if !self.events {
             return;
@@ -206,6 +212,7 @@ impl Output<Card> for Outbox<'_> {
         let newcomer = change.old.is_none();
         let updated = replaced.is_some();
         let from = replaced.and_then(|card| card.0).map(|member| member.address);
+        let other = from.or(self.claimed.take());
         if newcomer || updated {
             self.directory.moved(cards, change.member, from);
         }
@@ -217,7 +224,7 @@ impl Output<Card> for Outbox<'_> {
             self.actions.push(GossipAction::MembershipChange { member, old_state, new_state });
         }
         if self.events
-            && let Some(event) = self.event(cards, &change, updated, from)
+            && let Some(event) = self.event(cards, &change, updated, other)
         {
             self.actions.push(GossipAction::Event(event));
         }
