@@ -203,3 +203,20 @@ fn a_member_removed_by_all_the_others_at_once_comes_back() {
     let took = cluster.run_until(60, |cluster| cluster.agree(N));
     assert!(took < 15.0, "{took} s");
 }
+
+#[test]
+fn one_that_was_removed_while_it_was_cut_off_comes_back_when_the_cut_heals() {
+    for prune in [false, true] {
+        let mut cluster = Cluster::converged(81, N, Options::default());
+        let rest: Vec<usize> = (0..N - 1).collect();
+        cluster.split(&[&rest, &[N - 1]]);
+        cluster.run_until(120, |cluster| cluster.all_hold(N - 1, MemberState::Dead));
+        force_leave(&mut cluster, 0, N - 1, prune);
+        cluster.run(60.0);
+        let gone = if prune { None } else { Some(MemberState::Left) };
+        assert!(rest.iter().all(|&at| cluster.state(at, N - 1) == gone));
+        cluster.heal();
+        let took = cluster.run_until(120, |cluster| cluster.agree(N));
+        assert!(took < 30.0, "{took} s");
+    }
+}

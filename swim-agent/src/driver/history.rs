@@ -22,9 +22,12 @@ pub(super) struct History {
 }
 
 impl History {
-    /// Remembers what happened, unless it is only metadata that changed.
+    /// Remembers what happened, unless it is only metadata that changed, or a newcomer: a mass join
+    /// would push out all else.
     pub(super) fn happened(&mut self, event: &Event) {
-        if event.kind != EventKind::Updated || event.old_address.is_some() {
+        let only_metadata = event.kind == EventKind::Updated && event.old_address.is_none();
+        let newcomer = event.old_state.is_none() && event.state == Some(MemberState::Alive);
+        if !only_metadata && !newcomer {
             self.push(Incident::Event(Event { changed: BTreeMap::new(), ..event.clone() }));
         }
     }
