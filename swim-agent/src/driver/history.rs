@@ -1,9 +1,14 @@
 //! What this node remembers of its members: bounded for each of them, and for all together.
 
 use std::collections::{BTreeMap, HashMap, VecDeque};
+use std::time::SystemTime;
 
-use swim_core::{EventKind, MemberState, ProbeReport};
+use swim_core::{EventKind, MemberId, MemberState, ProbeReport};
+use swim_transport::Transport;
+use swim_wire::Codec;
+use tokio::time::Instant;
 
+use super::Driver;
 use crate::contact::StreamContact;
 use crate::event::Event;
 use crate::history::{FailedProbe, Incident, RelayReport};
@@ -80,17 +85,23 @@ fn is_accusation(event: &Event) -> bool {
     }
 }
 
+impl<T: Transport, C: Codec> Driver<T, C> {
+    /// Takes down by which ways a member was probed in vain.
+    pub(super) fn probe_failed(&mut self, report: ProbeReport) {
+        let now = Instant::now().into_std();
+        let at = self.protocol.member(&report.member).map(|member| member.address);
+        let stream = at.and_then(|at| self.contacts.of(&at, now).stream);
+        self.view.probe_failed(failed_probe(report, stream));
+    }
+}
+
 /// What the protocol says of a failed probe, and what is known of the stream that was tried.
-pub(super) fn failed_probe(
-    report: ProbeReport,
-    stream: Option<StreamContact>,
-    time: std::time::SystemTime,
-) -> FailedProbe {
+fn failed_probe(report: ProbeReport, stream: Option<StreamContact>) -> FailedProbe {
     let ProbeReport { member, pings, asked, relays, by_stream, silence } = report;
-    let relay = |(name, nacked): (swim_core::MemberId, bool)| RelayReport { name: name.0, nacked };
+    let relay = |(name, nacked): (MemberId, bool)| RelayReport { name: name.0, nacked };
     FailedProbe {
         name: member.0,
-        time,
+        time: SystemTime::now(),
         pings,
         asked,
         relays: relays.into_iter().map(relay).collect(),
@@ -102,7 +113,7 @@ pub(super) fn failed_probe(
 
 #[cfg(test)]
 mod tests {
-    use std::time::{Duration, SystemTime};
+    use std::time::Duration;
 
     use super::*;
 

@@ -25,7 +25,7 @@ use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 use bytes::{Bytes, BytesMut};
-use swim_core::{GossipAction, GossipMessage, GossipProtocol, Options, ProbeReport};
+use swim_core::{GossipAction, GossipMessage, GossipProtocol, Options};
 use swim_transport::Transport;
 use swim_wire::Codec;
 use tokio::sync::{broadcast, mpsc, oneshot, watch};
@@ -458,14 +458,6 @@ impl<T: Transport, C: Codec> Driver<T, C> {
                 GossipAction::MembershipChange { .. } | GossipAction::ScheduleTimer { .. } => {}
             }
         }
-    }
-
-    /// Takes down by which ways a member was probed in vain.
-    fn probe_failed(&mut self, report: ProbeReport) {
-        let now = Instant::now().into_std();
-        let at = self.protocol.member(&report.member).map(|member| member.address);
-        let stream = at.and_then(|at| self.contacts.of(&at, now).stream);
-        self.view.probe_failed(history::failed_probe(report, stream, SystemTime::now()));
     }
 
     /// After each input: sends what waits for company, and shows users what changed.
