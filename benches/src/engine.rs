@@ -2,7 +2,7 @@
 
 use swim_core::{
     Accusers, Change, Config, Dest, Engine, MemberIdx, MemberState, Message, Options, Outgoing,
-    Output, Rumor, Source, Time, Timer, Timers, Update,
+    Output, Removal, Rumor, Source, Time, Timer, Timers, Update,
 };
 
 /// An output that counts what leaves and remembers whom the engine pinged.
@@ -37,6 +37,7 @@ pub fn claim(member: usize, incarnation: u64) -> Update<()> {
         age: Some(0),
         with_profile: true,
         accusers: Accusers::default(),
+        removal: Removal::No,
     };
     Update { rumor, profile: Some(()) }
 }

@@ -244,6 +244,7 @@ impl<T: Transport, C: Codec> AgentBuilder<T, C> {
         options.boot_epoch = options.boot_epoch.max(state.epoch);
         options.event_clock = options.event_clock.max(state.clock);
         let remembered = state.whereabouts();
+        let missing = state.live().collect();
         let own = Own::new(self.metadata, state.overlay);
         let metadata = own.metadata();
         protocol(&name, self.bind, &metadata, options.clone())?;
@@ -279,6 +280,7 @@ impl<T: Transport, C: Codec> AgentBuilder<T, C> {
             meter,
             keeper,
             remembered,
+            missing,
         }))
     }
 }

@@ -165,3 +165,15 @@ pub enum ChangeError {
     #[error(transparent)]
     Stopped(#[from] Stopped),
 }
+
+/// Why a member was not removed. Nothing has changed.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum RemoveError {
+    /// It is the agent itself, nobody has that name, or the agent leaves.
+    #[error(transparent)]
+    Refused(#[from] swim_core::RemovalError),
+    /// The agent has ended.
+    #[error(transparent)]
+    Stopped(#[from] Stopped),
+}

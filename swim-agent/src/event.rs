@@ -18,6 +18,9 @@ pub struct Event {
     pub name: String,
     /// Where it lives, or lived.
     pub address: SocketAddr,
+    /// Where it lived before, when it moved just now. Of a conflict, and of the agent itself, where
+    /// another one lives that claims its name.
+    pub old_address: Option<SocketAddr>,
     /// What was held of it; `None` of a newcomer.
     pub old_state: Option<MemberState>,
     /// What is held of it now; `None` when it was forgotten.
@@ -41,6 +44,7 @@ impl Event {
             kind: event.kind,
             name: event.member.0,
             address: event.address,
+            old_address: event.old_address,
             old_state: event.old_state,
             state: event.state,
             incarnation: event.incarnation,

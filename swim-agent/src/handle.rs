@@ -5,13 +5,15 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
+use swim_core::MemberState;
 use tokio::sync::{broadcast, mpsc, oneshot, watch};
 
 use crate::contact::Contact;
 use crate::driver::{Command, Saved, Target};
-use crate::error::{ChangeError, EventError, JoinError, Joined, Stopped};
+use crate::error::{ChangeError, EventError, JoinError, Joined, RemoveError, Stopped};
 use crate::event::EventStream;
 use crate::event_log::EventLog;
+use crate::history::Incident;
 use crate::info::Info;
 use crate::members::Members;
 use crate::query::{Answers, Patterns, Query, matches};
@@ -150,6 +152,25 @@ impl Handle {
         self.ask(|reply| Command::Contacts { names, reply }).await
     }
 
+    /// What the agent remembers of a member, the latest first: at most 16 incidents, and 4,096 of all
+    /// members together. A member that is forgotten has a history too.
+    ///
+    /// # Errors
+    /// The agent has ended.
+    pub async fn history(&self, name: impl Into<String>) -> Result<Vec<Incident>, Stopped> {
+        let name = name.into();
+        self.ask(|reply| Command::History { name, reply }).await
+    }
+
+    /// The latest accusations of anybody, and what was said of the agent itself; the latest first, at
+    /// most so many. O(4,096).
+    ///
+    /// # Errors
+    /// The agent has ended.
+    pub async fn accusations(&self, most: usize) -> Result<Vec<Incident>, Stopped> {
+        self.ask(|reply| Command::Accusations { most, reply }).await
+    }
+
     /// Joins through `addresses`, each a [`Seed`](crate::Seed). Returns how many
     /// of them have answered as soon as one has, its view merged.
     ///
@@ -277,6 +298,23 @@ impl Handle {
         }
         // What a pattern costs is its maker's affair.
         self.about.runtime.spawn_blocking(find).await.map_err(|_| Stopped)?
+    }
+
+    /// Declares another member gone for good, in its place: nobody looks for it any more, no agent asks
+    /// for it after a restart, and with `prune` nobody shows it any more. Nobody waits for anything:
+    /// returns at once, with what was held of it so far. One that is alive after all hears of it and is
+    /// a member again within seconds; one that restarts comes back too.
+    ///
+    /// # Errors
+    /// It is this agent itself, no member has that name, or the agent leaves or has ended. Nothing has
+    /// changed.
+    pub async fn force_leave(
+        &self,
+        name: impl Into<String>,
+        prune: bool,
+    ) -> Result<MemberState, RemoveError> {
+        let name = name.into();
+        Ok(self.ask(|reply| Command::ForceLeave { name, prune, reply }).await??)
     }
 
     /// Leaves the cluster and ends the agent. Returns when two members have confirmed the goodbye

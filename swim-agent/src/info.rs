@@ -49,6 +49,9 @@ pub struct Info {
     pub suspicion_timeout: Duration,
     /// Hash of the view of live members: agents with equal views have equal hashes.
     pub view_hash: u64,
+    /// Members that were live before the restart and have not been seen since; none without a data
+    /// directory.
+    pub missing: Missing,
     /// Since the agent started.
     pub uptime: Duration,
 }
@@ -65,4 +68,19 @@ pub struct StateCounts {
     pub dead: usize,
     /// Members that left.
     pub left: usize,
+}
+
+/// Remembered members that have not come back.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Missing {
+    /// How many.
+    pub count: usize,
+    /// The first of their names, at most [`Missing::NAMED`].
+    pub names: Vec<String>,
+}
+
+impl Missing {
+    /// Most names that are told.
+    pub const NAMED: usize = 16;
 }

@@ -76,6 +76,7 @@ mod error;
 mod event;
 mod event_log;
 mod handle;
+mod history;
 mod info;
 mod members;
 mod query;
@@ -86,10 +87,13 @@ pub mod state;
 pub use builder::{Agent, AgentBuilder};
 pub use contact::{Contact, StreamContact};
 pub use counters::Counters;
-pub use error::{ChangeError, EventError, JoinError, Joined, SpawnError, Stopped, Unanswered};
+pub use error::{
+    ChangeError, EventError, JoinError, Joined, RemoveError, SpawnError, Stopped, Unanswered,
+};
 pub use event::{Event, EventStream, StreamItem, UserEvent};
 pub use handle::Handle;
-pub use info::{Info, StateCounts};
+pub use history::{FailedProbe, Incident, RelayReport};
+pub use info::{Info, Missing, StateCounts};
 pub use members::{MemberInfo, Members};
 pub use query::{Answers, Pattern, Query, Reply};
 pub use received::{QueryItem, QueryStream, ReceivedQuery, RespondError};
@@ -97,7 +101,7 @@ pub use resolve::Seed;
 /// What the signatures above speak of, so that most programs need no other crate of ours.
 pub use swim_core::{
     AdvancedGossipConfig, ConvergenceStats, Decline, EventKind, GossipConfig, Mechanisms,
-    MemberState, MetadataError, Options, Reason, Stats,
+    MemberState, MetadataError, Options, Reason, RemovalError, Stats,
 };
 
 /// The examples of the README compile.

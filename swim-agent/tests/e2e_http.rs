@@ -60,6 +60,7 @@ fn what_is_asked_wrongly_is_refused_with_a_reason() {
     let agent = Agent::start("a", &[]);
     let large = format!(r#"{{"set":{{"k":"{}"}}}}"#, "v".repeat(600));
     let huge = format!(r#"{{"addresses":["{}"]}}"#, "x".repeat(100_000));
+    let long = format!(r#"{{"name":"{}"}}"#, "x".repeat(100_000));
     let many = format!("/v1/members?{}", "name=a&".repeat(17));
     let post = "POST";
     for (method, path, body, status, culprit) in [
@@ -88,6 +89,17 @@ fn what_is_asked_wrongly_is_refused_with_a_reason() {
         (post, "/v1/join", r#"{"addresses":["127.0.0.1"]}"#, 400, "127.0.0.1"),
         (post, "/v1/join", r#"{"addresses":["srv:a b"]}"#, 400, "srv:a b"),
         (post, "/v1/join", &huge, 413, "length limit"),
+        (post, "/v1/force-leave", "{}", 422, "name"),
+        (post, "/v1/force-leave", r#"{"name":7}"#, 422, "name"),
+        (post, "/v1/force-leave", r#"{"name":"b","prune":"yes"}"#, 422, "prune"),
+        (post, "/v1/force-leave", r#"{"name":"b","purge":true}"#, 422, "purge"),
+        (post, "/v1/force-leave", r#"{"name":"a"}"#, 409, "\"a\" is this agent itself"),
+        (post, "/v1/force-leave", r#"{"name":"b\n"}"#, 404, r#"named "b\n""#),
+        (post, "/v1/force-leave", &long, 413, "length limit"),
+        ("GET", "/v1/force-leave", "", 405, "GET"),
+        ("GET", "/v1/members/b%20c", "", 404, r#"named "b c""#),
+        ("GET", "/v1/members/%ff", "", 400, "UTF-8"),
+        ("DELETE", "/v1/members/a", "", 405, "DELETE"),
         ("PUT", "/v1/metadata", r#"{"set":{"k":1}}"#, 422, "k"),
         ("PUT", "/v1/metadata", r#"{"put":{}}"#, 422, "put"),
         ("PUT", "/v1/metadata", r#"{"set":{"k":"v"},"remove":["k"]}"#, 400, "k"),

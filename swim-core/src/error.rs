@@ -82,6 +82,24 @@ pub enum MetadataError {
     Left,
 }
 
+/// A member that was not removed; nothing has changed.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum RemovalError {
+    /// A node does not remove itself: it says goodbye.
+    #[error("that is this node itself: it leaves by leave")]
+    Oneself,
+    /// Nobody is known by that name.
+    #[error("no member is named {name:?}")]
+    Unknown {
+        /// The name.
+        name: String,
+    },
+    /// A node that left has nothing to say any more.
+    #[error("the node has left its cluster")]
+    Left,
+}
+
 /// An event or a query that was refused; nothing has changed and nobody was told.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]

@@ -88,16 +88,17 @@ pub mod wire_size;
 
 pub use config::{AdvancedGossipConfig, Config, GossipConfig, Options, Timers};
 pub use engine::{
-    Accusers, Answer, Cause, Change, Dest, DigestRef, Engine, Incoming, MemberIdx, Message,
-    NoticeMessage, Outgoing, Output, Profile, Reason, Response, Rumor, Source, Timer, Update,
+    Accusers, Answer, Cause, Change, Dest, DigestRef, Engine, FailedProbe, Incoming, MemberIdx,
+    Message, NoticeMessage, Outgoing, Output, Profile, Reason, Removal, Response, Rumor, Source,
+    Timer, Update,
 };
-pub use error::{ConfigError, EventError, MetadataError};
+pub use error::{ConfigError, EventError, MetadataError, RemovalError};
 pub use mechanisms::Mechanisms;
 pub use member::{Incarnation, Member, MemberId, MemberState};
 pub use message::{Accusation, Digest, GossipMessage, MemberUpdate};
 pub use notice::{Body, Notice, Recent, Said, Stamp};
 pub use protocol::{
-    Builder, Clock, EventKind, GossipAction, GossipProtocol, MemberEvent, SystemClock,
+    Builder, Clock, EventKind, GossipAction, GossipProtocol, MemberEvent, ProbeReport, SystemClock,
 };
 pub use stats::{ConvergenceStats, Stats};
 pub use time::Time;

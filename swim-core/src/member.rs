@@ -96,6 +96,13 @@ impl Member {
     /// should hear, is lost. The protocol sets and removes it; it is an attribute, not a state.
     pub const DEGRADED: &str = "swim.degraded";
 
+    /// The key, in an update of a member that left and no address, that says that it did not do so
+    /// itself: another member, which is the value, declared it gone for good.
+    pub const REMOVED: &str = "swim.removed";
+
+    /// Likewise, and that nothing of it is to be shown any more.
+    pub const PRUNED: &str = "swim.pruned";
+
     /// What keys begin with that only the protocol sets.
     pub const RESERVED: &str = "swim.";
 

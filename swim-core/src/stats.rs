@@ -42,6 +42,8 @@ stats! {
     pub deaths: u64,
     /// Suspicions and deaths that their subject later refuted.
     pub refuted: u64,
+    /// Members that somebody declared gone for good: removals that took effect here.
+    pub removals: u64,
     /// Times that this node refuted what was said of it.
     pub own_refutations: u64,
     /// Suspicions that were armed again because this node heard nobody.

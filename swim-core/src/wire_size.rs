@@ -9,7 +9,7 @@
 use std::collections::HashMap;
 use std::net::SocketAddr;
 
-use crate::member::Incarnation;
+use crate::member::{Incarnation, Member};
 use crate::notice::{Body, Notice, Said};
 
 /// Most bytes of a datagram's envelope: version, and a cluster name of 64 bytes.
@@ -59,6 +59,12 @@ pub fn metadata(metadata: &HashMap<String, String>) -> usize {
 /// Most bytes of one accusation by a member whose name takes `name` bytes with its header.
 pub fn accusation(name: usize, health: u8) -> usize {
     text(uint(u8::MAX as u64) + name + uint(health.into()))
+}
+
+/// Most bytes of who removed a member, by a member whose name takes `name` bytes with its header: an
+/// entry of metadata, beside no address.
+pub fn removal(name: usize) -> usize {
+    text(text(text(Member::REMOVED.len()) + name.max(text(0))))
 }
 
 /// Bytes of a text of `len` bytes, such as a name, with its header.

@@ -30,6 +30,7 @@ enum Operation {
     Sync,
     Tune,
     Leave,
+    ForceLeave(MemberId, bool),
     Event(usize),
     Query,
     Answer(u64, MemberId, u8),
@@ -58,7 +59,10 @@ fn state() -> impl Strategy<Value = MemberState> {
 }
 
 fn update() -> impl Strategy<Value = MemberUpdate> {
-    let metadata = prop::option::of(prop::collection::hash_map(".{0,4}", ".{0,80}", 0..4));
+    let removed = prop_oneof![Just(Member::REMOVED), Just(Member::PRUNED)].prop_map(str::to_owned);
+    let key = prop_oneof![4 => ".{0,4}", 1 => removed];
+    let value = prop_oneof![4 => ".{0,80}", 1 => name().prop_map(|name| name.0)];
+    let metadata = prop::option::of(prop::collection::hash_map(key, value, 0..4));
     (name(), state(), incarnation(), prop::option::of(0..NODES), metadata).prop_map(
         |(id, state, incarnation, address, metadata)| MemberUpdate {
             id,
@@ -230,6 +234,7 @@ fn operation() -> impl Strategy<Value = Operation> {
         1 => Just(Operation::Sync),
         1 => Just(Operation::Tune),
         1 => Just(Operation::Leave),
+        2 => (name(), any::<bool>()).prop_map(|(name, prune)| Operation::ForceLeave(name, prune)),
         2 => prop_oneof![0..50usize, 0..80_000usize].prop_map(Operation::Event),
         1 => Just(Operation::Query),
         1 => (0..4u64, name(), any::<u8>())
@@ -263,6 +268,9 @@ fn perform(protocol: &mut GossipProtocol, clock: &ManualClock, operation: Operat
             Vec::new()
         }
         Operation::Leave => protocol.leave(),
+        Operation::ForceLeave(name, prune) => {
+            protocol.force_leave(&name, prune).unwrap_or_default()
+        }
         Operation::Event(len) => protocol.send_event("x", vec![0; len]).unwrap_or_default(),
         Operation::Query => match protocol.start_query(UserQuery::new("x")) {
             Ok((_, actions)) => actions,

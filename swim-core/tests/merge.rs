@@ -5,7 +5,8 @@ use std::net::SocketAddr;
 
 use proptest::prelude::*;
 use swim_core::{
-    GossipAction, GossipConfig, GossipMessage, GossipProtocol, MemberId, MemberState, MemberUpdate,
+    GossipAction, GossipConfig, GossipMessage, GossipProtocol, Member, MemberId, MemberState,
+    MemberUpdate,
 };
 
 const SUBJECTS: usize = 4;
@@ -32,7 +33,7 @@ fn alive(subject: usize, incarnation: u64) -> MemberUpdate {
 }
 
 fn update() -> impl Strategy<Value = MemberUpdate> {
-    (0..SUBJECTS, 0..4u64, 0..6u8).prop_map(|(subject, incarnation, kind)| {
+    (0..SUBJECTS, 0..4u64, 0..8u8).prop_map(|(subject, incarnation, kind)| {
         let alive = alive(subject, incarnation);
         let state = match kind {
             0..=2 => return alive,
@@ -40,7 +41,11 @@ fn update() -> impl Strategy<Value = MemberUpdate> {
             4 => MemberState::Dead,
             _ => MemberState::Left,
         };
-        MemberUpdate { state, address: None, metadata: None, ..alive }
+        // Gone for good, by the word of another.
+        let key = [(6, Member::REMOVED), (7, Member::PRUNED)].into_iter().find(|it| it.0 == kind);
+        let mark = |key: &str| HashMap::from([(key.to_string(), "observer-0".to_string())]);
+        let metadata = key.map(|(_, key)| mark(key));
+        MemberUpdate { state, address: None, metadata, ..alive }
     })
 }
 

@@ -4,7 +4,8 @@ use rand::{RngExt as _, SeedableRng as _};
 use rand_pcg::Pcg64;
 use swim_core::{
     Accusers, AdvancedGossipConfig, Change, Config, Dest, Engine, GossipConfig, MemberIdx,
-    MemberState, Message, Options, Outgoing, Output, Rumor, Source, Time, Timer, Timers, Update,
+    MemberState, Message, Options, Outgoing, Output, Removal, Rumor, Source, Time, Timer, Timers,
+    Update,
 };
 
 const MEMBERS: u32 = 40;
@@ -89,6 +90,7 @@ impl Pair {
             age: Some(0),
             with_profile: true,
             accusers: Accusers::default(),
+            removal: Removal::No,
         };
         let mut updates = [Update { rumor, profile: Some(()) }];
         self.hear(Message::Gossip(&mut updates));

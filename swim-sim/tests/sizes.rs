@@ -14,8 +14,8 @@ use proptest::prelude::*;
 use proptest::test_runner::FileFailurePersistence;
 use swim_core::{
     Accusation, Accusers, Digest, DigestRef, GossipMessage, Member, MemberId, MemberIdx,
-    MemberState, MemberUpdate, Message, Notice, NoticeMessage, Outgoing, Recent, Rumor, Said,
-    Stamp, UserEvent, UserNotice,
+    MemberState, MemberUpdate, Message, Notice, NoticeMessage, Outgoing, Recent, Removal, Rumor,
+    Said, Stamp, UserEvent, UserNotice,
 };
 use swim_sim::size;
 use swim_wire::{Codec, ProtobufCodec};
@@ -248,6 +248,7 @@ fn rumor(me: MemberIdx) -> impl Strategy<Value = Rumor> {
             age,
             with_profile,
             accusers,
+            removal: Removal::No,
         },
     )
 }
@@ -389,6 +390,7 @@ fn lists_around_every_length_of_header() {
         age: Some(1),
         with_profile: at.is_multiple_of(2),
         accusers: Accusers::one(MemberIdx(at + 1), 0),
+        removal: Removal::No,
     };
     let (me, rumors): (_, Vec<_>) = (MemberIdx(0), (0..20_000).map(rumor).collect());
     let (hashes, wanted) = (vec![u64::MAX; 20_000], vec![u32::MAX; 20_000]);

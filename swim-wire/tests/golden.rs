@@ -7,8 +7,8 @@ use std::{env, fs};
 
 use common::{alive, decode, meaning, member, packet};
 use swim_core::{
-    Accusation, Decline, Digest, GossipMessage, MemberState, MemberUpdate, Notice, Recent, Said,
-    Stamp, UserEvent, UserNotice, UserQuery,
+    Accusation, Decline, Digest, GossipMessage, Member, MemberState, MemberUpdate, Notice, Recent,
+    Said, Stamp, UserEvent, UserNotice, UserQuery,
 };
 
 /// File, what is in it, what it must decode to.
@@ -38,6 +38,19 @@ fn updates() -> Vec<MemberUpdate> {
             metadata: None,
             ..alive("n\u{f6}de-4", "[::]:0", 0)
         },
+    ]
+}
+
+fn removals() -> Vec<MemberUpdate> {
+    let removal = |name, incarnation, key: &str, by: &str| MemberUpdate {
+        state: MemberState::Left,
+        address: None,
+        metadata: Some([(key.to_owned(), by.to_owned())].into()),
+        ..alive(name, "[::]:0", incarnation)
+    };
+    vec![
+        removal("node-1", EPOCH | 1, Member::REMOVED, "node-2"),
+        removal("node-3", EPOCH, Member::PRUNED, ""),
     ]
 }
 
@@ -81,6 +94,11 @@ fn records() -> Vec<Golden> {
             "Gossip: Alive, Suspect with metadata, Dead at an IPv6 address of another port, Left \
              without address",
             vec![GossipMessage::Gossip { updates: updates() }],
+        ),
+        (
+            "removals",
+            "Gossip: node-1 Left, removed by node-2; node-3 Left, pruned by one that is not said",
+            vec![GossipMessage::Gossip { updates: removals() }],
         ),
         ("sync", "Sync of the first three of gossip", vec![GossipMessage::Sync { members }]),
         (

@@ -9,8 +9,9 @@ use proptest::collection::vec;
 use proptest::prelude::*;
 use swim_core::wire_size::{self, text};
 use swim_core::{
-    Accusation, Digest, ENVELOPE, GossipAction, GossipMessage, GossipProtocol, MemberId,
-    MemberUpdate, Notice, Options, Said, Stamp, Timers, UserEvent, UserNotice, metadata_len,
+    Accusation, Digest, ENVELOPE, GossipAction, GossipMessage, GossipProtocol, Member, MemberId,
+    MemberState, MemberUpdate, Notice, Options, Said, Stamp, Timers, UserEvent, UserNotice,
+    metadata_len,
 };
 use swim_wire::{Codec, Limits, ProtobufCodec};
 
@@ -142,6 +143,25 @@ proptest! {
     fn one_update_stays_below_its_bound(update in update()) {
         let bound = gossip_bound(std::slice::from_ref(&update), &[]);
         prop_assert!(gossip_len(vec![update], vec![]) <= bound);
+    }
+
+    #[test]
+    fn removals_stay_below_their_bound(
+        (id, by) in (name(), name()),
+        incarnation: u64,
+        key in prop::sample::select(vec![Member::REMOVED, Member::PRUNED]),
+        count in 1..40usize,
+    ) {
+        let update = MemberUpdate {
+            state: MemberState::Left,
+            address: None,
+            metadata: Some([(key.to_owned(), by.0.clone())].into()),
+            ..alive(&id.0, "[::]:0", incarnation)
+        };
+        let removal = wire_size::removal(text(by.0.len()));
+        let one = wire_size::record(incarnation) + text(id.0.len()) + removal;
+        let bound = wire_size::GOSSIP + count * one;
+        prop_assert!(gossip_len(vec![update; count], vec![]) <= bound);
     }
 
     #[test]

@@ -7,6 +7,7 @@ use std::str::FromStr;
 
 use serde::Deserialize;
 use swim_agent::Seed;
+use swim_core::MemberId;
 
 /// Checks `HOST:PORT`; the host is looked up when it is needed.
 pub(super) fn host_port(text: &str) -> Result<String, String> {
@@ -85,6 +86,17 @@ impl TryFrom<String> for HttpAddr {
 
     fn try_from(text: String) -> Result<Self, String> {
         text.parse().map_err(|error| format!("{error}, not {text:?}"))
+    }
+}
+
+/// A member's name, of a length that one can have.
+pub(super) fn member(text: &str) -> Result<String, String> {
+    let max = MemberId::MAX_LEN;
+    match text.len() {
+        len if len == 0 || len > max => {
+            Err(format!("a name of {len} bytes is not within 1 to {max} bytes"))
+        }
+        _ => Ok(text.to_owned()),
     }
 }
 

@@ -1,18 +1,24 @@
-//! `swim info`: what the agent says of itself.
+//! `swim info`: what the agent says of itself, or knows of one member.
 
 use std::fmt::Write as _;
 use std::time::Duration;
 
+use super::address;
 use super::client::{Client, Endpoint};
 use super::failure::Failure;
-use super::output;
-use crate::http::types::InfoBody;
+use super::{history, members, output};
+use crate::http::types::{InfoBody, MemberDetailBody};
 
-/// Show what the agent says of itself: addresses, health, counters.
+/// Show what the agent says of itself: addresses, health, counters, accusations; or what it knows and
+/// remembers of one member.
 #[derive(clap::Args)]
 pub(super) struct Args {
+    /// A member: its state, how the agent gets through to it, and who accused it when, why, and by which
+    /// ways it was probed.
+    #[arg(value_name = "NAME", value_parser = address::member)]
+    name: Option<String>,
     /// Say what each of it means.
-    #[arg(long)]
+    #[arg(long, conflicts_with = "name")]
     explain: bool,
     #[command(flatten)]
     endpoint: Endpoint,
@@ -20,9 +26,38 @@ pub(super) struct Args {
 
 /// Asks once and prints the answer.
 pub(super) fn run(args: &Args) -> Result<(), Failure> {
+    if let Some(name) = &args.name {
+        let path = format!("/v1/members/{}", encoded(name));
+        let body = Client::new(&args.endpoint).get(&path, &[])?;
+        return body.print(args.endpoint.format(), member);
+    }
     let query = if args.explain { vec![("explain", "true".to_owned())] } else { Vec::new() };
     let body = Client::new(&args.endpoint).get("/v1/info", &query)?;
     body.print(args.endpoint.format(), readable)
+}
+
+/// A name as a part of a path.
+fn encoded(name: &str) -> String {
+    percent_encoding::utf8_percent_encode(name, percent_encoding::NON_ALPHANUMERIC).to_string()
+}
+
+fn member(body: &MemberDetailBody) -> String {
+    let mut text = body.member.as_ref().map_or_else(
+        || "no member any more\n".to_owned(),
+        |member| members::facts(member).into_iter().fold(String::new(), line),
+    );
+    text.push_str("history\n");
+    if body.history.is_empty() {
+        text.push_str("  nothing has happened\n");
+    }
+    body.history.iter().for_each(|it| text.push_str(&history::lines(it, &body.agent)));
+    text.trim_end().to_owned()
+}
+
+fn line(mut text: String, (name, value): (&str, String)) -> String {
+    // Writing to a text cannot fail.
+    let _ = writeln!(text, "{name:<22}{value}");
+    text
 }
 
 fn readable(info: &InfoBody) -> String {
@@ -54,11 +89,18 @@ fn readable(info: &InfoBody) -> String {
         ("messages per update", format!("{:.1}", convergence.message_overhead)),
         ("false positives", format!("{:.1} %", 100.0 * convergence.false_positive_rate)),
     ];
-    let mut text = String::new();
-    for (name, value) in facts {
-        // Writing to a text cannot fail.
-        let _ = writeln!(text, "{name:<22}{value}");
+    let mut text = facts.into_iter().fold(String::new(), line);
+    let missing = &info.missing;
+    if missing.count > 0 {
+        let names: Vec<_> = missing.names.iter().map(|name| output::shortened(name)).collect();
+        let more = if missing.count > names.len() { ", ..." } else { "" };
+        let told = format!("{}: {}{more}", missing.count, names.join(", "));
+        text = line(text, ("not seen since start", told));
     }
+    if !info.accusations.is_empty() {
+        text.push_str("accusations\n");
+    }
+    info.accusations.iter().for_each(|it| text.push_str(&history::lines(it, &info.name)));
     text.push_str("counters\n");
     for (name, value) in &info.counters {
         let _ = writeln!(text, "  {name:<24}{value:>12}");

@@ -10,7 +10,7 @@ use regex::Regex;
 use super::client::{Body, Client, Endpoint, Format};
 use super::failure::Failure;
 use super::output;
-use crate::http::types::{ContactBody, MembersBody};
+use crate::http::types::{ContactBody, MemberBody, MembersBody, PathBody};
 
 /// List the members that the agent knows.
 #[derive(clap::Args)]
@@ -126,6 +126,32 @@ fn readable(body: &MembersBody) -> String {
         ]
     });
     output::table(HEADER, rows.collect())
+}
+
+/// One member in words.
+pub(super) fn facts(member: &MemberBody) -> Vec<(&'static str, String)> {
+    let contact = &member.contact;
+    let ago = |ms| format!("{} ago", output::age(Duration::from_millis(ms)));
+    let unknown = || "unknown".to_owned();
+    let way = |path: &Option<PathBody>| {
+        path.as_ref().map_or_else(unknown, |path| {
+            let why = path.why.as_ref().map(|why| format!(": {}", output::printable(why)));
+            let state = output::printable(&path.state);
+            format!("{state}{}, {}", why.unwrap_or_default(), ago(path.age_ms))
+        })
+    };
+    let state = output::printable(&member.state);
+    let incarnation = output::printable(&member.incarnation);
+    vec![
+        ("name", output::printable(&member.name).into_owned()),
+        ("address", output::printable(&member.address).into_owned()),
+        ("state", format!("{state}, incarnation {incarnation}, since {}", ago(member.age_ms))),
+        ("last seen", contact.last_seen_ms.map_or_else(unknown, ago)),
+        ("round trip", contact.round_trip_ms.map_or_else(unknown, |ms| format!("{ms:.1} ms"))),
+        ("datagrams", way(&contact.paths.datagram)),
+        ("streams", way(&contact.paths.stream)),
+        ("metadata", output::pairs(&member.metadata)),
+    ]
 }
 
 /// AGE is that of what is held of the member, SEEN that of its last sign of life, STREAM how the last

@@ -7,6 +7,8 @@ mod completions;
 mod demo;
 mod event;
 mod failure;
+mod force_leave;
+mod history;
 mod info;
 mod join;
 mod leave;
@@ -42,6 +44,7 @@ enum Command {
     Members(members::Args),
     Join(join::Args),
     Leave(leave::Args),
+    ForceLeave(force_leave::Args),
     Info(info::Args),
     Meta(meta::Args),
     Monitor(monitor::Args),
@@ -71,6 +74,7 @@ pub(crate) fn run() -> ExitCode {
         Command::Members(args) => members::run(&args),
         Command::Join(args) => join::run(&args),
         Command::Leave(args) => leave::run(&args),
+        Command::ForceLeave(args) => force_leave::run(&args),
         Command::Info(args) => info::run(&args),
         Command::Meta(args) => meta::run(&args),
         Command::Monitor(args) => monitor::run(&args),

@@ -102,7 +102,7 @@ pub(super) fn pairs<'a>(pairs: impl IntoIterator<Item = (&'a String, &'a String)
 pub(super) fn style(word: &str) -> Style {
     let color = match word {
         "alive" | "joined" | "refuted" => AnsiColor::Green,
-        "suspect" | "suspected" => AnsiColor::Yellow,
+        "suspect" | "suspected" | "probe_failed" => AnsiColor::Yellow,
         "dead" | "died" | "conflict" | "missed" => AnsiColor::Red,
         "left" | "forgotten" => AnsiColor::BrightBlack,
         _ => AnsiColor::Cyan,

@@ -3,8 +3,11 @@
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::sync::Arc;
+use std::time::SystemTime;
 
-use swim_core::{Decline, EventError, MemberId, MemberState, MetadataError, UserQuery};
+use swim_core::{
+    Decline, EventError, MemberId, MemberState, MetadataError, RemovalError, UserQuery,
+};
 use swim_transport::Transport;
 use swim_wire::Codec;
 use tokio::sync::oneshot;
@@ -15,9 +18,11 @@ use super::own::Saved;
 use super::post::Origin;
 use crate::contact::Contact;
 use crate::error::{JoinError, Joined};
+use crate::history::Incident;
 use crate::info::Info;
 use crate::query::{Asker, Query};
 use crate::received::Heard;
+use crate::state::Place;
 
 /// What a user asks. A dropped reply says that the agent has ended.
 #[derive(Debug)]
@@ -26,6 +31,16 @@ pub(crate) enum Command {
     Contacts {
         names: Vec<String>,
         reply: oneshot::Sender<Vec<Contact>>,
+    },
+    /// What is remembered of this member.
+    History {
+        name: String,
+        reply: oneshot::Sender<Vec<Incident>>,
+    },
+    /// The latest so many accusations.
+    Accusations {
+        most: usize,
+        reply: oneshot::Sender<Vec<Incident>>,
     },
     Join {
         targets: Vec<Target>,
@@ -62,6 +77,12 @@ pub(crate) enum Command {
         query: Arc<UserQuery>,
         why: Decline,
     },
+    /// Declare another member gone for good; answered with what was held of it.
+    ForceLeave {
+        name: String,
+        prune: bool,
+        reply: oneshot::Sender<Result<MemberState, RemovalError>>,
+    },
     Leave(oneshot::Sender<()>),
     Shutdown,
 }
@@ -82,6 +103,12 @@ impl<T: Transport, C: Codec> Driver<T, C> {
             // A dropped answer says that the user has stopped waiting.
             Some(Command::Info(reply)) => drop(reply.send(self.info())),
             Some(Command::Contacts { names, reply }) => drop(reply.send(self.contacts(names))),
+            Some(Command::History { name, reply }) => {
+                drop(reply.send(self.view.history().of(&name)));
+            }
+            Some(Command::Accusations { most, reply }) => {
+                drop(reply.send(self.view.history().accusations(&self.about.name, most)));
+            }
             Some(Command::Join { targets, all, reply }) => self.join(targets, all, reply),
             Some(Command::Change { set, remove, reply }) => {
                 let result = self.change(set, &remove);
@@ -112,6 +139,11 @@ impl<T: Transport, C: Codec> Driver<T, C> {
                 self.decline(id, &query, why);
                 self.settle();
             }
+            Some(Command::ForceLeave { name, prune, reply }) => {
+                let result = self.force_leave(&MemberId(name), prune);
+                self.settle();
+                drop(reply.send(result));
+            }
             Some(Command::Leave(reply)) => {
                 self.leaving.push(reply);
                 self.joins.leave();
@@ -121,6 +153,23 @@ impl<T: Transport, C: Codec> Driver<T, C> {
             }
             Some(Command::Shutdown) | None => self.over = true,
         }
+    }
+
+    fn force_leave(&mut self, id: &MemberId, prune: bool) -> Result<MemberState, RemovalError> {
+        if self.protocol.member(id).is_none()
+            && let Some(address) = self.view.missing().remove(id.as_str())
+        {
+            // Nobody but this agent remembers it.
+            self.joins.rejoin.forget(id.as_str());
+            if let Some(keeper) = &self.keeper {
+                keeper.member(id.as_str(), Place::removed(address, SystemTime::now()));
+            }
+            return Ok(MemberState::Dead);
+        }
+        let held = self.protocol.member(id).map_or(MemberState::Left, |member| member.state);
+        let actions = self.protocol.force_leave(id, prune)?;
+        self.act(actions, &mut Origin::Proven);
+        Ok(held)
     }
 
     fn join(
@@ -170,6 +219,7 @@ impl<T: Transport, C: Codec> Driver<T, C> {
             probe_interval: protocol.probe_interval(),
             suspicion_timeout: protocol.suspicion_timeout(),
             view_hash: protocol.view_hash(),
+            missing: self.view.count_missing(),
             uptime: self.started.elapsed(),
         }
     }

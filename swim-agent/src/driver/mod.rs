@@ -9,6 +9,7 @@ mod command;
 mod contacts;
 mod exchange;
 mod frame;
+mod history;
 mod joins;
 mod own;
 mod post;
@@ -18,6 +19,7 @@ mod users;
 mod view;
 mod wake;
 
+use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
@@ -82,6 +84,8 @@ pub(crate) struct Setup<T, C> {
     pub(crate) keeper: Option<Keeper>,
     /// Which members lived where before the last restart.
     pub(crate) remembered: Vec<(String, SocketAddr)>,
+    /// Those of them that were live then.
+    pub(crate) missing: BTreeMap<String, SocketAddr>,
 }
 
 /// Owns the protocol and everything that it acts upon.
@@ -121,7 +125,7 @@ struct Sources<T> {
 }
 
 /// Starts the tasks of an agent.
-pub(crate) fn start<T: Transport, C: Codec>(setup: Setup<T, C>) -> Handle {
+pub(crate) fn start<T: Transport, C: Codec>(mut setup: Setup<T, C>) -> Handle {
     let (commands, received) = mpsc::channel(COMMANDS);
     let events = Writer::new();
     let (queries, _) = broadcast::channel(QueryStream::KEPT);
@@ -142,7 +146,8 @@ pub(crate) fn start<T: Transport, C: Codec>(setup: Setup<T, C>) -> Handle {
         runtime: runtime.clone(),
     });
     let span = tracing::info_span!("agent", name = %about.name.escape_debug());
-    let view = View::new(alone, publish, events);
+    let missing = std::mem::take(&mut setup.missing);
+    let view = View::new(alone, publish, events, missing);
     let users = Users::new(queries, commands.downgrade());
     let (driver, sources) =
         span.in_scope(|| Driver::new(setup, Arc::clone(&about), (view, users), received));
@@ -434,7 +439,13 @@ impl<T: Transport, C: Codec> Driver<T, C> {
                 GossipAction::SendByStream { to, message } => {
                     self.post.send_by_stream(to, &message);
                 }
-                GossipAction::Event(event) => self.view.happened(event),
+                GossipAction::Event(event) => {
+                    if event.reason.is_removal() {
+                        self.joins.rejoin.forget(event.member.as_str());
+                    }
+                    self.view.happened(event);
+                }
+                GossipAction::ProbeFailed(report) => self.probe_failed(report),
                 GossipAction::UserEvent { event, ltime } => self.hear_event(event, ltime),
                 GossipAction::Query { id, query, ltime } => {
                     self.hear_query(Incoming { id, query, ltime });

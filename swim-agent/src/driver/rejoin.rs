@@ -99,6 +99,12 @@ impl Rejoin {
         std::mem::take(&mut self.done)
     }
 
+    /// A member is gone for good, or so it is said: it is not looked for any more. O(of the addresses
+    /// left).
+    pub(super) fn forget(&mut self, name: &str) {
+        self.places.retain(|place| place.name != name);
+    }
+
     /// Nobody is asked any more.
     pub(super) fn leave(&mut self) {
         self.places.clear();

@@ -1,6 +1,7 @@
 //! What users see: the snapshot of members, and events.
 
 use std::collections::BTreeMap;
+use std::net::SocketAddr;
 use std::time::SystemTime;
 
 use swim_core::{
@@ -9,9 +10,11 @@ use swim_core::{
 use tokio::sync::watch;
 use tokio::time::Instant;
 
+use super::history::History;
 use crate::event::{Event, StreamItem};
 use crate::event_log::Writer;
-use crate::info::StateCounts;
+use crate::history::{FailedProbe, Incident};
+use crate::info::{Missing, StateCounts};
 use crate::members::{MemberInfo, Members, Version, version};
 use crate::state::{Keeper, Place};
 
@@ -26,12 +29,30 @@ pub(super) struct View {
     touched: Vec<MemberId>,
     /// What has happened since.
     news: Vec<StreamItem>,
+    /// What is remembered of it.
+    history: History,
+    /// Who lived where before the restart and has not been seen since.
+    missing: BTreeMap<String, SocketAddr>,
 }
 
 impl View {
-    pub(super) fn new(members: Members, publish: watch::Sender<Members>, events: Writer) -> Self {
+    pub(super) fn new(
+        members: Members,
+        publish: watch::Sender<Members>,
+        events: Writer,
+        missing: BTreeMap<String, SocketAddr>,
+    ) -> Self {
         let own = members.local().version();
-        Self { members, own, publish, events, touched: Vec::new(), news: Vec::new() }
+        Self {
+            members,
+            own,
+            publish,
+            events,
+            touched: Vec::new(),
+            news: Vec::new(),
+            history: History::default(),
+            missing,
+        }
     }
 
     pub(super) fn counts(&self) -> StateCounts {
@@ -78,7 +99,34 @@ impl View {
     pub(super) fn happened(&mut self, event: MemberEvent) {
         log(&event);
         self.touched.push(event.member.clone());
-        self.tell(StreamItem::Event(Event::new(event, SystemTime::now())));
+        if event.state.is_some_and(MemberState::is_live) || event.reason.is_removal() {
+            self.missing.remove(event.member.as_str());
+        }
+        let event = Event::new(event, SystemTime::now());
+        self.history.happened(&event);
+        self.tell(StreamItem::Event(event));
+    }
+
+    /// Takes down by which ways a member was probed in vain.
+    pub(super) fn probe_failed(&mut self, probe: FailedProbe) {
+        tracing::debug!(member = %probe.name.escape_debug(), "a probe failed");
+        self.history.push(Incident::ProbeFailed(probe));
+    }
+
+    /// Who lived where before the restart and has not been seen since.
+    pub(super) fn missing(&mut self) -> &mut BTreeMap<String, SocketAddr> {
+        &mut self.missing
+    }
+
+    /// How many of those there are, and the names of the first ones.
+    pub(super) fn count_missing(&self) -> Missing {
+        let names = self.missing.keys().take(Missing::NAMED).cloned().collect();
+        Missing { count: self.missing.len(), names }
+    }
+
+    /// What is remembered.
+    pub(super) fn history(&self) -> &History {
+        &self.history
     }
 
     /// Takes down what else users are to hear.
@@ -110,6 +158,10 @@ impl View {
                 }
                 None => self.members.remove(name.as_str()),
             };
+        }
+        if let Some(keeper) = keeper {
+            let own = protocol.local_member().id.as_str();
+            self.keep_removed(&news, own, now.1, keeper);
         }
         if changed {
             self.publish.send_replace(self.members.clone());
@@ -158,6 +210,18 @@ impl View {
         }
     }
 
+    /// Hands over who was declared gone for good: it is not asked after a restart.
+    fn keep_removed(&self, news: &[StreamItem], own: &str, time: SystemTime, keeper: &Keeper) {
+        for item in news {
+            if let StreamItem::Event(event) = item
+                && event.reason.is_removal()
+                && event.name != own
+            {
+                keeper.member(&event.name, Place::removed(event.address, time));
+            }
+        }
+    }
+
     fn bring_in_line(&mut self, member: &Member, now: (std::time::Instant, SystemTime)) -> bool {
         let held = self.members.get(member.id.as_str());
         let same = held.is_some_and(|held| held.version() == version(member));
@@ -174,11 +238,32 @@ fn log(event: &MemberEvent) {
     let member = event.member.as_str().escape_debug();
     let (kind, reason) = (event.kind.as_str(), event.reason.as_str());
     let by = event.by.as_ref().map(MemberId::as_str);
-    match event.kind {
-        EventKind::Conflict => {
-            tracing::warn!(%member, %address, incarnation, by, reason, "two nodes claim this name");
+    let was_live = event.old_state.is_some_and(MemberState::is_live);
+    match (event.kind, event.old_address) {
+        (EventKind::Conflict, other) => {
+            let other = other.map(tracing::field::display);
+            tracing::warn!(%member, %address, other, incarnation, by, "two agents have this name");
         }
-        EventKind::Forgotten | EventKind::Updated => {
+        (EventKind::Refuted, _) if event.reason.is_removal() => {
+            let by = by.unwrap_or("somebody").escape_debug();
+            tracing::warn!(
+                reason,
+                "{by} removed this agent from the cluster; it tells all that it lives"
+            );
+        }
+        (EventKind::Refuted, Some(other)) => {
+            tracing::warn!(
+                %member, %address, %other, incarnation, by,
+                "the name of this agent was claimed from elsewhere: its former life, or another agent"
+            );
+        }
+        (EventKind::Updated, Some(other)) if was_live => {
+            tracing::warn!(
+                %member, %address, %other, incarnation, by,
+                "a live member is elsewhere now: it restarted there, or another agent has its name"
+            );
+        }
+        (EventKind::Forgotten | EventKind::Updated, _) if !event.reason.is_removal() => {
             tracing::debug!(%member, %address, incarnation, by, reason, "member {kind}");
         }
         _ => tracing::info!(%member, %address, incarnation, by, reason, "member {kind}"),

@@ -104,6 +104,7 @@ fn event_body(event: Event) -> EventBody {
         kind: event.kind.as_str().to_owned(),
         name: event.name,
         address: event.address.to_string(),
+        old_address: event.old_address.map(|address| address.to_string()),
         old_state: event.old_state.map(|state| state.to_string()),
         state: event.state.map(|state| state.to_string()),
         incarnation: event.incarnation.to_string(),

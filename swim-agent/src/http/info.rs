@@ -7,8 +7,11 @@ use axum::extract::rejection::QueryRejection;
 use axum::extract::{Query, State};
 use swim_agent::Info;
 
-use super::types::{ConvergenceBody, InfoBody, InfoQuery, MemberCounts};
-use super::{Admin, ApiError, Shared, events, glossary, health};
+use super::types::{ConvergenceBody, InfoBody, InfoQuery, MemberCounts, MissingBody};
+use super::{Admin, ApiError, Shared, events, glossary, health, history};
+
+/// Accusations that the answer has.
+const ACCUSATIONS: usize = 8;
 
 /// Answers what the agent says of itself; with `?explain=true`, also what that means.
 pub(super) async fn info(
@@ -17,8 +20,9 @@ pub(super) async fn info(
 ) -> Result<Json<InfoBody>, ApiError> {
     let Query(InfoQuery { explain }) = query?;
     let info = admin.handle.info().await?;
+    let accusations = history::bodies(admin.handle.accusations(ACCUSATIONS).await?);
     let glossary = explain.then(|| glossary::of(&info));
-    Ok(Json(InfoBody { glossary, ..body(info, &admin) }))
+    Ok(Json(InfoBody { glossary, accusations, ..body(info, &admin) }))
 }
 
 fn body(info: Info, admin: &Admin) -> InfoBody {
@@ -53,7 +57,9 @@ fn body(info: Info, admin: &Admin) -> InfoBody {
             false_positive_rate: info.convergence.false_positive_rate,
         },
         counters: counts(&info).map(|(name, count, _)| (name.to_owned(), count)).collect(),
+        missing: MissingBody { count: info.missing.count, names: info.missing.names.clone() },
         glossary: None,
+        accusations: Vec::new(),
         name: info.name,
         cluster: info.cluster,
     }

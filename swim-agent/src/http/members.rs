@@ -3,8 +3,8 @@
 use std::time::SystemTime;
 
 use axum::Json;
-use axum::extract::rejection::QueryRejection;
-use axum::extract::{Query, State};
+use axum::extract::rejection::{PathRejection, QueryRejection};
+use axum::extract::{Path, Query, State};
 use axum::response::{IntoResponse, Response};
 use regex::{Regex, RegexBuilder};
 use swim_agent::{Contact, MemberInfo, Members};
@@ -13,8 +13,8 @@ use tokio::task;
 
 use super::error::ApiError;
 use super::info::millis;
-use super::types::{ContactBody, MemberBody, MembersBody, PathBody, PathsBody};
-use super::{Shared, events};
+use super::types::{ContactBody, MemberBody, MemberDetailBody, MembersBody, PathBody, PathsBody};
+use super::{Shared, events, history};
 
 /// Parameters in one query: each is a regular expression, to be compiled and matched.
 const MAX_PARAMETERS: usize = 16;
@@ -42,6 +42,31 @@ pub(super) async fn members(
     let contacts = admin.handle.contacts(names).await?;
     let answer = task::spawn_blocking(move || answer(&kept, contacts, &local));
     answer.await.map_err(|_| ending())
+}
+
+/// Answers what the agent knows of one member, and what it remembers of it.
+pub(super) async fn member(
+    State(admin): Shared,
+    name: Result<Path<String>, PathRejection>,
+) -> Result<Json<MemberDetailBody>, ApiError> {
+    let Path(name) = name?;
+    let members = admin.handle.members();
+    let history = admin.handle.history(name.as_str()).await?;
+    let member = match members.get(&name) {
+        Some(member) if name == members.local().name => {
+            Some(body(member, Contact::default(), SystemTime::now()))
+        }
+        Some(member) => {
+            let contact = admin.handle.contacts(vec![name]).await?.pop().unwrap_or_default();
+            Some(body(member, contact, SystemTime::now()))
+        }
+        None if history.is_empty() => {
+            return Err(ApiError::not_found(format!("no member is named {name:?}")));
+        }
+        None => None,
+    };
+    let agent = admin.handle.name().to_owned();
+    Ok(Json(MemberDetailBody { agent, member, history: history::bodies(history) }))
 }
 
 fn ending() -> ApiError {

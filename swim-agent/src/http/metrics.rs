@@ -117,6 +117,12 @@ fn gauges(to: &mut DescriptorEncoder<'_>, info: &Info) -> fmt::Result {
             "Local health: 0 is healthy, 8 the worst.",
         ),
         ("updates_waiting", info.queue_len as f64, &None, "Updates that wait to be told."),
+        (
+            "members_missing",
+            info.missing.count as f64,
+            &None,
+            "Members that were live before the restart and have not been seen since.",
+        ),
         ("join_attempts", join_attempts.into(), &None, "Attempts in vain of the join under way."),
         (
             "rounds_to_converge",

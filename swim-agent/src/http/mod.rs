@@ -2,9 +2,11 @@
 
 mod error;
 pub(crate) mod events;
+mod force_leave;
 mod glossary;
 mod guard;
 mod health;
+mod history;
 mod info;
 mod join;
 mod leave;
@@ -108,8 +110,10 @@ fn router(admin: Arc<Admin>) -> Router {
         .route("/metrics", get(metrics::metrics))
         .route("/v1/info", get(info::info))
         .route("/v1/members", get(members::members))
+        .route("/v1/members/{name}", get(members::member))
         .route("/v1/join", post(join::join))
         .route("/v1/leave", post(leave::leave))
+        .route("/v1/force-leave", post(force_leave::force_leave))
         .route("/v1/metadata", put(metadata::change))
         .route("/v1/events", get(events::events))
         .route("/v1/series", get(series::series))

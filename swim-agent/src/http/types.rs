@@ -31,6 +31,64 @@ pub(crate) struct MemberBody {
     pub(crate) contact: ContactBody,
 }
 
+/// Answer to `GET /v1/members/{name}`.
+#[derive(Debug, Serialize, Deserialize)]
+pub(crate) struct MemberDetailBody {
+    /// Which agent says so.
+    pub(crate) agent: String,
+    /// `null` of one that is forgotten, of which only a history is left.
+    pub(crate) member: Option<MemberBody>,
+    /// What the agent remembers of it, the latest first.
+    pub(crate) history: Vec<IncidentBody>,
+}
+
+/// Something that the agent noticed of a member.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub(crate) struct IncidentBody {
+    pub(crate) time: String,
+    /// Milliseconds since then.
+    pub(crate) age_ms: u64,
+    /// As in events, or `probe_failed`: the agent itself got no answer.
+    #[serde(rename = "type")]
+    pub(crate) kind: String,
+    pub(crate) name: String,
+    /// Who accused, refuted, removed or told, if known. Where that is another agent, that one knows how
+    /// it came to it.
+    pub(crate) by: Option<String>,
+    /// As in events; `null` of a failed probe.
+    pub(crate) reason: Option<String>,
+    pub(crate) state: Option<String>,
+    pub(crate) incarnation: Option<String>,
+    pub(crate) address: Option<String>,
+    /// As in events.
+    pub(crate) old_address: Option<String>,
+    /// What a failed probe tried.
+    pub(crate) probe: Option<ProbeBody>,
+}
+
+/// By which ways the agent tried in vain to get an answer of a member.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub(crate) struct ProbeBody {
+    /// For each ping by datagram: milliseconds before the probe failed, the first ping first.
+    pub(crate) pings_ms: Vec<u64>,
+    /// Likewise, when relays were asked and a ping went by stream.
+    pub(crate) asked_ms: u64,
+    pub(crate) relays: Vec<RelayBody>,
+    /// The ping by stream: `failing` with `why`, `ok` when somebody took it and no answer came in time,
+    /// `waiting` when nobody had taken it so far; `null` when there was none.
+    pub(crate) stream: Option<PathBody>,
+    /// Nobody at all was heard meanwhile: it says more of the agent than of the member.
+    pub(crate) silence: bool,
+}
+
+/// A member that was asked to try.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub(crate) struct RelayBody {
+    pub(crate) name: String,
+    /// `nack`: it got no answer either; `nothing`: it did not say anything in time.
+    pub(crate) said: String,
+}
+
 /// How an agent gets through to a member; `null` is what it has not noticed yet.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
@@ -102,11 +160,25 @@ pub(crate) struct InfoBody {
     pub(crate) view_hash: String,
     /// Measured from this agent's traffic, 0 without data.
     pub(crate) convergence: ConvergenceBody,
+    /// Members that were live before the agent restarted and have not been seen since.
+    #[serde(default)]
+    pub(crate) missing: MissingBody,
+    /// The latest accusations of anybody and what was said of the agent itself, the latest first.
+    #[serde(default)]
+    pub(crate) accusations: Vec<IncidentBody>,
     /// Counters since the start, by name.
     pub(crate) counters: BTreeMap<String, u64>,
     /// What each of all that means; with `?explain=true` only.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) glossary: Option<BTreeMap<String, String>>,
+}
+
+/// Remembered members that have not come back.
+#[derive(Debug, Default, Serialize, Deserialize)]
+pub(crate) struct MissingBody {
+    pub(crate) count: usize,
+    /// The first of their names, at most 16.
+    pub(crate) names: Vec<String>,
 }
 
 /// The query of `GET /v1/info`.
@@ -159,6 +231,25 @@ pub(crate) struct UnansweredBody {
     /// As it was given.
     pub(crate) address: String,
     pub(crate) why: String,
+}
+
+/// Body of `POST /v1/force-leave`.
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, expecting = "an object with name and, if wanted, prune")]
+pub(crate) struct ForceLeaveRequest {
+    pub(crate) name: String,
+    /// Whether nobody is to show it any more.
+    #[serde(default)]
+    pub(crate) prune: bool,
+}
+
+/// Answer to `POST /v1/force-leave`.
+#[derive(Debug, Serialize, Deserialize)]
+pub(crate) struct ForceLeaveBody {
+    pub(crate) name: String,
+    /// What was held of it so far.
+    pub(crate) old_state: String,
+    pub(crate) pruned: bool,
 }
 
 /// Answer to `POST /v1/leave`; the agent ends after it.
@@ -262,6 +353,10 @@ pub(crate) struct EventBody {
     pub(crate) kind: String,
     pub(crate) name: String,
     pub(crate) address: String,
+    /// Where it lived before, when it moved just now. Of a conflict, and of the agent itself, where
+    /// another one lives that claims its name.
+    #[serde(default)]
+    pub(crate) old_address: Option<String>,
     /// `null` of a newcomer.
     pub(crate) old_state: Option<String>,
     /// `null` of a member that was forgotten.

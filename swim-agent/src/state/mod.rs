@@ -18,7 +18,7 @@
 //! | 1 | owner | name, cluster |
 //! | 2 | boot epoch | the one of this start |
 //! | 3 | metadata | what was set and removed at run time |
-//! | 4 | member | name, address, whether live, dead or left, and since when |
+//! | 4 | member | name, address, whether live, dead, left or removed, and since when |
 //! | 5 | clock | that of user events |
 //!
 //! Kinds and fields that are unknown are skipped, so that an older release reads what a newer one

@@ -19,6 +19,8 @@ pub enum Standing {
     Dead,
     /// It said goodbye.
     Left,
+    /// Somebody declared it gone for good: it is not asked.
+    Removed,
 }
 
 /// Where a member lives or lived.
@@ -44,6 +46,11 @@ impl Place {
     pub(crate) fn dead(address: SocketAddr, now: SystemTime) -> Self {
         let since = now.duration_since(UNIX_EPOCH).unwrap_or_default().as_secs();
         Self { address, standing: Standing::Dead, since }
+    }
+
+    /// Where somebody lived who is gone for good.
+    pub(crate) fn removed(address: SocketAddr, now: SystemTime) -> Self {
+        Self { standing: Standing::Removed, ..Self::dead(address, now) }
     }
 
     /// Whether this is another place, or another standing, than those.
@@ -155,12 +162,19 @@ impl State {
         owner.into_iter().chain(own).chain(members)
     }
 
-    /// Who may be found where, live members first, then dead ones, then those that left; in random
-    /// order among equals, so that a restarted cluster does not ask one member only.
+    /// Who lived where when the agent ended.
+    pub(crate) fn live(&self) -> impl Iterator<Item = (String, SocketAddr)> {
+        let live = self.members.iter().filter(|(_, place)| place.standing == Standing::Live);
+        live.map(|(name, place)| (name.clone(), place.address))
+    }
+
+    /// Who may be found where, live members first, then dead ones, then those that left, and none that
+    /// was removed; in random order among equals, so that a restarted cluster does not ask one member only.
     pub(crate) fn whereabouts(&self) -> Vec<(String, SocketAddr)> {
         use std::hash::{BuildHasher, RandomState};
         let random = RandomState::new();
-        let mut members: Vec<(&String, &Place)> = self.members.iter().collect();
+        let asked = |(_, place): &(&String, &Place)| place.standing != Standing::Removed;
+        let mut members: Vec<(&String, &Place)> = self.members.iter().filter(asked).collect();
         members.sort_by_cached_key(|(name, place)| (place.standing, random.hash_one(name)));
         members.into_iter().map(|(name, place)| (name.clone(), place.address)).collect()
     }
@@ -195,9 +209,10 @@ mod tests {
     }
 
     #[test]
-    fn live_members_are_asked_first_and_those_that_left_last() {
+    fn live_members_are_asked_first_those_that_left_last_and_the_removed_never() {
         let mut state = State::default();
-        for (number, standing) in [(1, Standing::Left), (2, Standing::Dead), (3, Standing::Live)] {
+        use Standing::{Dead, Left, Live, Removed};
+        for (number, standing) in [(1, Left), (2, Dead), (3, Live), (4, Removed)] {
             state.apply(member(number, standing));
         }
         let ports: Vec<u16> = state.whereabouts().iter().map(|(_, at)| at.port()).collect();

@@ -61,7 +61,7 @@ struct MemberBody {
     name: String,
     #[prost(string, tag = "2")]
     address: String,
-    /// 0 live, 1 dead, 2 left.
+    /// 0 live, 1 dead, 2 left, 3 removed.
     #[prost(uint32, tag = "3")]
     standing: u32,
     /// Unix time in seconds.
@@ -118,6 +118,7 @@ impl From<&Remembered> for MemberBody {
                 Standing::Live => 0,
                 Standing::Dead => 1,
                 Standing::Left => 2,
+                Standing::Removed => 3,
             },
             since: member.place.since,
         }
@@ -131,6 +132,7 @@ impl MemberBody {
             0 => Standing::Live,
             1 => Standing::Dead,
             2 => Standing::Left,
+            3 => Standing::Removed,
             _ => return None,
         };
         let place = Place { address, standing, since: self.since };
@@ -172,7 +174,7 @@ mod tests {
         payload.extend([0x78, 1]);
         assert_eq!(Record::read(CLOCK, &payload), Some(Record::Clock(5)));
         let body =
-            MemberBody { address: "127.0.0.1:1".to_owned(), standing: 3, ..Default::default() };
+            MemberBody { address: "127.0.0.1:1".to_owned(), standing: 4, ..Default::default() };
         assert_eq!(Record::read(MEMBER, &body.encode_to_vec()), None);
     }
 }

@@ -6,7 +6,7 @@ use std::time::Duration;
 use super::Engine;
 use super::broadcast_queue::{Entry, MOST_SENT, Priority, Waiting};
 use super::deadlines::{Timer, TimerKey};
-use super::message::{Accusers, Dest, MemberIdx, Message, Rumor};
+use super::message::{Accusers, Dest, MemberIdx, Message, Removal, Rumor};
 use super::output::{Output, Profile};
 use super::table::NOT_QUEUED;
 use crate::member::MemberState;
@@ -305,9 +305,10 @@ impl<P: Profile> Engine<P> {
             Some(record) => (record.state(), record.incarnation),
             None => (MemberState::Dead, 0),
         };
-        let accusers = match state {
-            MemberState::Suspect => self.accusers_of(member),
-            _ => Accusers::default(),
+        let (removal, accusers) = match state {
+            MemberState::Suspect => (Removal::No, self.accusers_of(member)),
+            MemberState::Left => self.removals.told(member),
+            _ => (Removal::No, Accusers::default()),
         };
         Rumor {
             member,
@@ -316,20 +317,27 @@ impl<P: Profile> Engine<P> {
             age: Some(age),
             with_profile: state == MemberState::Alive,
             accusers,
+            removal,
         }
     }
 
     /// A suspicion that others raised: told bare, it would make this node its accuser.
     fn needs_evidence(&self, rumor: &Rumor) -> bool {
-        rumor.accusers.iter().any(|(accuser, _)| accuser != self.table.me)
+        rumor.state == MemberState::Suspect
+            && rumor.accusers.iter().any(|(accuser, _)| accuser != self.table.me)
     }
 
     /// Most bytes that a rumor takes on the wire, evidence included.
     fn rumor_len(&self, rumor: &Rumor) -> usize {
         let name = |member| self.table.profile(member).wire_len(false);
         let subject = self.table.profile(rumor.member).wire_len(rumor.with_profile);
-        let accusation = |(accuser, health)| wire_size::accusation(name(accuser), health);
-        let accusations: usize = rumor.accusers.iter().map(accusation).sum();
+        let accusations: usize = if rumor.removed() == Removal::No {
+            let accusation = |(accuser, health)| wire_size::accusation(name(accuser), health);
+            rumor.accusers.iter().map(accusation).sum()
+        } else {
+            let by = rumor.accusers.iter().next();
+            wire_size::removal(by.map(|(by, _)| name(by)).unwrap_or_default())
+        };
         wire_size::record(rumor.incarnation) + subject + accusations
     }
 

@@ -3,8 +3,9 @@
 
 use super::Engine;
 use super::deadlines::Timer;
-use super::message::{Accusers, MemberIdx, Rumor, Source, Update};
+use super::message::{Accusers, MemberIdx, Removal, Rumor, Source, Update};
 use super::output::{Cause, Change, Output, Profile, Reason};
+use super::removal;
 use crate::member::{Incarnation, MemberState};
 use crate::time::Time;
 
@@ -25,10 +26,11 @@ pub(super) struct Heard<A> {
 }
 
 impl<A> Heard<A> {
-    fn cause(&self, rumor: &Rumor) -> Cause {
+    pub(super) fn cause(&self, rumor: &Rumor) -> Cause {
         let own = self.source.member == Some(rumor.member);
         let accuser = rumor.accusers.iter().next().map(|(accuser, _)| accuser);
         let reason = if own { Reason::OwnWord } else { self.reason };
+        let reason = removal::reason(rumor.removed()).unwrap_or(reason);
         Cause { by: accuser.or(self.source.member), reason }
     }
 }
@@ -141,16 +143,19 @@ impl<P: Profile> Engine<P> {
         let member = rumor.member;
         let Some(record) = self.table.get(member).copied() else { return };
         let old = record.state();
-        let accused = matches!(old, MemberState::Suspect | MemberState::Dead);
+        let removed = self.removals.of(member) != Removal::No;
+        let accused = removed || matches!(old, MemberState::Suspect | MemberState::Dead);
         if accused && epoch(rumor.incarnation) == epoch(record.incarnation) {
             self.stats.refuted += 1;
         }
         self.end_suspicion(member);
         self.end_vouch(member);
         self.end_cleanup(member);
+        self.removals.end(member);
+        let lived = self.table.address(member);
         let moved = update.profile.take().filter(|profile| *profile != *self.table.profile(member));
         let replaced = moved.map(|news| {
-            self.healing.drop_address(self.table.address(member));
+            self.healing.drop_address(lived);
             self.table.set_profile(member, news, record.incarnation)
         });
         let moved = replaced.is_some();
@@ -167,6 +172,9 @@ impl<P: Profile> Engine<P> {
             cause,
         };
         out.changed(&mut self.table.profiles, change, replaced);
+        if moved && old.is_live() {
+            self.moved(now, heard, &rumor, lived, out);
+        }
         if !old.is_live() || moved {
             self.found(now, member, out);
         }
@@ -187,6 +195,13 @@ impl<P: Profile> Engine<P> {
         let reported = self.conflict == Some((rumor.member, rumor.incarnation));
         if !wins && reported {
             return Verdict::Known;
+        }
+        let (held, claimed) = (self.table.address(rumor.member), profile.address(rumor.member));
+        if wins {
+            self.moves.note(now, rumor.member, held, &claimed);
+        } else {
+            self.moves.note(now, rumor.member, claimed, &held);
+            out.claimed(claimed);
         }
         let replaced = wins.then(|| {
             self.pass_on(now, heard, rumor, false, out);
@@ -294,12 +309,22 @@ impl<P: Profile> Engine<P> {
         } else {
             rumor.incarnation
         };
-        let outranks = rumor.state.rank() > record.state().rank();
+        let rank = (rumor.state.rank(), rumor.removed());
+        let outranks = rank > (record.state().rank(), self.removals.of(rumor.member));
         if raised == held && !outranks {
             return Verdict::Known;
         }
         let spread = heard.spread.then_some(rumor.age.map(|age| age.saturating_add(1)));
-        self.end(now, rumor.member, rumor.state, raised, heard.cause(rumor), spread, out);
+        let cause = heard.cause(rumor);
+        match rumor.removed() {
+            Removal::No => {
+                self.end(now, rumor.member, rumor.state, raised, cause, spread, out);
+            }
+            removal => {
+                let accuser = rumor.accusers.iter().next().map(|(accuser, _)| accuser);
+                self.remove(now, rumor.member, raised, (removal, accuser), spread, out);
+            }
+        }
         Verdict::News
     }
 
@@ -334,12 +359,15 @@ impl<P: Profile> Engine<P> {
         }
         self.end_suspicion(member);
         self.end_vouch(member);
+        self.removals.end(member);
         self.record(member, state, incarnation, cause, out);
         self.end_cleanup(member);
         let cleanup = self.arm(Timer::Cleanup(member), now, self.config.dead_retention, out);
         self.tombstones.insert(member, cleanup);
         if state == MemberState::Dead {
             self.lost(now, member, out);
+        } else {
+            self.healing.drop_address(self.table.address(member));
         }
         if own {
             self.enqueue(now, member, Some(0), false, out);
@@ -400,7 +428,11 @@ impl<P: Profile> Engine<P> {
         self.close_probes_of(member);
         let old = self.table.state(member);
         let incarnation = self.table.get(member).map_or(0, |record| record.incarnation);
-        let cause = Cause { by: None, reason: Reason::Reaped };
+        let pruned = self.is_pruned(member);
+        self.removals.forget(member);
+        self.moves.forget(member);
+        let reason = if pruned { Reason::Pruned } else { Reason::Reaped };
+        let cause = Cause { by: None, reason };
         let change = Change { member, old, new: None, incarnation, cause };
         out.changed(&mut self.table.profiles, change, None);
         self.table.remove(member);

@@ -69,6 +69,19 @@ impl Accusers {
     }
 }
 
+/// Whether somebody declared a member gone for good that [`Left`](MemberState::Left); in the order of
+/// precedence at one incarnation.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default)]
+pub enum Removal {
+    /// Nobody did: it said goodbye itself.
+    #[default]
+    No,
+    /// It is not to be looked for any more.
+    Removed,
+    /// And nothing of it is to be shown.
+    Pruned,
+}
+
 /// What is claimed of a member, without what travels with it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Rumor {
@@ -82,8 +95,11 @@ pub struct Rumor {
     pub age: Option<u8>,
     /// Whether the member's profile goes with it.
     pub with_profile: bool,
-    /// Who accuses, when it is a suspicion; empty in a bare one, which counts its sender.
+    /// Who accuses, when it is a suspicion; empty in a bare one, which counts its sender. Who removed
+    /// it, when somebody did.
     pub accusers: Accusers,
+    /// Whether somebody did.
+    pub removal: Removal,
 }
 
 /// A rumor as it arrives, with the profile if it came along.

@@ -7,6 +7,7 @@ mod accusation;
 mod archive;
 mod broadcast_queue;
 mod causality;
+mod correction;
 mod deadlines;
 mod degraded;
 mod departure;
@@ -20,6 +21,7 @@ mod local_health;
 mod look;
 mod membership;
 mod message;
+mod moves;
 mod notices;
 mod open_probes;
 mod output;
@@ -29,6 +31,7 @@ mod query;
 mod recent;
 mod refutation;
 mod relay;
+mod removal;
 mod ring;
 mod rtt;
 mod sample;
@@ -46,9 +49,9 @@ pub use deadlines::Timer;
 pub(crate) use message::MAX_ACCUSERS;
 pub use message::{
     Accusers, Answer, Dest, DigestRef, Incoming, MemberIdx, Message, NoticeMessage, Outgoing,
-    Response, Rumor, Source, Update,
+    Removal, Response, Rumor, Source, Update,
 };
-pub use output::{Cause, Change, Output, Profile, Reason};
+pub use output::{Cause, Change, FailedProbe, Output, Profile, Reason};
 pub(crate) use view_hash::mix;
 
 use broadcast_queue::BroadcastQueue;
@@ -117,6 +120,7 @@ pub struct Engine<P: Profile> {
     relays: Relays<P::Address>,
     suspicions: Suspicions,
     tombstones: BTreeMap<MemberIdx, TimerKey>,
+    removals: removal::Removals,
     queue: BroadcastQueue,
     notices: Notices<P::Body>,
     queries: Queries,
@@ -125,6 +129,7 @@ pub struct Engine<P: Profile> {
     departure: Option<Departure<P::Address>>,
     /// What another node of this name last said of itself, as a hash.
     twin: Option<u64>,
+    moves: moves::Moves<P::Address>,
     /// The conflict reported last.
     conflict: Option<(MemberIdx, Incarnation)>,
     corrections: u32,
@@ -159,6 +164,7 @@ impl<P: Profile> Engine<P> {
             relays: Relays::new(),
             suspicions: Suspicions::default(),
             tombstones: BTreeMap::new(),
+            removals: removal::Removals::default(),
             queue: BroadcastQueue::new(),
             notices: Notices::new(config.event_clock),
             queries: Queries::new(),
@@ -166,6 +172,7 @@ impl<P: Profile> Engine<P> {
             join: Join::new(),
             departure: None,
             twin: None,
+            moves: moves::Moves::default(),
             conflict: None,
             corrections: CORRECTIONS_PER_PERIOD,
             hints: HINTS_PER_PERIOD,
@@ -334,8 +341,8 @@ impl<P: Profile> Engine<P> {
         out.send(&self.table.profiles, to, message);
     }
 
-    /// Whoever asks is answered. A cluster mate that this node holds dead is told so; one that it
-    /// has forgotten is offered its view.
+    /// Whoever asks is answered. A cluster mate that this node holds dead is told so, and a twin where
+    /// the other one lives; one that it has forgotten is offered its view.
     fn hear_ping<O: Output<P>>(&mut self, source: &Source<P::Address>, seq: u64, out: &mut O) {
         let me = self.table.me;
         let back = Dest::Address(source.address);
@@ -346,7 +353,8 @@ impl<P: Profile> Engine<P> {
             }
             return;
         };
-        if !self.table.is_live(member) && self.departure.is_none() {
+        let elsewhere = self.moves.lived(member, source.address).is_some();
+        if (elsewhere || !self.table.is_live(member)) && self.departure.is_none() {
             self.correct(member, back, out);
         } else if self.is_telling() && source.address == self.table.address(member) {
             // Elsewhere anybody may have taken its name, to have news sent to where it is lost.
@@ -387,25 +395,7 @@ impl<P: Profile> Engine<P> {
         }
     }
 
-    /// Tells a member what is held of it, for it to refute.
-    fn correct<O: Output<P>>(&mut self, member: MemberIdx, to: Dest<P::Address>, out: &mut O) {
-        if self.may_correct() {
-            self.tell(self.rumor(member, 0), to, out);
-        }
-    }
-
-    /// Corrections are bounded per period: no peer's confusion makes this node talk without end.
-    fn may_correct(&mut self) -> bool {
-        let may = self.corrections > 0;
-        if may {
-            self.corrections -= 1;
-            self.stats.corrections += 1;
-        }
-        may
-    }
-
-    /// Changes what this node says of itself: raises its incarnation and tells at most `fanout`
-    /// members at once, all others by gossip.
+    /// Changes what this node says of itself; tells at most `fanout` members at once, all by gossip.
     pub fn update_profile<O: Output<P>>(&mut self, now: Time, profile: P, out: &mut O) {
         self.start(now, out);
         if self.departure.is_none() {

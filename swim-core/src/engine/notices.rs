@@ -247,7 +247,7 @@ mod tests {
     use super::*;
     use crate::config::{Config, Options};
     use crate::engine::message::{Message, Rumor, Update};
-    use crate::engine::{Accusers, Dest, Outgoing};
+    use crate::engine::{Accusers, Dest, Outgoing, Removal};
     use crate::rng::SwimRng;
 
     /// What reached the user.
@@ -274,6 +274,7 @@ mod tests {
             age: None,
             with_profile: true,
             accusers: Accusers::default(),
+            removal: Removal::No,
         };
         let mut updates = [Update { rumor, profile: Some(()) }];
         let source = Source { member: None, address: OTHER };

@@ -76,9 +76,18 @@ pub trait Output<P: Profile> {
     fn send_by_stream(&mut self, profiles: &[P], to: Dest<P::Address>, message: Outgoing<'_>) {
         self.send(profiles, to, message);
     }
+    /// A probe failed: neither the member nor anybody who was asked to try answered in time. Comes
+    /// before what follows from it.
+    fn probe_failed(&mut self, profiles: &[P], probe: &FailedProbe<'_>) {
+        let _ = (profiles, probe);
+    }
     /// A record changed; `profiles[change.member]` already holds what is new of it, and what it
     /// replaced comes along.
     fn changed(&mut self, profiles: &mut [P], change: Change, replaced: Option<P>);
+    /// Another one claims the name of the member that the next change is about; it lives there.
+    fn claimed(&mut self, at: P::Address) {
+        let _ = at;
+    }
     /// A message about notices leaves. For drivers whose users tell each other something.
     fn send_notices(
         &mut self,
@@ -100,6 +109,25 @@ pub trait Output<P: Profile> {
     fn timer_set(&mut self, profiles: &[P], timer: Timer, at: Time) {
         let _ = (profiles, timer, at);
     }
+}
+
+/// What a probe tried in vain.
+#[derive(Debug, Clone, Copy)]
+pub struct FailedProbe<'a> {
+    /// Who was probed.
+    pub member: MemberIdx,
+    /// When each ping by datagram left.
+    pub pings: &'a [Time],
+    /// When relays were asked, and a ping went by stream.
+    pub asked_at: Time,
+    /// The relays that were asked, at most 8.
+    pub relays: &'a [MemberIdx],
+    /// Bit `i`: relay `i` said that it has no answer either.
+    pub nacked: u8,
+    /// Whether a ping went by stream too.
+    pub by_stream: bool,
+    /// Whether nobody at all was heard meanwhile: then it says more of this node.
+    pub silence: bool,
 }
 
 /// How a record changed.
@@ -148,6 +176,10 @@ pub enum Reason {
     Reaped,
     /// Two nodes claim this name.
     Conflict,
+    /// Somebody declared it gone for good.
+    Removed,
+    /// Likewise, and nothing of it is to be shown any more.
+    Pruned,
 }
 
 impl Reason {
@@ -163,6 +195,18 @@ impl Reason {
             Self::OwnWord => "own_word",
             Self::Reaped => "reaped",
             Self::Conflict => "conflict",
+            Self::Removed => "removed",
+            Self::Pruned => "pruned",
         }
+    }
+
+    /// Whether it is what a node refutes when it concerns itself.
+    pub(crate) fn is_refuted(self) -> bool {
+        self == Self::Refutation || self.is_removal()
+    }
+
+    /// Whether somebody declared the member gone for good.
+    pub fn is_removal(self) -> bool {
+        matches!(self, Self::Removed | Self::Pruned)
     }
 }

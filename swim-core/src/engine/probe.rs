@@ -8,7 +8,7 @@ use super::deadlines::{Timer, TimerKey};
 use super::look::Look;
 use super::message::{Accusers, Dest, MemberIdx, Message, Source};
 use super::open_probes::{PINGS, Probe, SEQS, Stage};
-use super::output::{Output, Profile};
+use super::output::{FailedProbe, Output, Profile};
 use crate::config::MAX_RELAYS;
 use crate::member::MemberState;
 use crate::time::Time;
@@ -243,6 +243,18 @@ impl<P: Profile> Engine<P> {
     fn probe_failed<O: Output<P>>(&mut self, now: Time, open: usize, out: &mut O) {
         let Some(probe) = self.close_probe(open) else { return };
         self.stats.probes_failed += 1;
+        out.probe_failed(
+            &self.table.profiles,
+            &FailedProbe {
+                member: probe.member,
+                pings: &probe.sent[..probe.pings],
+                asked_at: probe.asked_at,
+                relays: &probe.relays[..probe.asked],
+                nacked: probe.answered,
+                by_stream: self.config.mechanisms.stream_ping,
+                silence: probe.heard == self.hearing.messages(),
+            },
+        );
         let mechanisms = self.config.mechanisms;
         // Further looks at a suspect say nothing new of this node.
         let first = self.table.state(probe.member) == Some(MemberState::Alive);

@@ -3,8 +3,9 @@
 
 use super::Engine;
 use super::membership::{ALIVE_LIMIT, Heard, PLAUSIBLE, Verdict};
-use super::message::Update;
+use super::message::{Removal, Update};
 use super::output::{Cause, Output, Profile, Reason};
+use super::removal;
 use crate::member::{Incarnation, MemberState};
 use crate::time::Time;
 
@@ -32,11 +33,15 @@ impl<P: Profile> Engine<P> {
             return self.hear_alive_of_self(now, heard, update, out);
         }
         self.stats.own_refutations += 1;
-        if self.config.mechanisms.local_health {
+        // That others declare it gone says nothing of its health.
+        if self.config.mechanisms.local_health && rumor.removed() == Removal::No {
             self.health.worsen(1);
         }
         let outbid = if rumor.incarnation < PLAUSIBLE { rumor.incarnation } else { own };
-        self.refute(now, outbid.saturating_add(1), heard, out);
+        let removed = removal::reason(rumor.removed());
+        let cause =
+            Cause { by: heard.cause(&rumor).by, reason: removed.unwrap_or(Reason::Refutation) };
+        self.refute(now, outbid.saturating_add(1), heard, cause, out);
         Verdict::News
     }
 
@@ -61,14 +66,17 @@ impl<P: Profile> Engine<P> {
             let same = self.twin.replace(other.content()) == Some(other.content());
             let answered = same && incarnation == self.incarnation().saturating_add(1);
             if answered && self.conflict != Some((me, incarnation)) {
+                out.claimed(other.address(me));
                 self.report_conflict(me, incarnation, None, heard.source.member, out);
             }
             if answered && other.outranks(self.table.profile(me)) {
                 return Verdict::Known;
             }
+            out.claimed(other.address(me));
         }
         let outbid = (incarnation + 1).min(ALIVE_LIMIT - 1);
-        self.refute(now, outbid, heard, out);
+        let cause = Cause { by: heard.source.member, reason: Reason::Refutation };
+        self.refute(now, outbid, heard, cause, out);
         Verdict::News
     }
 
@@ -78,10 +86,10 @@ impl<P: Profile> Engine<P> {
         now: Time,
         incarnation: Incarnation,
         heard: &Heard<P::Address>,
+        cause: Cause,
         out: &mut O,
     ) {
         let me = self.table.me;
-        let cause = Cause { by: heard.source.member, reason: Reason::Refutation };
         self.record(me, MemberState::Alive, incarnation, cause, out);
         self.answer_and_announce(now, heard.source.address, out);
     }

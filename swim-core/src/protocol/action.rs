@@ -45,6 +45,9 @@ pub enum GossipAction {
         /// The ping.
         message: GossipMessage,
     },
+    /// A probe failed; it says by which ways. Comes before what follows from it. Only with
+    /// [`Options::events`](crate::Options::events).
+    ProbeFailed(ProbeReport),
     /// Explains a change. Only with [`Options::events`](crate::Options::events).
     Event(MemberEvent),
     /// An event reached this node: of any member, itself included, once, and after all events
@@ -95,6 +98,24 @@ pub enum GossipAction {
     },
 }
 
+/// By which ways a node tried in vain to get an answer of a member (SWIM, section 3.1).
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ProbeReport {
+    /// Who was probed.
+    pub member: MemberId,
+    /// How long before its end each ping by datagram left, the first one first.
+    pub pings: Vec<Duration>,
+    /// How long before its end relays were asked and a ping went by stream.
+    pub asked: Duration,
+    /// The relays that were asked, and whether each said in time that it has no answer either; the
+    /// others said nothing.
+    pub relays: Vec<(MemberId, bool)>,
+    /// Whether a ping went by stream too.
+    pub by_stream: bool,
+    /// Whether nobody at all was heard meanwhile: then it says more of this node than of the member.
+    pub silence: bool,
+}
+
 /// What happened to a member in this node's view, who brought it about, and why.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct MemberEvent {
@@ -104,6 +125,9 @@ pub struct MemberEvent {
     pub member: MemberId,
     /// Where it lives, or lived.
     pub address: SocketAddr,
+    /// Where it lived before, when it moved just now. Of a conflict, and of this node itself, where
+    /// another one lives that claims its name.
+    pub old_address: Option<SocketAddr>,
     /// What was held of it; `None` of a newcomer.
     pub old_state: Option<MemberState>,
     /// What is held of it now; `None` when it was forgotten.
@@ -158,6 +182,10 @@ impl EventKind {
         if change.cause.reason == Reason::Conflict {
             return Some(Self::Conflict);
         }
+        if change.cause.reason == Reason::Pruned && !own {
+            // What is not shown any more is forgotten later without a word.
+            return change.new.map(|_| Self::Forgotten);
+        }
         let Some(new) = change.new else { return Some(Self::Forgotten) };
         match (change.old, new) {
             (Some(Dead | Left) | None, Alive | Suspect) => Some(Self::Joined),
@@ -166,9 +194,7 @@ impl EventKind {
             (Some(Dead), Dead) | (Some(Left), Left) | (Some(Suspect), Suspect) => None,
             (_, Dead) => Some(Self::Died),
             (_, Left) => Some(Self::Left),
-            (Some(Alive), Alive) if own && change.cause.reason == Reason::Refutation => {
-                Some(Self::Refuted)
-            }
+            (Some(Alive), Alive) if own && change.cause.reason.is_refuted() => Some(Self::Refuted),
             (Some(Alive), Alive) => updated.then_some(Self::Updated),
         }
     }

@@ -5,7 +5,8 @@ use std::time::Instant;
 
 use super::card::Card;
 use super::directory::Directory;
-use crate::engine::{Accusers, DigestRef, MemberIdx, Rumor, Update};
+use super::removal;
+use crate::engine::{Accusers, DigestRef, MemberIdx, Removal, Rumor, Update};
 use crate::member::{Incarnation, Member, MemberState};
 use crate::message::{Accusation, Digest, MemberUpdate};
 
@@ -28,7 +29,10 @@ pub(super) fn members(
     let whole = |member: Member| {
         let at = directory.intern(cards, &member.id);
         let rumor = rumor(at, member.state, member.incarnation);
-        Update { rumor, profile: Some(Card(Some(member))) }
+        match removal::read(directory, cards, rumor, Some(&member.metadata)) {
+            Some(rumor) => Update { rumor, profile: None },
+            None => Update { rumor, profile: Some(Card(Some(member))) },
+        }
     };
     members.into_iter().map(whole).collect()
 }
@@ -41,6 +45,11 @@ fn update(
 ) -> Update<Card> {
     let at = directory.intern(cards, &news.id);
     let rumor = rumor(at, news.state, news.incarnation);
+    if news.address.is_none()
+        && let Some(rumor) = removal::read(directory, cards, rumor, news.metadata.as_ref())
+    {
+        return Update { rumor, profile: None };
+    }
     let held = cards.get(at.0 as usize).and_then(Card::member);
     Update { rumor, profile: card(held, now, news).map(|member| Card(Some(member))) }
 }
@@ -64,8 +73,8 @@ fn card(held: Option<&Member>, now: Instant, news: MemberUpdate) -> Option<Membe
 }
 
 fn rumor(member: MemberIdx, state: MemberState, incarnation: Incarnation) -> Rumor {
-    let accusers = Accusers::default();
-    Rumor { member, state, incarnation, age: None, with_profile: true, accusers }
+    let (accusers, removal) = (Accusers::default(), Removal::No);
+    Rumor { member, state, incarnation, age: None, with_profile: true, accusers, removal }
 }
 
 pub(super) fn digest(digest: &Digest) -> DigestRef<'_> {

@@ -7,6 +7,7 @@ mod clock;
 mod directory;
 mod inbox;
 mod outbox;
+mod removal;
 mod timer_name;
 mod user;
 
@@ -14,7 +15,7 @@ use std::collections::HashMap;
 use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
-pub use action::{EventKind, GossipAction, MemberEvent};
+pub use action::{EventKind, GossipAction, MemberEvent, ProbeReport};
 pub use builder::Builder;
 pub use clock::{Clock, SystemClock};
 
@@ -377,6 +378,7 @@ impl GossipProtocol {
             instant,
             named_timers: self.named_timers,
             events: self.events,
+            claimed: None,
         };
         call(&mut self.engine, now, &mut out);
         let actions = out.actions;
@@ -395,16 +397,12 @@ impl GossipProtocol {
 
     /// What is held of a member.
     pub fn member(&self, id: &MemberId) -> Option<&Member> {
-        let cards = self.engine.profiles();
-        let at = self.directory.find(cards, id)?;
-        cards.get(at.0 as usize)?.member()
+        self.shown(self.directory.find(self.engine.profiles(), id)?)
     }
 
     /// The member that lives at an address, live ones first.
     pub fn member_at(&self, address: &SocketAddr) -> Option<&Member> {
-        let cards = self.engine.profiles();
-        let at = self.directory.at(cards, address)?;
-        cards.get(at.0 as usize)?.member()
+        self.shown(self.directory.at(self.engine.profiles(), address)?)
     }
 
     /// Members held Alive, this node included unless it left. O(n).
@@ -418,7 +416,14 @@ impl GossipProtocol {
     }
 
     fn members(&self) -> impl Iterator<Item = &Member> {
-        self.engine.profiles().iter().filter_map(Card::member)
+        (0..self.engine.profiles().len()).filter_map(|at| self.shown(MemberIdx(at as u32)))
+    }
+
+    /// A member, unless it was pruned.
+    fn shown(&self, at: MemberIdx) -> Option<&Member> {
+        let member = self.engine.profiles().get(at.0 as usize)?.member()?;
+        let pruned = member.state == MemberState::Left && self.engine.is_pruned(at);
+        (!pruned).then_some(member)
     }
 
     /// How many members are held Alive. O(1).

@@ -3,13 +3,14 @@
 use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
-use super::action::{EventKind, GossipAction, MemberEvent};
+use super::action::{EventKind, GossipAction, MemberEvent, ProbeReport};
 use super::card::Card;
 use super::directory::Directory;
+use super::removal;
 use super::timer_name;
 use crate::engine::{
-    Answer, Change, Dest, DigestRef, MemberIdx, Message, NoticeMessage, Outgoing, Output, Profile,
-    Response, Rumor, Timer,
+    Answer, Change, Dest, DigestRef, FailedProbe, MemberIdx, Message, NoticeMessage, Outgoing,
+    Output, Profile, Response, Rumor, Timer,
 };
 use crate::member::{Member, MemberId, MemberState};
 use crate::message::{Accusation, Digest, GossipMessage, MemberUpdate};
@@ -27,6 +28,8 @@ pub(super) struct Outbox<'a> {
     pub(super) instant: Instant,
     pub(super) named_timers: bool,
     pub(super) events: bool,
+    /// Where another one lives that claims the name of whom the next event is about.
+    pub(super) claimed: Option<SocketAddr>,
 }
 
 /// A deadline that has passed already still is one: no delay is zero.
@@ -39,7 +42,7 @@ fn address(cards: &[Card], to: Dest<SocketAddr>) -> SocketAddr {
     }
 }
 
-fn name(cards: &[Card], member: MemberIdx) -> Option<MemberId> {
+pub(super) fn name(cards: &[Card], member: MemberIdx) -> Option<MemberId> {
     cards.get(member.0 as usize).and_then(Card::member).map(|member| member.id.clone())
 }
 
@@ -62,8 +65,10 @@ impl Outbox<'_> {
         if told(cards, rumors).any(|(rumor, _)| rumor.age.is_some_and(|age| age > 0)) {
             ages.extend(told(cards, rumors).map(|(rumor, _)| rumor.age.unwrap_or(0)));
         }
-        let forwarded =
-            |rumor: &Rumor| rumor.accusers.iter().any(|(accuser, _)| accuser != self.me);
+        let forwarded = |rumor: &Rumor| {
+            rumor.state == MemberState::Suspect
+                && rumor.accusers.iter().any(|(accuser, _)| accuser != self.me)
+        };
         // `max_piggyback` is at most 255.
         let accusations: Vec<Accusation> = (0..=u8::MAX)
             .zip(told(cards, rumors))
@@ -93,15 +98,22 @@ impl Outbox<'_> {
         })
     }
 
-    fn event(&self, cards: &[Card], change: &Change, updated: bool) -> Option<MemberEvent> {
+    fn event(
+        &self,
+        cards: &[Card],
+        change: &Change,
+        updated: bool,
+        from: Option<SocketAddr>,
+    ) -> Option<MemberEvent> {
         let kind = EventKind::of(change, change.member == self.me, updated)?;
         let member = cards[change.member.0 as usize].member()?;
         Some(MemberEvent {
             kind,
             member: member.id.clone(),
             address: member.address,
+            old_address: from.filter(|from| *from != member.address),
             old_state: change.old,
-            state: change.new,
+            state: change.new.filter(|_| kind != EventKind::Forgotten),
             incarnation: change.incarnation,
             by: change.cause.by.and_then(|by| name(cards, by)),
             reason: change.cause.reason,
@@ -173,6 +185,30 @@ impl Output<Card> for Outbox<'_> {
         });
     }
 
+    fn claimed(&mut self, at: SocketAddr) {
+        self.claimed = Some(at);
+    }
+
+    fn probe_failed(&mut self, cards: &[Card], probe: &FailedProbe<'_>) {
+        if !self.events {
+            return;
+        }
+        let Some(member) = name(cards, probe.member) else { return };
+        let ago = |at: &Time| self.now.since(*at);
+        let relays =
+            probe.relays.iter().enumerate().filter_map(|(at, &relay)| {
+                Some((name(cards, relay)?, probe.nacked & (1 << at) != 0))
+            });
+        self.actions.push(GossipAction::ProbeFailed(ProbeReport {
+            member,
+            pings: probe.pings.iter().map(ago).collect(),
+            asked: ago(&probe.asked_at),
+            relays: relays.collect(),
+            by_stream: probe.by_stream,
+            silence: probe.silence,
+        }));
+    }
+
     fn changed(&mut self, cards: &mut [Card], change: Change, replaced: Option<Card>) {
         let at = change.member.0 as usize;
         if let (Some(member), Some(state)) = (cards[at].0.as_mut(), change.new) {
@@ -182,8 +218,9 @@ impl Output<Card> for Outbox<'_> {
         }
         let newcomer = change.old.is_none();
         let updated = replaced.is_some();
+        let from = replaced.and_then(|card| card.0).map(|member| member.address);
+        let other = from.or(self.claimed.take());
         if newcomer || updated {
-            let from = replaced.and_then(|card| card.0).map(|member| member.address);
             self.directory.moved(cards, change.member, from);
         }
         let old = change.old.unwrap_or(MemberState::Dead);
@@ -194,7 +231,7 @@ impl Output<Card> for Outbox<'_> {
             self.actions.push(GossipAction::MembershipChange { member, old_state, new_state });
         }
         if self.events
-            && let Some(event) = self.event(cards, &change, updated)
+            && let Some(event) = self.event(cards, &change, updated, other)
         {
             self.actions.push(GossipAction::Event(event));
         }
@@ -228,26 +265,31 @@ fn told<'a>(
 fn updates(cards: &[Card], rumors: &[Rumor]) -> Vec<MemberUpdate> {
     // `collect` does not know how many have a card, and would allocate three times for ten.
     let mut updates = Vec::with_capacity(rumors.len());
-    updates.extend(told(cards, rumors).map(update));
+    updates.extend(told(cards, rumors).map(|told| update(cards, told)));
     updates
 }
 
-fn update((rumor, member): (&Rumor, &Member)) -> MemberUpdate {
+fn update(cards: &[Card], (rumor, member): (&Rumor, &Member)) -> MemberUpdate {
+    let removal = removal::mark(cards, rumor);
+    let with_profile = rumor.with_profile && removal.is_none();
     MemberUpdate {
         id: member.id.clone(),
         state: rumor.state,
         incarnation: rumor.incarnation,
-        address: rumor.with_profile.then_some(member.address),
-        metadata: rumor.with_profile.then(|| member.metadata.clone()),
+        address: with_profile.then_some(member.address),
+        metadata: removal.or_else(|| with_profile.then(|| member.metadata.clone())),
     }
 }
 
 fn members(cards: &[Card], rumors: &[Rumor]) -> Vec<Member> {
     // What is told of a member is not always what is held: a suspicion may be this node's own affair.
     let say = |(rumor, member): (&Rumor, &Member)| Member {
+        id: member.id.clone(),
+        address: member.address,
         state: rumor.state,
         incarnation: rumor.incarnation,
-        ..member.clone()
+        metadata: removal::mark(cards, rumor).unwrap_or_else(|| member.metadata.clone()),
+        last_update: member.last_update,
     };
     let mut members = Vec::with_capacity(rumors.len());
     members.extend(told(cards, rumors).map(say));

@@ -14,6 +14,11 @@ impl Cluster {
         self.options = usual;
     }
 
+    /// The node that starts next starts in the same second as the last one.
+    pub fn same_epoch(&mut self) {
+        self.epoch -= 1;
+    }
+
     /// Has a node send an event, which it must take.
     pub fn send(&mut self, node: usize, name: &str, payload: &[u8]) {
         self.act(node, |protocol| protocol.send_event(name, payload).unwrap());

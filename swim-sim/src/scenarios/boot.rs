@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use swim_core::{Accusers, MemberIdx, MemberState, Message, Rumor};
+use swim_core::{Accusers, MemberIdx, MemberState, Message, Removal, Rumor};
 
 use super::trial::{Trial, mean, or_never, run_all};
 use super::{Defaults, Knob, Scenario, Settings};
@@ -47,6 +47,7 @@ fn record_bytes() -> f64 {
         age: None,
         with_profile: true,
         accusers: Accusers::default(),
+        removal: Removal::No,
     };
     let members = 1_000;
     let view: Vec<Rumor> = (0..members).map(rumor).collect();

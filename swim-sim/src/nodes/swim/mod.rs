@@ -10,8 +10,8 @@ mod sink;
 use std::time::Duration;
 
 use swim_core::{
-    Accusers, Config, DigestRef, Engine, Incarnation, MemberIdx, MemberState, Message, Rumor,
-    Source, Stamp, Stats, Time, Timer, Timers, Update,
+    Accusers, Config, DigestRef, Engine, Incarnation, MemberIdx, MemberState, Message, Removal,
+    Rumor, Source, Stamp, Stats, Time, Timer, Timers, Update,
 };
 
 pub use letter::{Item, Letter, NoticeItem};
@@ -242,7 +242,9 @@ impl Node for SwimNode {
         let alive = |&(member, boot): &(MemberIdx, u32)| {
             let (state, incarnation) = (MemberState::Alive, incarnation(member, boot));
             let (age, accusers) = (None, Accusers::default());
-            let rumor = Rumor { member, state, incarnation, age, with_profile: true, accusers };
+            let removal = Removal::No;
+            let rumor =
+                Rumor { member, state, incarnation, age, with_profile: true, accusers, removal };
             Update { rumor, profile: Some(Mark(false)) }
         };
         let me = self.me;

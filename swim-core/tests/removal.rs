@@ -1,0 +1,222 @@
+//! Members that others declare gone for good: `force_leave`.
+
+mod common;
+
+use std::collections::HashMap;
+
+use common::{Cluster, addr, id};
+use swim_core::{
+    EventKind, GossipMessage, MemberId, MemberState, MemberUpdate, Options, Reason, RemovalError,
+};
+
+const N: usize = 12;
+
+fn force_leave(cluster: &mut Cluster, at: usize, of: usize, prune: bool) {
+    cluster.act(at, |protocol| protocol.force_leave(&id(of), prune).unwrap());
+}
+
+/// A cluster in which everybody holds a member dead.
+fn with_a_dead(seed: u64, loss: f64) -> Cluster {
+    let mut cluster = Cluster::converged(seed, N, Options::default());
+    cluster.loss = loss;
+    cluster.crash(N - 1);
+    cluster.run_until(120, |cluster| cluster.all_hold(N - 1, MemberState::Dead));
+    assert!(cluster.all_hold(N - 1, MemberState::Dead));
+    cluster
+}
+
+/// Whether nobody running shows a member.
+fn nobody_shows(cluster: &Cluster, of: usize) -> bool {
+    cluster.running().into_iter().filter(|&at| at != of).all(|at| cluster.state(at, of).is_none())
+}
+
+#[test]
+fn a_dead_member_is_left_everywhere_and_nobody_looks_for_it_any_more() {
+    let mut cluster = with_a_dead(1, 0.0);
+    cluster.events.clear();
+    force_leave(&mut cluster, 3, N - 1, false);
+    assert_eq!(cluster.state(3, N - 1), Some(MemberState::Left), "here at once");
+    let took = cluster.run_until(10, |cluster| cluster.all_hold(N - 1, MemberState::Left));
+    assert!(took < 2.0, "{took} s");
+    let told = cluster.events_about(N - 1, EventKind::Left);
+    assert_eq!(told.len(), N - 1, "once to each");
+    for (_, _, event) in &cluster.events {
+        assert_eq!((event.reason, event.by.as_ref()), (Reason::Removed, Some(&id(3))), "{event:?}");
+    }
+    cluster.record();
+    cluster.run(120.0);
+    let to = cluster.sent().iter().filter(|sent| sent.to == addr(N - 1)).count();
+    assert_eq!(to, 0, "not a word to where it lived");
+}
+
+#[test]
+fn a_suspect_can_be_removed_too() {
+    let mut cluster = Cluster::converged(2, N, Options::default());
+    cluster.crash(N - 1);
+    cluster.run_until(60, |cluster| cluster.state(0, N - 1) == Some(MemberState::Suspect));
+    force_leave(&mut cluster, 0, N - 1, false);
+    let took = cluster.run_until(10, |cluster| cluster.all_hold(N - 1, MemberState::Left));
+    assert!(took < 2.0, "{took} s");
+    cluster.run(60.0);
+    assert!(cluster.all_hold(N - 1, MemberState::Left), "no death after that");
+}
+
+#[test]
+fn a_live_member_hears_of_it_first_and_is_back_within_a_second() {
+    for prune in [false, true] {
+        let mut cluster = Cluster::converged(3, N, Options::default());
+        cluster.events.clear();
+        force_leave(&mut cluster, 0, 5, prune);
+        let took = cluster.run_until(10, |cluster| cluster.agree(N));
+        assert!(took < 1.0, "{took} s");
+        let own: Vec<_> = cluster.events.iter().filter(|(_, at, _)| *at == 5).collect();
+        assert_eq!(own.len(), 1, "{own:?}");
+        let reason = if prune { Reason::Pruned } else { Reason::Removed };
+        let (_, _, event) = own[0];
+        assert_eq!((event.kind, event.reason), (EventKind::Refuted, reason));
+        assert_eq!(event.by, Some(id(0)), "it knows who did it");
+        let lost: Vec<_> =
+            cluster.events.iter().filter(|(_, at, _)| ![0, 5].contains(at)).collect();
+        assert!(lost.is_empty(), "it refuted before others heard of it: {lost:?}");
+        assert_eq!(cluster.node(5).local_health(), 0, "that says nothing of its health");
+        cluster.run(30.0);
+        assert!(cluster.agree(N));
+    }
+}
+
+#[test]
+fn a_live_member_that_misses_the_word_is_back_within_seconds_of_its_next_ping() {
+    for (seed, prune) in (0..10).zip([false, true].into_iter().cycle()) {
+        let mut cluster = Cluster::converged(10 + seed, N, Options::default());
+        // What is told it at once is lost, and all others hear that it is gone.
+        let victim = addr(5);
+        cluster.censor(move |_, to, message| {
+            to == victim && matches!(message, GossipMessage::Gossip { .. })
+        });
+        force_leave(&mut cluster, 0, 5, prune);
+        let gone = if prune { None } else { Some(MemberState::Left) };
+        cluster.run_until(10, |cluster| cluster.state(1, 5) == gone);
+        assert_eq!(cluster.state(1, 5), gone);
+        cluster.heal();
+        let took = cluster.run_until(30, |cluster| cluster.agree(N));
+        assert!(took < 5.0, "{took} s");
+    }
+}
+
+#[test]
+fn what_is_pruned_vanishes_and_late_rumours_do_not_bring_it_back() {
+    for seed in 0..10 {
+        let mut cluster = with_a_dead(20 + seed, 0.3);
+        let incarnation = cluster.node(0).member(&id(N - 1)).unwrap().incarnation;
+        force_leave(&mut cluster, 3, N - 1, true);
+        assert_eq!(cluster.state(3, N - 1), None, "here at once");
+        let took = cluster.run_until(20, |cluster| nobody_shows(cluster, N - 1));
+        assert!(took < 4.0, "{took} s under 30 % loss");
+        for at in cluster.running() {
+            for state in [MemberState::Alive, MemberState::Suspect, MemberState::Dead] {
+                let (id, address) = (id(N - 1), Some(addr(N - 1)));
+                let metadata = Some(HashMap::new());
+                let update = MemberUpdate { id, state, incarnation, address, metadata };
+                let gossip = GossipMessage::Gossip { updates: vec![update] };
+                cluster.inject(addr(0), at, gossip);
+            }
+        }
+        cluster.run(5.0);
+        assert!(nobody_shows(&cluster, N - 1), "seed {seed}");
+        let seen = cluster.node(0);
+        assert!(seen.all_members().len() == N - 1 && seen.member_at(&addr(N - 1)).is_none());
+    }
+}
+
+#[test]
+fn one_that_was_pruned_comes_back_when_it_restarts() {
+    let mut cluster = with_a_dead(31, 0.3);
+    force_leave(&mut cluster, 3, N - 1, true);
+    cluster.run_until(20, |cluster| nobody_shows(cluster, N - 1));
+    cluster.events.clear();
+    cluster.start(N - 1);
+    cluster.join(N - 1, 0);
+    let took = cluster.run_until(60, |cluster| cluster.agree(N));
+    assert!(took < 5.0, "{took} s");
+    let joined = cluster.events_about(N - 1, EventKind::Joined);
+    assert_eq!(joined.len(), N - 1, "each tells it once");
+}
+
+#[test]
+fn the_tombstone_goes_without_a_word_and_a_newcomer_never_hears_of_the_pruned() {
+    let mut cluster = with_a_dead(41, 0.0);
+    force_leave(&mut cluster, 3, N - 1, true);
+    cluster.run_until(10, |cluster| nobody_shows(cluster, N - 1));
+    assert_eq!(cluster.events_about(N - 1, EventKind::Forgotten).len(), N - 1);
+    cluster.start(N);
+    cluster.join(N, 0);
+    cluster.run_until(10, |cluster| cluster.node(N).cluster_size() == N);
+    assert_eq!(cluster.state(N, N - 1), None);
+    cluster.run(900.0);
+    assert_eq!(cluster.events_about(N - 1, EventKind::Forgotten).len(), N - 1, "told once");
+    assert_eq!(cluster.node(0).stats().removals, 1);
+}
+
+#[test]
+fn who_said_goodbye_can_be_pruned() {
+    let mut cluster = Cluster::converged(51, N, Options::default());
+    cluster.act(4, |protocol| protocol.leave());
+    cluster.run_until(10, |cluster| cluster.all_hold(4, MemberState::Left));
+    cluster.crash(4);
+    force_leave(&mut cluster, 0, 4, false);
+    cluster.run(2.0);
+    assert!(cluster.all_hold(4, MemberState::Left));
+    force_leave(&mut cluster, 1, 4, true);
+    cluster.run_until(10, |cluster| nobody_shows(cluster, 4));
+    assert!(nobody_shows(&cluster, 4));
+}
+
+#[test]
+fn what_makes_no_sense_is_refused_and_changes_nothing() {
+    let mut cluster = with_a_dead(61, 0.0);
+    let refused = |cluster: &mut Cluster, at: usize, name: MemberId| {
+        let mut error = None;
+        cluster.act(at, |protocol| {
+            error = protocol.force_leave(&name, true).err();
+            Vec::new()
+        });
+        error
+    };
+    assert_eq!(refused(&mut cluster, 0, id(0)), Some(RemovalError::Oneself));
+    let nobody = MemberId::from("nobody");
+    let unknown = |name: &MemberId| Some(RemovalError::Unknown { name: name.0.clone() });
+    assert_eq!(refused(&mut cluster, 0, nobody.clone()), unknown(&nobody));
+    force_leave(&mut cluster, 0, N - 1, true);
+    assert_eq!(refused(&mut cluster, 0, id(N - 1)), unknown(&id(N - 1)), "it is pruned already");
+    cluster.act(1, |protocol| protocol.leave());
+    assert_eq!(refused(&mut cluster, 1, id(2)), Some(RemovalError::Left));
+    assert_eq!(cluster.state(1, 2), Some(MemberState::Alive));
+}
+
+#[test]
+fn a_member_removed_by_all_the_others_at_once_comes_back() {
+    let mut cluster = Cluster::converged(71, N, Options::default());
+    cluster.loss = 0.3;
+    for at in 1..N {
+        force_leave(&mut cluster, at, 0, at % 2 == 0);
+    }
+    let took = cluster.run_until(60, |cluster| cluster.agree(N));
+    assert!(took < 15.0, "{took} s");
+}
+
+#[test]
+fn one_that_was_removed_while_it_was_cut_off_comes_back_when_the_cut_heals() {
+    for prune in [false, true] {
+        let mut cluster = Cluster::converged(81, N, Options::default());
+        let rest: Vec<usize> = (0..N - 1).collect();
+        cluster.split(&[&rest, &[N - 1]]);
+        cluster.run_until(120, |cluster| cluster.all_hold(N - 1, MemberState::Dead));
+        force_leave(&mut cluster, 0, N - 1, prune);
+        cluster.run(60.0);
+        let gone = if prune { None } else { Some(MemberState::Left) };
+        assert!(rest.iter().all(|&at| cluster.state(at, N - 1) == gone));
+        cluster.heal();
+        let took = cluster.run_until(120, |cluster| cluster.agree(N));
+        assert!(took < 30.0, "{took} s");
+    }
+}
