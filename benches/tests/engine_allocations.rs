@@ -78,7 +78,7 @@ fn live_until(engine: &mut Engine<()>, end: Duration) {
         engine.handle_timeout(now, &mut out);
         let Some((member, seq)) = out.ping.take() else { continue };
         let later = now + Duration::from_millis(1);
-        let ack = Message::Ack { seq, member: Some(member) };
+        let ack = Message::Ack { seq, member: Some(member), coordinate: None };
         engine.handle_message(later, source(member.0 as usize), ack, &mut out);
         let other = 1 + seq as usize % MEMBERS;
         engine.handle_message(later, source(other), Message::Ping { seq: 1 }, &mut out);

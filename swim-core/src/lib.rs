@@ -72,6 +72,7 @@
 #![forbid(unsafe_code)]
 
 mod config;
+mod coordinate;
 mod engine;
 mod error;
 mod mechanisms;
@@ -87,6 +88,7 @@ mod user;
 pub mod wire_size;
 
 pub use config::{AdvancedGossipConfig, Config, GossipConfig, Options, Timers};
+pub use coordinate::{Coordinate, RoundTripEstimate};
 pub use engine::{
     Accusers, Answer, Cause, Change, Dest, DigestRef, Engine, Incoming, MemberIdx, Message,
     NoticeMessage, Outgoing, Output, Profile, Reason, Rumor, Source, Timer, Update,

@@ -116,7 +116,7 @@ pub(crate) fn probe_acked(n: usize) -> Operation {
     Box::new(move || {
         engine.start_period(Time::ZERO, &mut out);
         let (member, seq) = out.ping.take().expect("somebody is pinged");
-        let ack = Message::Ack { seq, member: Some(member) };
+        let ack = Message::Ack { seq, member: Some(member), coordinate: None };
         engine.handle_message(Time::ZERO, source(member.0 as usize), ack, &mut out);
     })
 }

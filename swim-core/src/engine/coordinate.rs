@@ -1,0 +1,201 @@
+//! This node's network coordinate (Vivaldi, Dabek et al. 2004), and those of the members it heard
+//! of: what estimates round trips that nobody measured.
+//!
+//! Each round trip is a spring between two coordinates. It pulls this node's own, weighed by how
+//! sure both are, so that together all find places whose distances are their round trips.
+
+use std::time::Duration;
+
+use super::Engine;
+use super::message::{MemberIdx, Source};
+use super::output::Profile;
+use super::table::make_room;
+use super::view_hash::mix;
+use crate::coordinate::{Coordinate, RoundTripEstimate};
+use crate::rng::SwimRng;
+use crate::tuning::ACKS_PER_COORDINATE;
+
+/// Part of a spring's force that a sample moves (the paper's `c_c`), and of an error that it
+/// corrects (`c_e`).
+const CORRECTION: f64 = 0.25;
+/// Nobody is surer of itself than this, whatever it says: one who claims no error at all would pull
+/// with twice the force.
+const LEAST_ERROR: f64 = 0.05;
+/// Heights grow in proportion, so never below this, in microseconds.
+const LEAST_HEIGHT: f64 = 10.0;
+/// A force counts up to so many times the usual one: who lies, or one absurd round trip, moves this
+/// node no further than usual. The usual one follows within a score of samples when all has changed.
+const OUTLIER: f64 = 4.0;
+/// Part of the way that the usual force moves with each sample.
+const SPREAD_GAIN: f64 = 0.125;
+/// The usual force in microseconds never falls below this, for it to grow again.
+const LEAST_SPREAD: f64 = 10.0;
+/// Part of the way back to the origin that each sample takes: all coordinates together do not
+/// drift. It makes distances too short by less than a hundredth.
+const GRAVITY: f64 = 1.0 / 1_024.0;
+
+/// The own coordinate, and the last one of each member heard from: 15 bytes a member, none before
+/// the first is heard.
+#[derive(Debug)]
+pub(super) struct Coordinates {
+    /// In microseconds, as all here.
+    position: [f64; 3],
+    height: f64,
+    error: f64,
+    /// The usual force of a sample; 0 before the first.
+    spread: f64,
+    /// Acks since the own coordinate went along.
+    acks: u8,
+    /// Its own, so that nothing else depends on whether coordinates are on.
+    rng: SwimRng,
+    of: Vec<Option<Coordinate>>,
+}
+
+impl Coordinates {
+    pub(super) fn new(seed: u64) -> Self {
+        Self {
+            position: [0.0; 3],
+            height: LEAST_HEIGHT,
+            error: Coordinate::UNKNOWN,
+            spread: 0.0,
+            acks: 0,
+            rng: SwimRng::new(mix(seed)),
+            of: Vec::new(),
+        }
+    }
+
+    fn own(&self) -> Coordinate {
+        let position = self.position.map(|along| along.round() as i32);
+        Coordinate::new(position, Duration::from_micros(self.height as u64), self.error)
+    }
+
+    fn of(&self, member: MemberIdx) -> Option<Coordinate> {
+        self.of.get(member.0 as usize).copied().flatten()
+    }
+
+    /// Forgets a member: another may get its index.
+    pub(super) fn forget(&mut self, member: MemberIdx) {
+        if let Some(held) = self.of.get_mut(member.0 as usize) {
+            *held = None;
+        }
+    }
+
+    fn keep(&mut self, member: MemberIdx, coordinate: Coordinate, known: usize) {
+        let at = member.0 as usize;
+        if at >= self.of.len() {
+            // For all that are known, so that it happens once and not at each higher index.
+            let len = known.max(at + 1);
+            make_room(&mut self.of, len);
+            self.of.resize(len, None);
+        }
+        self.of[at] = Some(coordinate);
+    }
+
+    /// Takes in a round trip to who is there.
+    fn sample(&mut self, round_trip: Duration, there: Coordinate) {
+        let round_trip = (round_trip.as_secs_f64() * 1e6).max(1.0);
+        let place = there.position();
+        let mut away: [f64; 3] = std::array::from_fn(|i| self.position[i] - f64::from(place[i]));
+        let mut apart = length(away);
+        let heights = self.height + there.height().as_secs_f64() * 1e6;
+        let force = self.tamed(round_trip - apart - heights);
+        let weight = CORRECTION * self.error / (self.error + there.error().max(LEAST_ERROR));
+        self.error += weight * ((force.abs() / round_trip).min(1.0) - self.error);
+        if apart < 1.0 {
+            // In one place: any way leads apart.
+            apart = heights;
+            away = direction(&mut self.rng).map(|along| along * apart);
+        }
+        let step = weight * force / (apart + heights);
+        let most = Coordinate::MAX.as_secs_f64() * 1e6;
+        for (along, away) in self.position.iter_mut().zip(away) {
+            *along = ((*along + step * away) * (1.0 - GRAVITY)).clamp(-most, most);
+        }
+        self.height = (self.height + step * heights).clamp(LEAST_HEIGHT, most);
+    }
+
+    /// A force, no greater than a few times the usual one.
+    fn tamed(&mut self, force: f64) -> f64 {
+        if self.spread == 0.0 {
+            self.spread = force.abs().max(LEAST_SPREAD);
+        }
+        let most = OUTLIER * self.spread;
+        let force = force.clamp(-most, most);
+        self.spread += SPREAD_GAIN * (force.abs() - self.spread);
+        self.spread = self.spread.max(LEAST_SPREAD);
+        force
+    }
+}
+
+fn length(of: [f64; 3]) -> f64 {
+    (of[0] * of[0] + of[1] * of[1] + of[2] * of[2]).sqrt()
+}
+
+/// A random way of length 1: even in all directions is not needed.
+fn direction(rng: &mut SwimRng) -> [f64; 3] {
+    let way = std::array::from_fn(|_| 2.0 * rng.unit() - 1.0);
+    let long = length(way);
+    if long < 0.01 { [1.0, 0.0, 0.0] } else { way.map(|along| along / long) }
+}
+
+impl<P: Profile> Engine<P> {
+    /// The own coordinate, if this ack is one to carry it: one in [`ACKS_PER_COORDINATE`] of those
+    /// to members where they live. Elsewhere it would amplify what a stranger sent.
+    pub(super) fn coordinate_to_tell(&mut self, source: &Source<P::Address>) -> Option<Coordinate> {
+        let coordinates = self.coordinates.as_mut()?;
+        let member = source.member.filter(|&member| self.table.get(member).is_some())?;
+        if source.address != self.table.address(member) {
+            return None;
+        }
+        let due = coordinates.acks == 0;
+        coordinates.acks = (coordinates.acks + 1) % ACKS_PER_COORDINATE;
+        due.then(|| coordinates.own())
+    }
+
+    /// Takes in a round trip that this node measured itself, and the coordinate that came with the
+    /// ack; without one, the last that the member told serves.
+    pub(super) fn locate(
+        &mut self,
+        member: MemberIdx,
+        round_trip: Duration,
+        told: Option<Coordinate>,
+    ) {
+        let Some(coordinates) = &mut self.coordinates else { return };
+        if told.is_some_and(|told| !told.is_sane()) {
+            self.stats.coordinates_refused += 1;
+            return;
+        }
+        if let Some(told) = told {
+            coordinates.keep(member, told, self.table.profiles.len());
+        }
+        let Some(there) = coordinates.of(member).filter(|_| round_trip <= Coordinate::MAX) else {
+            return;
+        };
+        coordinates.sample(round_trip, there);
+    }
+
+    /// This node's own coordinate; `None` where coordinates are switched off.
+    pub fn coordinate(&self) -> Option<Coordinate> {
+        self.coordinates.as_ref().map(Coordinates::own)
+    }
+
+    /// The coordinate of a member, this node included: its own as it is, of others the last that
+    /// they told this node; `None` if there is none so far. O(1).
+    pub fn coordinate_of(&self, member: MemberIdx) -> Option<Coordinate> {
+        self.table.get(member)?;
+        if member == self.table.me {
+            return self.coordinate();
+        }
+        self.coordinates.as_ref()?.of(member)
+    }
+
+    /// What coordinates tell of the round trip between two members, this node included; `None`
+    /// where one of them has told none so far, or none that it had measured. O(1).
+    pub fn round_trip_estimate(
+        &self,
+        one: MemberIdx,
+        other: MemberIdx,
+    ) -> Option<RoundTripEstimate> {
+        RoundTripEstimate::between(self.coordinate_of(one)?, self.coordinate_of(other)?)
+    }
+}
