@@ -55,7 +55,7 @@ impl<'a> Probe<'a> {
                 field::FROM => probe.from = field.bytes("from")?,
                 field::TARGET => probe.target = field.bytes("target")?,
                 field::COORDINATE => {
-                    probe.coordinate = Some(coordinate(field.bytes("coordinate")?)?)
+                    probe.coordinate = Some(coordinate(field.bytes("coordinate")?)?);
                 }
                 _ => tally.decoded.skipped_fields += 1,
             }

@@ -106,12 +106,14 @@ impl Coordinates {
             apart = heights;
             away = direction(&mut self.rng).map(|along| along * apart);
         }
-        let step = weight * force / (apart + heights);
+        let step = weight * force;
+        // Positions answer in whole, heights in proportion: where sites are as far apart as they are,
+        // what is left of a force is the way into them.
         let most = Coordinate::MAX.as_secs_f64() * 1e6;
         for (along, away) in self.position.iter_mut().zip(away) {
-            *along = ((*along + step * away) * (1.0 - GRAVITY)).clamp(-most, most);
+            *along = ((*along + step * away / apart) * (1.0 - GRAVITY)).clamp(-most, most);
         }
-        self.height = (self.height + step * heights).clamp(LEAST_HEIGHT, most);
+        self.height = (self.height + step * (heights / apart).min(1.0)).clamp(LEAST_HEIGHT, most);
     }
 
     /// A force, no greater than a few times the usual one.
@@ -197,5 +199,99 @@ impl<P: Profile> Engine<P> {
         other: MemberIdx,
     ) -> Option<RoundTripEstimate> {
         RoundTripEstimate::between(self.coordinate_of(one)?, self.coordinate_of(other)?)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Somebody who is 20 ms away in every sample, told with a tenth of error.
+    fn settled() -> (Coordinates, Coordinate) {
+        let mut own = Coordinates::new(7);
+        let there = Coordinate::new([20_000, 0, 0], Duration::from_micros(500), 0.1);
+        for i in 0..400 {
+            own.sample(Duration::from_micros(19_000 + i % 5 * 500), there);
+        }
+        (own, there)
+    }
+
+    fn moved(from: &Coordinates, to: &Coordinates) -> f64 {
+        length(std::array::from_fn(|i| to.position[i] - from.position[i]))
+    }
+
+    fn copy(of: &Coordinates) -> Coordinates {
+        let Coordinates { position, height, error, spread, acks, ref rng, .. } = *of;
+        Coordinates { position, height, error, spread, acks, rng: rng.clone(), of: Vec::new() }
+    }
+
+    #[test]
+    fn one_absurd_round_trip_moves_it_no_further_than_usual() {
+        let (before, there) = settled();
+        let mut after = copy(&before);
+        after.sample(Coordinate::MAX, there);
+        let most = CORRECTION * OUTLIER * before.spread;
+        let gravity = length(before.position) * GRAVITY;
+        println!("{:.0} us of {most:.0}", moved(&before, &after));
+        assert!(most < 1_500.0, "{most}: spread of half a millisecond or so");
+        assert!(moved(&before, &after) <= most + gravity);
+        assert!((after.height - before.height).abs() <= most);
+    }
+
+    #[test]
+    fn one_liar_moves_it_no_further_either() {
+        let (before, _) = settled();
+        let most = CORRECTION * OUTLIER * before.spread + length(before.position) * GRAVITY;
+        for far in [-4_000_000, 4_000_000] {
+            let lie = Coordinate::new([far; 3], Coordinate::MAX, 0.0);
+            let mut after = copy(&before);
+            after.sample(Duration::from_millis(20), lie);
+            assert!(moved(&before, &after) <= most, "{far}");
+            assert!((after.height - before.height).abs() <= most);
+        }
+    }
+
+    #[test]
+    fn a_changed_network_is_followed() {
+        let (mut own, there) = settled();
+        for sample in 0.. {
+            own.sample(Duration::from_millis(200), there);
+            let round_trip = own.own().round_trip_to(there);
+            if round_trip > Duration::from_millis(180) {
+                println!("from 20 to 200 ms after {sample} samples");
+                return;
+            }
+            assert!(sample < 60, "{round_trip:?} only");
+        }
+    }
+
+    #[test]
+    fn together_they_do_not_drift() {
+        let mut both = [Coordinates::new(1), Coordinates::new(2)];
+        for own in &mut both {
+            own.position[0] = 1_000_000.0;
+        }
+        for _ in 0..20_000 {
+            let [one, other] = &mut both;
+            one.sample(Duration::from_millis(30), other.own());
+            other.sample(Duration::from_millis(30), one.own());
+        }
+        let [one, other] = &both;
+        let round_trip = one.own().round_trip_to(other.own()).as_micros();
+        assert!((29_000..=31_000).contains(&round_trip), "{round_trip}");
+        assert!(length(one.position) < 50_000.0, "{:?}", one.position);
+    }
+
+    #[test]
+    fn who_starts_in_one_place_comes_apart() {
+        let mut both = [Coordinates::new(1), Coordinates::new(2)];
+        for _ in 0..40 {
+            let [one, other] = &mut both;
+            one.sample(Duration::from_millis(30), other.own());
+            other.sample(Duration::from_millis(30), one.own());
+        }
+        let round_trip = both[0].own().round_trip_to(both[1].own()).as_micros();
+        assert!((27_000..=33_000).contains(&round_trip), "{round_trip}");
+        assert!(both[0].error < 0.3, "{}", both[0].error);
     }
 }
