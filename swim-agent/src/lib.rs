@@ -79,12 +79,15 @@ mod info;
 mod members;
 mod query;
 mod resolve;
+mod rtt;
 pub mod state;
 
 pub use builder::{Agent, AgentBuilder};
 pub use contact::{Contact, StreamContact};
 pub use counters::Counters;
-pub use error::{ChangeError, EventError, JoinError, Joined, SpawnError, Stopped, Unanswered};
+pub use error::{
+    ChangeError, EventError, JoinError, Joined, RoundTripError, SpawnError, Stopped, Unanswered,
+};
 pub use event::{Event, EventStream, StreamItem, UserEvent};
 pub use handle::Handle;
 pub use info::{Info, StateCounts};
@@ -93,10 +96,11 @@ pub use query::{
     Answers, Pattern, Query, QueryItem, QueryStream, ReceivedQuery, Reply, RespondError,
 };
 pub use resolve::Seed;
+pub use rtt::RoundTrip;
 /// What the signatures above speak of, so that most programs need no other crate of ours.
 pub use swim_core::{
-    AdvancedGossipConfig, ConvergenceStats, EventKind, GossipConfig, Mechanisms, MemberState,
-    MetadataError, Options, Reason, Stats,
+    AdvancedGossipConfig, ConvergenceStats, Coordinate, EventKind, GossipConfig, Mechanisms,
+    MemberState, MetadataError, Options, Reason, RoundTripEstimate, Stats,
 };
 
 /// The examples of the README compile.

@@ -98,8 +98,8 @@ impl Coordinate {
         near && self.number(9) <= most && self.error() <= Self::UNKNOWN
     }
 
-    /// Whether its member has measured anything.
-    pub(crate) fn is_known(self) -> bool {
+    /// Whether its member had measured anything when it told it: else it says nothing.
+    pub fn is_known(self) -> bool {
         self.error() < Self::UNKNOWN
     }
 

@@ -6,7 +6,7 @@ use std::time::Duration;
 use super::client::{Client, Endpoint};
 use super::failure::Failure;
 use super::output;
-use crate::http::types::InfoBody;
+use crate::http::types::{CoordinateBody, InfoBody};
 
 /// Show what the agent says of itself: addresses, health, counters.
 #[derive(clap::Args)]
@@ -23,6 +23,12 @@ pub(super) fn run(args: &Args) -> Result<(), Failure> {
     let query = if args.explain { vec![("explain", "true".to_owned())] } else { Vec::new() };
     let body = Client::new(&args.endpoint).get("/v1/info", &query)?;
     body.print(args.endpoint.format(), readable)
+}
+
+fn coordinate(held: &CoordinateBody) -> String {
+    let [x, y, z] = held.position_ms;
+    let (height, error) = (held.height_ms, 100.0 * held.error);
+    format!("{x:.2} {y:.2} {z:.2} ms, {height:.2} ms above, error {error:.0} %")
 }
 
 fn readable(info: &InfoBody) -> String {
@@ -49,6 +55,7 @@ fn readable(info: &InfoBody) -> String {
         ("probe interval", format!("{} ms", info.probe_interval_ms)),
         ("suspicion time-out", format!("{} ms", info.suspicion_timeout_ms)),
         ("updates waiting", info.queue.to_string()),
+        ("coordinate", info.coordinate.as_ref().map_or("off".to_owned(), coordinate)),
         ("view", info.view_hash.clone()),
         ("rounds to converge", format!("{:.1}", convergence.avg_rounds_to_converge)),
         ("messages per update", format!("{:.1}", convergence.message_overhead)),

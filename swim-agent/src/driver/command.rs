@@ -14,9 +14,10 @@ use super::Driver;
 use super::own::Saved;
 use super::post::Origin;
 use crate::contact::Contact;
-use crate::error::{JoinError, Joined};
+use crate::error::{JoinError, Joined, RoundTripError};
 use crate::info::Info;
 use crate::query::{Asker, Heard, Query};
+use crate::rtt::{self, RoundTrip};
 
 /// What a user asks. A dropped reply says that the agent has ended.
 #[derive(Debug)]
@@ -25,6 +26,11 @@ pub(crate) enum Command {
     Contacts {
         names: Vec<String>,
         reply: oneshot::Sender<Vec<Contact>>,
+    },
+    RoundTrip {
+        from: MemberId,
+        to: MemberId,
+        reply: oneshot::Sender<Result<RoundTrip, RoundTripError>>,
     },
     Join {
         targets: Vec<Target>,
@@ -76,6 +82,9 @@ impl<T: Transport, C: Codec> Driver<T, C> {
             // A dropped answer says that the user has stopped waiting.
             Some(Command::Info(reply)) => drop(reply.send(self.info())),
             Some(Command::Contacts { names, reply }) => drop(reply.send(self.contacts(names))),
+            Some(Command::RoundTrip { from, to, reply }) => {
+                drop(reply.send(rtt::between(&mut self.protocol, &from, &to)));
+            }
             Some(Command::Join { targets, all, reply }) => self.join(targets, all, reply),
             Some(Command::Change { set, remove, reply }) => {
                 let result = self.change(set, &remove);
@@ -159,6 +168,7 @@ impl<T: Transport, C: Codec> Driver<T, C> {
             joined: self.joins.joined() || !self.view.is_alone(),
             probe_interval: protocol.probe_interval(),
             suspicion_timeout: protocol.suspicion_timeout(),
+            coordinate: protocol.coordinate(),
             view_hash: protocol.view_hash(),
             uptime: self.started.elapsed(),
         }

@@ -7,7 +7,7 @@ use swim_agent::Info;
 use super::info;
 
 /// The facts; the counters are explained where they are counted.
-const FACTS: [(&str, &str); 15] = [
+const FACTS: [(&str, &str); 18] = [
     ("address", "What the agent tells others to reach it at."),
     ("bind_address", "What its sockets are bound to."),
     ("http_address", "Where its admin endpoint is."),
@@ -34,6 +34,15 @@ const FACTS: [(&str, &str); 15] = [
         "Updates that wait to be told. Steadily above some hundreds: news comes faster than it goes.",
     ),
     ("join_attempts", "Attempts in vain of the join under way; null when there is none."),
+    (
+        "coordinate.position_ms",
+        "Where it is in the space of round trips: distances of positions and both heights estimate them.",
+    ),
+    ("coordinate.height_ms", "How far its access is from there."),
+    (
+        "coordinate.error",
+        "The share by which coordinates miss what it measures, as a running mean; 1.5 before the first.",
+    ),
     ("view_hash", "Agents that hold the same of all live members have the same."),
     ("convergence.avg_rounds_to_converge", "Gossip rounds that news took to come here, mean."),
     ("convergence.message_overhead", "Messages sent per update learned."),

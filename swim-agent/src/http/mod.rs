@@ -13,6 +13,7 @@ mod members;
 mod metadata;
 mod metrics;
 pub(crate) mod query;
+pub(crate) mod rtt;
 mod token;
 pub(crate) mod types;
 pub(crate) mod users;
@@ -95,6 +96,7 @@ fn router(admin: Arc<Admin>) -> Router {
         .route("/metrics", get(metrics::metrics))
         .route("/v1/info", get(info::info))
         .route("/v1/members", get(members::members))
+        .route("/v1/rtt", get(rtt::rtt))
         .route("/v1/join", post(join::join))
         .route("/v1/leave", post(leave::leave))
         .route("/v1/metadata", put(metadata::change))
