@@ -64,6 +64,11 @@
 //! [`GossipProtocol::start_query`] has some answer. What was heard comes as
 //! [`GossipAction::UserEvent`] and [`GossipAction::Query`].
 //!
+//! # Round trips
+//!
+//! [`GossipProtocol::round_trip`] is what this node measured; [`GossipProtocol::round_trip_estimate`] is
+//! what the network [`Coordinate`]s of any two members tell, which come with their acks.
+//!
 //! # Panics, errors, and junk
 //!
 //! Bad configuration, oversize metadata and events are errors of the caller: [`ConfigError`],
