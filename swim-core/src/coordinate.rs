@@ -43,17 +43,27 @@ impl Coordinate {
     /// A coordinate of these parts: a position and a height in microseconds, and the share by which
     /// it misses, from 0 to [`UNKNOWN`](Self::UNKNOWN). What is out of range is moved into it.
     pub fn new(position: [i32; 3], height: Duration, error: f64) -> Self {
+        // Saturates; a NaN is 0.
+        let error = (error * ERROR_PARTS + 0.5) as u16;
+        Self::packed(position, u32::try_from(height.as_micros()).unwrap_or(u32::MAX), error)
+    }
+
+    /// The height in microseconds, the error in its parts.
+    fn packed(position: [i32; 3], height: u32, error: u16) -> Self {
         let mut bytes = [0; Self::LEN];
         let (places, rest) = bytes.split_at_mut(9);
         for (place, along) in places.chunks_exact_mut(3).zip(position) {
             place.copy_from_slice(&along.clamp(-MOST, MOST).to_be_bytes()[1..]);
         }
-        let height = u32::try_from(height.as_micros()).unwrap_or(u32::MAX).min((1 << 24) - 1);
-        rest[..3].copy_from_slice(&height.to_be_bytes()[1..]);
-        // Saturates; a NaN is 0.
-        let error = (error * ERROR_PARTS).round() as u16;
+        rest[..3].copy_from_slice(&height.min((1 << 24) - 1).to_be_bytes()[1..]);
         rest[3..].copy_from_slice(&error.to_be_bytes());
         Self(bytes)
+    }
+
+    /// The same of what the engine reckons with, in microseconds.
+    pub(crate) fn of_micros(position: [f64; 3], height: f64, error: f64) -> Self {
+        let error = (error * ERROR_PARTS + 0.5) as u16;
+        Self::packed(position.map(|along| along as i32), height as u32, error)
     }
 
     /// The coordinate that stands for these bytes; all bytes stand for one.
@@ -74,7 +84,11 @@ impl Coordinate {
 
     /// How far above that.
     pub fn height(self) -> Duration {
-        Duration::from_micros(self.number(9).into())
+        Duration::from_micros(self.height_micros().into())
+    }
+
+    pub(crate) fn height_micros(self) -> u32 {
+        self.number(9)
     }
 
     /// The share by which its member's round trips missed what it predicted, as a running mean:
@@ -95,7 +109,7 @@ impl Coordinate {
     pub(crate) fn is_sane(self) -> bool {
         let most = Self::MAX.as_micros() as u32;
         let near = self.position().into_iter().all(|along| along.unsigned_abs() <= most);
-        near && self.number(9) <= most && self.error() <= Self::UNKNOWN
+        near && self.height_micros() <= most && self.error() <= Self::UNKNOWN
     }
 
     /// Whether its member had measured anything when it told it: else it says nothing.

@@ -13,13 +13,14 @@ use super::table::make_room;
 use super::view_hash::mix;
 use crate::coordinate::{Coordinate, RoundTripEstimate};
 use crate::rng::SwimRng;
+use crate::time::micros;
 use crate::tuning::ACKS_PER_COORDINATE;
 
 /// Part of a spring's force that a sample moves (the paper's `c_c`), and of an error that it
 /// corrects (`c_e`).
 const CORRECTION: f64 = 0.25;
-/// Nobody is surer of itself than this, whatever it says: one who claims no error at all would pull
-/// with twice the force.
+/// Nobody counts as surer of itself than this: who claims no error at all would pull with twice the
+/// force, and a node without any would never move again.
 const LEAST_ERROR: f64 = 0.05;
 /// Heights grow in proportion, so never below this, in microseconds.
 const LEAST_HEIGHT: f64 = 10.0;
@@ -34,6 +35,9 @@ const LEAST_SPREAD: f64 = 10.0;
 /// drift. It makes distances too short by less than a hundredth.
 const GRAVITY: f64 = 1.0 / 1_024.0;
 
+/// [`Coordinate::MAX`] in microseconds.
+const MOST: f64 = Coordinate::MAX.as_micros() as f64;
+
 /// The own coordinate, and the last one of each member heard from: 15 bytes a member, none before
 /// the first is heard.
 #[derive(Debug)]
@@ -44,7 +48,7 @@ pub(super) struct Coordinates {
     error: f64,
     /// The usual force of a sample; 0 before the first.
     spread: f64,
-    /// Acks since the own coordinate went along.
+    /// Acks since one carried the own coordinate.
     acks: u8,
     /// Its own, so that nothing else depends on whether coordinates are on.
     rng: SwimRng,
@@ -58,15 +62,14 @@ impl Coordinates {
             height: LEAST_HEIGHT,
             error: Coordinate::UNKNOWN,
             spread: 0.0,
-            acks: 0,
+            acks: ACKS_PER_COORDINATE,
             rng: SwimRng::new(mix(seed)),
             of: Vec::new(),
         }
     }
 
     fn own(&self) -> Coordinate {
-        let position = self.position.map(|along| along.round() as i32);
-        Coordinate::new(position, Duration::from_micros(self.height as u64), self.error)
+        Coordinate::of_micros(self.position, self.height, self.error)
     }
 
     fn of(&self, member: MemberIdx) -> Option<Coordinate> {
@@ -93,27 +96,27 @@ impl Coordinates {
 
     /// Takes in a round trip to who is there.
     fn sample(&mut self, round_trip: Duration, there: Coordinate) {
-        let round_trip = (round_trip.as_secs_f64() * 1e6).max(1.0);
+        let round_trip = (micros(round_trip) as f64).max(1.0);
         let place = there.position();
         let mut away: [f64; 3] = std::array::from_fn(|i| self.position[i] - f64::from(place[i]));
         let mut apart = length(away);
-        let heights = self.height + there.height().as_secs_f64() * 1e6;
+        let heights = self.height + f64::from(there.height_micros());
         let force = self.tamed(round_trip - apart - heights);
-        let weight = CORRECTION * self.error / (self.error + there.error().max(LEAST_ERROR));
+        let [own, theirs] = [self.error, there.error()].map(|error| error.max(LEAST_ERROR));
+        let weight = CORRECTION * own / (own + theirs);
         self.error += weight * ((force.abs() / round_trip).min(1.0) - self.error);
         if apart < 1.0 {
             // In one place: any way leads apart.
             apart = heights;
             away = direction(&mut self.rng).map(|along| along * apart);
         }
-        let step = weight * force;
+        let (step, near) = (weight * force, apart.recip());
         // Positions answer in whole, heights in proportion: where sites are as far apart as they are,
         // what is left of a force is the way into them.
-        let most = Coordinate::MAX.as_secs_f64() * 1e6;
         for (along, away) in self.position.iter_mut().zip(away) {
-            *along = ((*along + step * away / apart) * (1.0 - GRAVITY)).clamp(-most, most);
+            *along = ((*along + step * near * away) * (1.0 - GRAVITY)).clamp(-MOST, MOST);
         }
-        self.height = (self.height + step * (heights / apart).min(1.0)).clamp(LEAST_HEIGHT, most);
+        self.height = (self.height + step * (heights * near).min(1.0)).clamp(LEAST_HEIGHT, MOST);
     }
 
     /// A force, no greater than a few times the usual one.
@@ -141,17 +144,20 @@ fn direction(rng: &mut SwimRng) -> [f64; 3] {
 }
 
 impl<P: Profile> Engine<P> {
-    /// The own coordinate, if this ack is one to carry it: one in [`ACKS_PER_COORDINATE`] of those
-    /// to members where they live. Elsewhere it would amplify what a stranger sent.
+    /// The own coordinate, if this ack is one to carry it: at most one in [`ACKS_PER_COORDINATE`],
+    /// and only to members where they live. Elsewhere it would amplify what a stranger sent.
     pub(super) fn coordinate_to_tell(&mut self, source: &Source<P::Address>) -> Option<Coordinate> {
         let coordinates = self.coordinates.as_mut()?;
+        coordinates.acks = coordinates.acks.saturating_add(1);
+        if coordinates.acks < ACKS_PER_COORDINATE {
+            return None;
+        }
         let member = source.member.filter(|&member| self.table.get(member).is_some())?;
         if source.address != self.table.address(member) {
             return None;
         }
-        let due = coordinates.acks == 0;
-        coordinates.acks = (coordinates.acks + 1) % ACKS_PER_COORDINATE;
-        due.then(|| coordinates.own())
+        coordinates.acks = 0;
+        Some(coordinates.own())
     }
 
     /// Takes in a round trip that this node measured itself, and the coordinate that came with the
