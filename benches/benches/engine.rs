@@ -57,7 +57,7 @@ fn probe_round_and_ack(c: &mut Criterion) {
     at_all_sizes(c, "probe round and its ack", |engine, out, _, _| {
         engine.start_period(Time::ZERO, out);
         let (member, seq) = out.ping.take().expect("somebody is pinged");
-        let ack = Message::Ack { seq, member: Some(member) };
+        let ack = Message::Ack { seq, member: Some(member), coordinate: None };
         engine.handle_message(Time::ZERO, source(member.0 as usize), ack, out);
     });
 }

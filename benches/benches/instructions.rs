@@ -13,7 +13,7 @@ use gungraun::{
 use operations::{
     Operation, datagram_fresh, datagram_known, decode, encode, equal_digest, gossip_round,
     learn_at_the_face, learn_in_the_engine, ping, ping_fresh, ping_known, probe_acked,
-    probe_failed,
+    probe_failed, probe_located,
 };
 
 // A hundred at once, so that one unlucky hash bucket does not matter. The number in a function's
@@ -27,6 +27,8 @@ use operations::{
 #[bench::ping_fresh_10000(args = (10_000), setup = ping_fresh)]
 #[bench::probe_acked_1000(args = (1_000), setup = probe_acked)]
 #[bench::probe_acked_10000(args = (10_000), setup = probe_acked)]
+#[bench::probe_located_1000(args = (1_000), setup = probe_located)]
+#[bench::probe_located_10000(args = (10_000), setup = probe_located)]
 #[bench::probe_failed_1000(args = (1_000), setup = probe_failed)]
 #[bench::probe_failed_10000(args = (10_000), setup = probe_failed)]
 #[bench::gossip_round_1000(args = (1_000), setup = gossip_round)]

@@ -7,10 +7,11 @@ use std::time::Duration;
 
 use allocation_counter::measure;
 use operations::{
-    Operation, Sent, equal_digest, gossip_round, joined, ping, ping_fresh, ping_known, probe_acked,
+    Operation, Sent, a_coordinate, equal_digest, gossip_round, joined, ping, ping_fresh,
+    ping_known, probe_acked, probe_located,
 };
 use swim_benches::engine::{claim, source};
-use swim_core::{Engine, Message, Options, Time, Timer, Timers};
+use swim_core::{Engine, MemberIdx, Message, Options, Time, Timer, Timers};
 
 const MEMBERS: usize = 1_000;
 
@@ -33,6 +34,7 @@ fn hot_operations_allocate_nothing() {
         ("ping with known updates", ping_known(MEMBERS)),
         ("ping with news", ping_fresh(MEMBERS)),
         ("probe round, acked", probe_acked(MEMBERS)),
+        ("probe round, acked with a coordinate", probe_located(MEMBERS)),
         ("gossip round", gossip_round(MEMBERS)),
         ("digest of an equal view", equal_digest(MEMBERS)),
     ];
@@ -68,6 +70,7 @@ fn an_idle_member_allocates_nothing_in_hours() {
     let info = measure(|| live_until(&mut engine, Duration::from_secs(3 * 3_600)));
     assert!(engine.stats().probes > probes + 9_000, "it went on all the time");
     assert_eq!(engine.stats().probes_failed, 0);
+    assert!(engine.coordinate_of(MemberIdx(1)).is_some(), "coordinates are kept");
     assert_eq!(info.count_total, 0);
 }
 
@@ -78,7 +81,8 @@ fn live_until(engine: &mut Engine<()>, end: Duration) {
         engine.handle_timeout(now, &mut out);
         let Some((member, seq)) = out.ping.take() else { continue };
         let later = now + Duration::from_millis(1);
-        let ack = Message::Ack { seq, member: Some(member) };
+        let coordinate = (seq % 64 < 8).then(a_coordinate);
+        let ack = Message::Ack { seq, member: Some(member), coordinate };
         engine.handle_message(later, source(member.0 as usize), ack, &mut out);
         let other = 1 + seq as usize % MEMBERS;
         engine.handle_message(later, source(other), Message::Ping { seq: 1 }, &mut out);

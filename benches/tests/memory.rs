@@ -10,7 +10,7 @@ use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant};
 
 use allocation_counter::measure;
-use operations::joined;
+use operations::{a_coordinate, joined};
 use swim_benches::engine::{Counting, alone, claim, drain, source};
 use swim_benches::face::alive;
 use swim_benches::{address, name};
@@ -74,6 +74,11 @@ fn a_protocol_holds_at_most_256_bytes_of_a_member() {
     }
 }
 
+#[test]
+fn coordinates_take_15_bytes_more_of_a_member() {
+    check("protocol, with coordinates", 10_000, 195 + 15, || located_protocol(10_000));
+}
+
 /// As with engines.
 #[test]
 fn a_protocol_whose_tables_grew_holds_little_more() {
@@ -102,6 +107,24 @@ fn grown_protocol(n: usize) -> GossipProtocol {
         protocol.handle_message(address(1), GossipMessage::Gossip { updates });
     }
     tell_all(protocol)
+}
+
+/// A protocol that all members have told their coordinates.
+fn located_protocol(n: usize) -> GossipProtocol {
+    let mut protocol = joined_protocol(0..=n);
+    let mut told = 0;
+    while told < n {
+        for action in protocol.tick() {
+            let GossipAction::Send { to, message: GossipMessage::Ping { seq, .. } } = action else {
+                continue;
+            };
+            let from = protocol.member_at(&to).expect("a member").id.clone();
+            let coordinate = a_coordinate();
+            protocol.handle_message(to, GossipMessage::LocatedAck { seq, from, coordinate });
+            told += 1;
+        }
+    }
+    protocol
 }
 
 fn fresh_protocol() -> GossipProtocol {

@@ -154,6 +154,39 @@ pub enum EventError {
     Stopped(#[from] Stopped),
 }
 
+/// Why a round trip is not known.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum RoundTripError {
+    /// Not a member that this agent knows.
+    #[error("no member {name:?}")]
+    Unknown {
+        /// As it was given.
+        name: String,
+    },
+    /// Both are the same member.
+    #[error("from {name:?} to itself there is no round trip")]
+    Itself {
+        /// As it was given.
+        name: String,
+    },
+    /// Nothing was measured, and the member has told no coordinate so far.
+    #[error(
+        "no coordinate of {name:?} has come here yet: each member tells its own with one answer \
+         to a probe in eight"
+    )]
+    NoCoordinate {
+        /// The member, or this agent when it has measured nothing itself.
+        name: String,
+    },
+    /// Nothing was measured, and coordinates are switched off.
+    #[error("not measured, and network coordinates are switched off (protocol.coordinates)")]
+    Off,
+    /// The agent has ended.
+    #[error(transparent)]
+    Stopped(#[from] Stopped),
+}
+
 /// Why metadata was not changed. Nothing has changed.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]

@@ -5,12 +5,14 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use swim_core::MemberState;
+use swim_core::{MemberId, MemberState};
 use tokio::sync::{broadcast, mpsc, oneshot, watch};
 
 use crate::contact::Contact;
 use crate::driver::{Command, Saved, Target};
-use crate::error::{ChangeError, EventError, JoinError, Joined, RemoveError, Stopped};
+use crate::error::{
+    ChangeError, EventError, JoinError, Joined, RemoveError, RoundTripError, Stopped,
+};
 use crate::event::EventStream;
 use crate::event_log::EventLog;
 use crate::history::Incident;
@@ -19,6 +21,7 @@ use crate::members::Members;
 use crate::query::{Answers, Patterns, Query, matches};
 use crate::received::{Heard, QueryStream};
 use crate::resolve::Resolver;
+use crate::rtt::RoundTrip;
 
 /// How long users wait for the disk.
 const SAVED: Duration = Duration::from_secs(2);
@@ -169,6 +172,22 @@ impl Handle {
     /// The agent has ended.
     pub async fn accusations(&self, most: usize) -> Result<Vec<Incident>, Stopped> {
         self.ask(|reply| Command::Accusations { most, reply }).await
+    }
+
+    /// The round trip between two members: as this agent's own probes measured it where it is one of
+    /// them, else as their network coordinates tell. Those come with acks over time, one of each
+    /// member in about eight times as many probe intervals as there are members. O(1).
+    ///
+    /// # Errors
+    /// A name is no member's, both are the same, nothing has been measured or told so far,
+    /// coordinates are switched off, or the agent has ended.
+    pub async fn round_trip(
+        &self,
+        from: impl Into<String>,
+        to: impl Into<String>,
+    ) -> Result<RoundTrip, RoundTripError> {
+        let (from, to) = (MemberId(from.into()), MemberId(to.into()));
+        self.ask(|reply| Command::RoundTrip { from, to, reply }).await?
     }
 
     /// Joins through `addresses`, each a [`Seed`](crate::Seed). Returns how many

@@ -3,7 +3,7 @@
 use std::net::SocketAddr;
 use std::time::Duration;
 
-use swim_core::{ConvergenceStats, Incarnation, MemberState, Stats};
+use swim_core::{ConvergenceStats, Coordinate, Incarnation, MemberState, Stats};
 use swim_transport::NetStats;
 
 use crate::counters::Counters;
@@ -47,6 +47,8 @@ pub struct Info {
     pub probe_interval: Duration,
     /// How long an unconfirmed suspicion lasts.
     pub suspicion_timeout: Duration,
+    /// Where it is in the space of round trips; `None` where coordinates are switched off.
+    pub coordinate: Option<Coordinate>,
     /// Hash of the view of live members: agents with equal views have equal hashes.
     pub view_hash: u64,
     /// Members that were live before the restart and have not been seen since; none without a data

@@ -82,13 +82,15 @@ mod members;
 mod query;
 mod received;
 mod resolve;
+mod rtt;
 pub mod state;
 
 pub use builder::{Agent, AgentBuilder};
 pub use contact::{Contact, StreamContact};
 pub use counters::Counters;
 pub use error::{
-    ChangeError, EventError, JoinError, Joined, RemoveError, SpawnError, Stopped, Unanswered,
+    ChangeError, EventError, JoinError, Joined, RemoveError, RoundTripError, SpawnError, Stopped,
+    Unanswered,
 };
 pub use event::{Event, EventStream, StreamItem, UserEvent};
 pub use handle::Handle;
@@ -98,10 +100,12 @@ pub use members::{MemberInfo, Members};
 pub use query::{Answers, Pattern, Query, Reply};
 pub use received::{QueryItem, QueryStream, ReceivedQuery, RespondError};
 pub use resolve::Seed;
+pub use rtt::RoundTrip;
 /// What the signatures above speak of, so that most programs need no other crate of ours.
 pub use swim_core::{
-    AdvancedGossipConfig, ConvergenceStats, Decline, EventKind, GossipConfig, Mechanisms,
-    MemberState, MetadataError, Options, Reason, RemovalError, Stats,
+    AdvancedGossipConfig, ConvergenceStats, Coordinate, Decline, EventKind, GossipConfig,
+    Mechanisms, MemberState, MetadataError, Options, Reason, RemovalError, RoundTripEstimate,
+    Stats,
 };
 
 /// The examples of the README compile.

@@ -33,6 +33,8 @@ fn a_mistake_is_one_line_that_names_the_culprit() {
         (&["members", "--format", "xml"], "'xml'"),
         (&["members", "--http-addr", "nowhere"], "'nowhere'"),
         (&["join"], "HOST:PORT"),
+        (&["rtt"], "<A>"),
+        (&["rtt", "a", "b", "c"], "'c'"),
         (&["meta", "set"], "K=V"),
         (&["meta", "set", "role"], "'role'"),
         (&["meta", "rm"], "<K>"),
@@ -108,6 +110,7 @@ fn no_agent_is_exit_code_3() {
         &["info"],
         &["join", "127.0.0.1:1"],
         &["leave"],
+        &["rtt", "a"],
         &["meta", "rm", "k"],
         &["monitor"],
     ] {

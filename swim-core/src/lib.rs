@@ -64,6 +64,11 @@
 //! [`GossipProtocol::start_query`] has some answer. What was heard comes as
 //! [`GossipAction::UserEvent`] and [`GossipAction::Query`].
 //!
+//! # Round trips
+//!
+//! [`GossipProtocol::round_trip`] is what this node measured; [`GossipProtocol::round_trip_estimate`] is
+//! what the network [`Coordinate`]s of any two members tell, which come with their acks.
+//!
 //! # Panics, errors, and junk
 //!
 //! Bad configuration, oversize metadata and events are errors of the caller: [`ConfigError`],
@@ -72,6 +77,7 @@
 #![forbid(unsafe_code)]
 
 mod config;
+mod coordinate;
 mod engine;
 mod error;
 mod mechanisms;
@@ -87,6 +93,7 @@ mod user;
 pub mod wire_size;
 
 pub use config::{AdvancedGossipConfig, Config, GossipConfig, Options, Timers};
+pub use coordinate::{Coordinate, RoundTripEstimate};
 pub use engine::{
     Accusers, Answer, Cause, Change, Dest, DigestRef, Engine, FailedProbe, Incoming, MemberIdx,
     Message, NoticeMessage, Outgoing, Output, Profile, Reason, Removal, Response, Rumor, Source,

@@ -5,6 +5,7 @@
 use std::collections::HashMap;
 use std::net::SocketAddr;
 
+use crate::coordinate::Coordinate;
 use crate::member::{Incarnation, Member, MemberId, MemberState};
 use crate::notice::{Notice, Recent, Stamp};
 use crate::user::{Decline, UserNotice};
@@ -56,6 +57,15 @@ pub enum GossipMessage {
         seq: u64,
         /// The relay.
         from: MemberId,
+    },
+    /// An `Ack` that also tells where its sender is, in the space of round trips.
+    LocatedAck {
+        /// The `seq` of the `Ping` that it answers.
+        seq: u64,
+        /// The member that was probed, which sends it.
+        from: MemberId,
+        /// Where it is.
+        coordinate: Coordinate,
     },
     /// Companion of the `Gossip` just before it from the same sender: what a [`MemberUpdate`]
     /// cannot say. It names updates by their index there, and without that `Gossip` says nothing.

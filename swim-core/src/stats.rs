@@ -30,6 +30,8 @@ stats! {
     pub probes_failed: u64,
     /// Round trips of direct probes that were measured.
     pub round_trips: u64,
+    /// Network coordinates out of all bounds, refused.
+    pub coordinates_refused: u64,
     /// Updates that changed what this node holds.
     pub updates_learned: u64,
     /// Updates that were known, stale or refused.

@@ -6,6 +6,8 @@ use std::time::Duration;
 const FIRST_LOOKERS: f64 = 6.0;
 /// The learned ping time-out never goes below this: a scheduler's hiccup is no failure.
 pub(crate) const PING_TIMEOUT_FLOOR: Duration = Duration::from_millis(25);
+/// One ack in so many carries the coordinate of who sends it: 2 bytes an ack on average.
+pub(crate) const ACKS_PER_COORDINATE: u8 = 8;
 /// Highest local health score; 0 is healthy (Lifeguard, section 4.1: S = 8).
 pub(crate) const LOCAL_HEALTH_MAX: u8 = 8;
 

@@ -9,6 +9,7 @@
 use std::collections::HashMap;
 use std::net::SocketAddr;
 
+use crate::coordinate::Coordinate;
 use crate::member::{Incarnation, Member};
 use crate::notice::{Body, Notice, Said};
 
@@ -16,6 +17,8 @@ use crate::notice::{Body, Notice, Said};
 pub const ENVELOPE: usize = uint(1) + uint(1) + text(64);
 /// Most bytes of a `Ping`, `Ack` or `Nack` beside its name: its header, and the longest `seq`.
 pub const PROBE: usize = 2 * HEADER + uint(u64::MAX);
+/// Bytes of the coordinate that one `Ack` in some carries beside that.
+pub const COORDINATE: usize = text(Coordinate::LEN);
 /// Most bytes of a `Gossip` and its `Evidence` in a datagram beside updates and accusations: their
 /// headers, those of three columns and that of the ages, for at most 255 updates.
 pub const GOSSIP: usize = 2 * 2 * LONG_HEADER + 4 * HEADER;

@@ -9,9 +9,9 @@ use std::time::Duration;
 use common::{ManualClock, addr, id};
 use proptest::prelude::*;
 use swim_core::{
-    Accusation, AdvancedGossipConfig, Clock as _, Decline, Digest, GossipMessage, GossipProtocol,
-    Member, MemberId, MemberState, MemberUpdate, Notice, Options, Recent, Said, Stamp, Timers,
-    UserEvent, UserNotice, UserQuery,
+    Accusation, AdvancedGossipConfig, Clock as _, Coordinate, Decline, Digest, GossipMessage,
+    GossipProtocol, Member, MemberId, MemberState, MemberUpdate, Notice, Options, Recent, Said,
+    Stamp, Timers, UserEvent, UserNotice, UserQuery,
 };
 
 const NODES: usize = 6;
@@ -114,6 +114,9 @@ fn message() -> impl Strategy<Value = GossipMessage> {
         (seq(), name()).prop_map(|(seq, from)| GossipMessage::Ping { seq, from }),
         (seq(), name()).prop_map(|(seq, from)| GossipMessage::Ack { seq, from }),
         (seq(), name()).prop_map(|(seq, from)| GossipMessage::Nack { seq, from }),
+        (seq(), name(), any::<[u8; Coordinate::LEN]>()).prop_map(|(seq, from, bytes)| {
+            GossipMessage::LocatedAck { seq, from, coordinate: Coordinate::from_bytes(bytes) }
+        }),
         (seq(), name(), name()).prop_map(|(seq, from, target)| GossipMessage::PingReq {
             seq,
             from,

@@ -36,7 +36,8 @@ pub fn message(me: MemberIdx, marked: impl Fn(MemberIdx) -> bool, message: &Outg
     };
     match message {
         Message::Ping { seq } | Message::Nack { seq, .. } => framed(probe(*seq, me)),
-        Message::Ack { seq, member } => member.map_or(0, |member| framed(probe(*seq, member))),
+        // Without a coordinate: those are off.
+        Message::Ack { seq, member, .. } => member.map_or(0, |member| framed(probe(*seq, member))),
         Message::PingReq { seq, target } => {
             target.map_or(0, |target| framed(probe(*seq, me) + name(target)))
         }

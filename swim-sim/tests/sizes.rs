@@ -101,7 +101,9 @@ fn one_of_the_face(me: MemberIdx, message: &Outgoing<'_>) -> Option<GossipMessag
     let from = name(me);
     Some(match message {
         Message::Ping { seq } => GossipMessage::Ping { seq: *seq, from },
-        Message::Ack { seq, member } => GossipMessage::Ack { seq: *seq, from: name((*member)?) },
+        Message::Ack { seq, member, .. } => {
+            GossipMessage::Ack { seq: *seq, from: name((*member)?) }
+        }
         Message::PingReq { seq, target } => {
             GossipMessage::PingReq { seq: *seq, from, target: name((*target)?) }
         }
@@ -309,7 +311,7 @@ proptest! {
     #[test]
     fn probes(me in member(), other in option::weighted(0.9, member()), seq in seq()) {
         check(me, &Message::Ping { seq });
-        check(me, &Message::Ack { seq, member: other });
+        check(me, &Message::Ack { seq, member: other, coordinate: None });
         check(me, &Message::PingReq { seq, target: other });
         check(me, &Message::Nack { seq, relay: other });
         check(me, &Message::SyncRequest);

@@ -135,6 +135,14 @@ pub enum DecodeError {
         /// How many there are.
         of: u32,
     },
+    /// A coordinate of another length.
+    #[error("coordinate of {found} bytes, it takes {expected}")]
+    Coordinate {
+        /// Its length in bytes.
+        found: usize,
+        /// That of every coordinate.
+        expected: usize,
+    },
     /// A predecessor of a notice that is not before it, or before all time.
     #[error("a notice of time {ltime} after one that is {lag} earlier")]
     Lag {

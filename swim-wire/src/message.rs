@@ -49,6 +49,9 @@ impl<'a> Encoder<'a> {
             GossipMessage::Ack { seq, from } => {
                 (field::ACK, Body::Probe(Probe::new(*seq, from, None)))
             }
+            GossipMessage::LocatedAck { seq, from, coordinate } => {
+                (field::ACK, Body::Probe(Probe::new(*seq, from, None).at(*coordinate)))
+            }
             GossipMessage::PingReq { seq, from, target } => {
                 (field::PING_REQ, Body::Probe(Probe::new(*seq, from, Some(target))))
             }
@@ -182,7 +185,10 @@ fn decode_probe(
     let (seq, from) = (probe.seq, probe.from(tally)?);
     Ok(match kind {
         field::PING => GossipMessage::Ping { seq, from },
-        field::ACK => GossipMessage::Ack { seq, from },
+        field::ACK => match probe.coordinate {
+            None => GossipMessage::Ack { seq, from },
+            Some(coordinate) => GossipMessage::LocatedAck { seq, from, coordinate },
+        },
         field::NACK => GossipMessage::Nack { seq, from },
         _ => GossipMessage::PingReq { seq, from, target: probe.target(tally)? },
     })

@@ -3,12 +3,13 @@
 mod common;
 
 use std::path::PathBuf;
+use std::time::Duration;
 use std::{env, fs};
 
 use common::{alive, decode, meaning, member, packet};
 use swim_core::{
-    Accusation, Decline, Digest, GossipMessage, Member, MemberState, MemberUpdate, Notice, Recent,
-    Said, Stamp, UserEvent, UserNotice, UserQuery,
+    Accusation, Coordinate, Decline, Digest, GossipMessage, Member, MemberState, MemberUpdate,
+    Notice, Recent, Said, Stamp, UserEvent, UserNotice, UserQuery,
 };
 
 /// File, what is in it, what it must decode to.
@@ -54,6 +55,10 @@ fn removals() -> Vec<MemberUpdate> {
     ]
 }
 
+fn coordinate() -> Coordinate {
+    Coordinate::new([-1, 0, 4_000_000], Duration::from_micros(8_388_609), 0.25)
+}
+
 fn probes() -> Vec<Golden> {
     let from = || "node-1".into();
     let target = || "node-2".into();
@@ -64,6 +69,11 @@ fn probes() -> Vec<Golden> {
             vec![GossipMessage::Ping { seq: 300, from: from() }],
         ),
         ("ack", "Ack, seq 0, from node-1", vec![GossipMessage::Ack { seq: 0, from: from() }]),
+        (
+            "ack_located",
+            "Ack, seq 300, from node-1 at (-1, 0, 4000000) us, 8388609 us above, error 0.25",
+            vec![GossipMessage::LocatedAck { seq: 300, from: from(), coordinate: coordinate() }],
+        ),
         (
             "ping_req",
             "PingReq, seq 2^64 - 1, from node-1, target node-2",
@@ -201,7 +211,7 @@ fn queries() -> Vec<Golden> {
         nodes: vec!["node-2".into(), "node-3".into()],
         metadata: vec![("role".to_owned(), "^db".to_owned()), (String::new(), String::new())],
         relays: 2,
-        timeout: std::time::Duration::from_millis(1_500),
+        timeout: Duration::from_millis(1_500),
         ..UserQuery::new("uptime")
     };
     let said = Said::Whole(UserNotice::Query(query.into()));

@@ -8,8 +8,8 @@ use proptest::collection::vec;
 use proptest::prelude::*;
 use prost::Message;
 use swim_core::{
-    Accusation, Digest, GossipMessage, Member, MemberUpdate, Notice, Said, Stamp, UserEvent,
-    UserNotice, UserQuery,
+    Accusation, Coordinate, Digest, GossipMessage, Member, MemberUpdate, Notice, Said, Stamp,
+    UserEvent, UserNotice, UserQuery,
 };
 use swim_wire::{Codec, DecodeError, Limits, ProtobufCodec};
 
@@ -103,6 +103,32 @@ fn bad_names_are_refused() {
     let mut bytes = packet(&[GossipMessage::Ping { seq: 1, from: "abc".into() }]);
     *bytes.last_mut().unwrap() = 0xFF;
     assert_eq!(decode(&bytes).unwrap_err(), DecodeError::NotUtf8 { field: "from", len: 3 });
+}
+
+#[test]
+fn coordinates_of_another_length_are_refused() {
+    for found in [1, 13, 15, 200] {
+        let ack =
+            v1::Probe { from: "a".to_owned(), coordinate: vec![0; found], ..Default::default() };
+        let expected = DecodeError::Coordinate { found, expected: 14 };
+        assert_eq!(refusal(Kind::Ack(ack.clone())), expected);
+        // Nobody sends it with a ping, but what is wrong is wrong.
+        assert_eq!(refusal(Kind::Ping(ack)), expected);
+    }
+}
+
+#[test]
+fn a_coordinate_counts_with_acks_alone() {
+    let probe = |coordinate| v1::Probe { from: "a".to_owned(), coordinate, ..Default::default() };
+    let taken = |kind| {
+        let mut packet = schema::packet(&[]);
+        packet.messages.push(v1::Message { kind: Some(kind) });
+        decode(&packet.encode_to_vec()).unwrap().0.remove(0)
+    };
+    let zeros = vec![0; Coordinate::LEN];
+    assert!(matches!(taken(Kind::Ping(probe(zeros.clone()))), GossipMessage::Ping { .. }));
+    assert!(matches!(taken(Kind::Nack(probe(zeros.clone()))), GossipMessage::Nack { .. }));
+    assert!(matches!(taken(Kind::Ack(probe(zeros))), GossipMessage::LocatedAck { .. }));
 }
 
 #[test]

@@ -4,7 +4,7 @@ mod common;
 
 use std::collections::HashMap;
 
-use common::{accusation, alive, codec, metadata, name, notice, packet, update};
+use common::{accusation, alive, codec, coordinate, metadata, name, notice, packet, update};
 use proptest::collection::vec;
 use proptest::prelude::*;
 use swim_core::wire_size::{self, text};
@@ -182,6 +182,17 @@ proptest! {
         for kind in kinds {
             prop_assert!(codec().encoded_len(&kind) <= bound);
         }
+    }
+
+    #[test]
+    fn a_coordinate_takes_sixteen_bytes(seq: u64, from in name(), coordinate in coordinate()) {
+        let len = |message| codec().encoded_len(&message);
+        let located = GossipMessage::LocatedAck { seq, from: from.clone(), coordinate };
+        let located = len(located);
+        prop_assert!(located <= wire_size::PROBE + wire_size::COORDINATE + text(from.0.len()));
+        // Headers grow by a byte each where what they say the length of passes 127 bytes.
+        let more = located - len(GossipMessage::Ack { seq, from });
+        prop_assert!((16..=18).contains(&more) && wire_size::COORDINATE == 16);
     }
 
     #[test]

@@ -10,8 +10,8 @@ use swim_benches::datagram::Swim;
 use swim_benches::engine::{Counting, claim, drain, knowing, source};
 use swim_benches::{Bed, Dice, Node as _};
 use swim_core::{
-    AdvancedGossipConfig, Config, Dest, DigestRef, Engine, MemberIdx, Message, Options, Outgoing,
-    Output, Time, Timer, Timers, Update,
+    AdvancedGossipConfig, Config, Coordinate, Dest, DigestRef, Engine, MemberIdx, Message, Options,
+    Outgoing, Output, Time, Timer, Timers, Update,
 };
 use swim_wire::{Codec as _, ProtobufCodec};
 
@@ -112,11 +112,28 @@ fn talked_of(news: usize, n: usize) -> usize {
 
 /// A protocol period: a ping, and its ack.
 pub(crate) fn probe_acked(n: usize) -> Operation {
+    probe(n, None)
+}
+
+/// The same where each ack carries a coordinate, as one in eight does; all others use the last one.
+pub(crate) fn probe_located(n: usize) -> Operation {
+    let mut probe = probe(n, Some(a_coordinate()));
+    // The first makes room for all.
+    probe();
+    probe
+}
+
+/// Somebody's at another site.
+pub(crate) fn a_coordinate() -> Coordinate {
+    Coordinate::new([12_000, -7_000, 3_000], Duration::from_micros(400), 0.2)
+}
+
+fn probe(n: usize, coordinate: Option<Coordinate>) -> Operation {
     let (mut engine, mut out) = (knowing(n), Sent::default());
     Box::new(move || {
         engine.start_period(Time::ZERO, &mut out);
         let (member, seq) = out.ping.take().expect("somebody is pinged");
-        let ack = Message::Ack { seq, member: Some(member) };
+        let ack = Message::Ack { seq, member: Some(member), coordinate };
         engine.handle_message(Time::ZERO, source(member.0 as usize), ack, &mut out);
     })
 }

@@ -59,6 +59,9 @@ const ANSWER: Duration = Duration::from_secs(30);
 const CONNECT: Duration = Duration::from_secs(5);
 /// A stream of events is never silent for longer: the agent sends a sign of life well before.
 const SILENCE: Duration = Duration::from_secs(60);
+/// Bytes of parameters: each may take three in a URL, which the client library makes no longer than
+/// 64 KiB. Above that it panics.
+const MAX_QUERY: usize = 16 * 1024;
 /// Far above what a cluster of 10,000 members takes.
 const MAX_BODY: u64 = 256 * 1024 * 1024;
 
@@ -101,6 +104,17 @@ impl Client {
 
     /// Asks for `path`.
     pub(super) fn get(&self, path: &str, query: &[(&str, String)]) -> Result<Body, Failure> {
+        let (mut len, mut longest) = (0, ("query", 0));
+        for (key, value) in query {
+            len += value.len();
+            longest = if value.len() > longest.1 { (*key, value.len()) } else { longest };
+        }
+        if len > MAX_QUERY {
+            let (key, len) = longest;
+            return Err(Failure::Usage(format!(
+                "{key} of {len} bytes is too long to be asked for"
+            )));
+        }
         let pairs = query.iter().map(|(key, value)| (*key, value.as_str()));
         self.body(self.shown(self.agent.get(self.url(path))).query_pairs(pairs).call())
     }

@@ -7,7 +7,7 @@ use super::address;
 use super::client::{Client, Endpoint};
 use super::failure::Failure;
 use super::{history, members, output};
-use crate::http::types::{InfoBody, MemberDetailBody};
+use crate::http::types::{CoordinateBody, InfoBody, MemberDetailBody};
 
 /// Show what the agent says of itself: addresses, health, counters, accusations; or what it knows and
 /// remembers of one member.
@@ -60,6 +60,12 @@ fn line(mut text: String, (name, value): (&str, String)) -> String {
     text
 }
 
+fn coordinate(held: &CoordinateBody) -> String {
+    let [x, y, z] = held.position_ms;
+    let (height, error) = (held.height_ms, 100.0 * held.error);
+    format!("{x:.2} {y:.2} {z:.2} ms, {height:.2} ms above, error {error:.0} %")
+}
+
 fn readable(info: &InfoBody) -> String {
     let counts = &info.members;
     let convergence = &info.convergence;
@@ -84,6 +90,7 @@ fn readable(info: &InfoBody) -> String {
         ("probe interval", format!("{} ms", info.probe_interval_ms)),
         ("suspicion time-out", format!("{} ms", info.suspicion_timeout_ms)),
         ("updates waiting", info.queue.to_string()),
+        ("coordinate", info.coordinate.as_ref().map_or("off".to_owned(), coordinate)),
         ("view", info.view_hash.clone()),
         ("rounds to converge", format!("{:.1}", convergence.avg_rounds_to_converge)),
         ("messages per update", format!("{:.1}", convergence.message_overhead)),

@@ -18,6 +18,7 @@ mod monitor;
 mod output;
 mod query;
 mod reachability;
+mod rtt;
 mod signals;
 mod socket;
 mod top;
@@ -55,6 +56,7 @@ enum Command {
     Event(event::Args),
     Query(query::Args),
     Reachability(reachability::Args),
+    Rtt(rtt::Args),
 }
 
 /// Events that were dropped because event handlers of this process were too slow.
@@ -85,6 +87,7 @@ pub(crate) fn run() -> ExitCode {
         Command::Event(args) => event::run(&args),
         Command::Query(args) => query::run(&args),
         Command::Reachability(args) => reachability::run(&args),
+        Command::Rtt(args) => rtt::run(&args),
     };
     done.map_or_else(|failure| failure.exit(), |()| ExitCode::SUCCESS)
 }

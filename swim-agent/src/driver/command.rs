@@ -17,11 +17,12 @@ use super::Driver;
 use super::own::Saved;
 use super::post::Origin;
 use crate::contact::Contact;
-use crate::error::{JoinError, Joined};
+use crate::error::{JoinError, Joined, RoundTripError};
 use crate::history::Incident;
 use crate::info::Info;
 use crate::query::{Asker, Query};
 use crate::received::Heard;
+use crate::rtt::{self, RoundTrip};
 use crate::state::Place;
 
 /// What a user asks. A dropped reply says that the agent has ended.
@@ -41,6 +42,11 @@ pub(crate) enum Command {
     Accusations {
         most: usize,
         reply: oneshot::Sender<Vec<Incident>>,
+    },
+    RoundTrip {
+        from: MemberId,
+        to: MemberId,
+        reply: oneshot::Sender<Result<RoundTrip, RoundTripError>>,
     },
     Join {
         targets: Vec<Target>,
@@ -108,6 +114,9 @@ impl<T: Transport, C: Codec> Driver<T, C> {
             }
             Some(Command::Accusations { most, reply }) => {
                 drop(reply.send(self.view.history().accusations(&self.about.name, most)));
+            }
+            Some(Command::RoundTrip { from, to, reply }) => {
+                drop(reply.send(rtt::between(&mut self.protocol, &from, &to)));
             }
             Some(Command::Join { targets, all, reply }) => self.join(targets, all, reply),
             Some(Command::Change { set, remove, reply }) => {
@@ -218,6 +227,7 @@ impl<T: Transport, C: Codec> Driver<T, C> {
             joined: self.joins.joined() || !self.view.is_alone(),
             probe_interval: protocol.probe_interval(),
             suspicion_timeout: protocol.suspicion_timeout(),
+            coordinate: protocol.coordinate(),
             view_hash: protocol.view_hash(),
             missing: self.view.count_missing(),
             uptime: self.started.elapsed(),

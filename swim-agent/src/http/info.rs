@@ -5,9 +5,11 @@ use std::time::Duration;
 use axum::Json;
 use axum::extract::rejection::QueryRejection;
 use axum::extract::{Query, State};
-use swim_agent::Info;
+use swim_agent::{Coordinate, Info};
 
-use super::types::{ConvergenceBody, InfoBody, InfoQuery, MemberCounts, MissingBody};
+use super::types::{
+    ConvergenceBody, CoordinateBody, InfoBody, InfoQuery, MemberCounts, MissingBody,
+};
 use super::{Admin, ApiError, Shared, events, glossary, health, history};
 
 /// Accusations that the answer has.
@@ -50,6 +52,7 @@ fn body(info: Info, admin: &Admin) -> InfoBody {
         suspicion_timeout_ms: millis(info.suspicion_timeout),
         queue: info.queue_len,
         join_attempts: info.join_attempts,
+        coordinate: info.coordinate.map(coordinate),
         view_hash: format!("{:016x}", info.view_hash),
         convergence: ConvergenceBody {
             avg_rounds_to_converge: info.convergence.avg_rounds_to_converge,
@@ -62,6 +65,14 @@ fn body(info: Info, admin: &Admin) -> InfoBody {
         accusations: Vec::new(),
         name: info.name,
         cluster: info.cluster,
+    }
+}
+
+fn coordinate(held: Coordinate) -> CoordinateBody {
+    CoordinateBody {
+        position_ms: held.position().map(|along| f64::from(along) / 1e3),
+        height_ms: held.height().as_secs_f64() * 1e3,
+        error: held.error(),
     }
 }
 

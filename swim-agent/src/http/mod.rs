@@ -16,6 +16,7 @@ mod metadata;
 mod metrics;
 mod page;
 pub(crate) mod query;
+pub(crate) mod rtt;
 mod series;
 mod token;
 pub(crate) mod types;
@@ -111,6 +112,7 @@ fn router(admin: Arc<Admin>) -> Router {
         .route("/v1/info", get(info::info))
         .route("/v1/members", get(members::members))
         .route("/v1/members/{name}", get(members::member))
+        .route("/v1/rtt", get(rtt::rtt))
         .route("/v1/join", post(join::join))
         .route("/v1/leave", post(leave::leave))
         .route("/v1/force-leave", post(force_leave::force_leave))

@@ -156,6 +156,9 @@ pub(crate) struct InfoBody {
     pub(crate) queue: usize,
     /// How often a join was tried in vain so far; `null` when none is under way.
     pub(crate) join_attempts: Option<u32>,
+    /// Where the agent is in the space of round trips; `null` where coordinates are switched off.
+    #[serde(default)]
+    pub(crate) coordinate: Option<CoordinateBody>,
     /// Agents that hold the same of all live members have the same.
     pub(crate) view_hash: String,
     /// Measured from this agent's traffic, 0 without data.
@@ -197,6 +200,15 @@ pub(crate) struct MemberCounts {
     pub(crate) suspect: usize,
     pub(crate) dead: usize,
     pub(crate) left: usize,
+}
+
+/// A network coordinate: the distance of two positions and both heights make a round trip.
+#[derive(Debug, PartialEq, Serialize, Deserialize)]
+pub(crate) struct CoordinateBody {
+    pub(crate) position_ms: [f64; 3],
+    pub(crate) height_ms: f64,
+    /// The share by which it misses what the agent measures.
+    pub(crate) error: f64,
 }
 
 /// How well news travels.

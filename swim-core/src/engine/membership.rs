@@ -436,6 +436,9 @@ impl<P: Profile> Engine<P> {
         let change = Change { member, old, new: None, incarnation, cause };
         out.changed(&mut self.table.profiles, change, None);
         self.table.remove(member);
+        if let Some(coordinates) = &mut self.coordinates {
+            coordinates.forget(member);
+        }
     }
 }
 

@@ -2,6 +2,7 @@
 
 use std::fmt::Debug;
 
+use crate::coordinate::Coordinate;
 use crate::member::{Incarnation, MemberState};
 use crate::notice::{Notice, Recent, Stamp};
 use crate::user::Decline;
@@ -125,6 +126,8 @@ pub enum Message<'a, U> {
         seq: u64,
         /// Who was probed; `None` if this node does not know that name.
         member: Option<MemberIdx>,
+        /// Where the sender is, in one ack of some.
+        coordinate: Option<Coordinate>,
     },
     /// Please ping `target` for me.
     PingReq {

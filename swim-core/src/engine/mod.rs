@@ -7,6 +7,7 @@ mod accusation;
 mod archive;
 mod broadcast_queue;
 mod causality;
+mod coordinate;
 mod correction;
 mod deadlines;
 mod degraded;
@@ -55,6 +56,7 @@ pub use output::{Cause, Change, FailedProbe, Output, Profile, Reason};
 pub(crate) use view_hash::mix;
 
 use broadcast_queue::BroadcastQueue;
+use coordinate::Coordinates;
 use deadlines::{Deadlines, TimerKey};
 use degraded::Paths;
 use departure::Departure;
@@ -139,6 +141,8 @@ pub struct Engine<P: Profile> {
     hints: u32,
     hearing: Hearing,
     paths: Paths,
+    /// Where they are switched on.
+    coordinates: Option<Coordinates>,
     started: bool,
     /// How long the next digest exchange waits, at most the configured interval.
     sync_wait: Duration,
@@ -179,6 +183,7 @@ impl<P: Profile> Engine<P> {
             checks: 0,
             hearing: Hearing::default(),
             paths: Paths::default(),
+            coordinates: config.coordinates.then(|| Coordinates::new(seed)),
             started: false,
             sync_wait: Duration::MAX,
             stats: Stats::default(),
@@ -205,7 +210,9 @@ impl<P: Profile> Engine<P> {
         }
         match message {
             Message::Ping { seq } => self.hear_ping(&source, seq, out),
-            Message::Ack { seq, member } => self.hear_ack(now, &source, seq, member, out),
+            Message::Ack { seq, member, coordinate } => {
+                self.hear_ack(now, &source, (seq, coordinate), member, out);
+            }
             Message::PingReq { seq, target } => {
                 self.hear_ping_req(now, &source, seq, target, out);
             }
@@ -339,28 +346,6 @@ impl<P: Profile> Engine<P> {
     fn transmit<O: Output<P>>(&mut self, to: Dest<P::Address>, message: Outgoing<'_>, out: &mut O) {
         self.stats.messages_sent += 1;
         out.send(&self.table.profiles, to, message);
-    }
-
-    /// Whoever asks is answered. A cluster mate that this node holds dead is told so, and a twin where
-    /// the other one lives; one that it has forgotten is offered its view.
-    fn hear_ping<O: Output<P>>(&mut self, source: &Source<P::Address>, seq: u64, out: &mut O) {
-        let me = self.table.me;
-        let back = Dest::Address(source.address);
-        self.transmit(back, Message::Ack { seq, member: Some(me) }, out);
-        let Some(member) = source.member.filter(|&member| self.table.get(member).is_some()) else {
-            if self.healing.is_lost(source.address) && self.may_correct() {
-                self.send_view_hash(back, out);
-            }
-            return;
-        };
-        let elsewhere = self.moves.lived(member, source.address).is_some();
-        if (elsewhere || !self.table.is_live(member)) && self.departure.is_none() {
-            self.correct(member, back, out);
-        } else if self.is_telling() && source.address == self.table.address(member) {
-            // Elsewhere anybody may have taken its name, to have news sent to where it is lost.
-            let left = self.piggyback(None, back, true, out);
-            self.tell_notices(back, left, out);
-        }
     }
 
     fn hear_gossip<O: Output<P>>(

@@ -10,6 +10,7 @@ use super::message::{Accusers, Dest, MemberIdx, Message, Source};
 use super::open_probes::{PINGS, Probe, SEQS, Stage};
 use super::output::{FailedProbe, Output, Profile};
 use crate::config::MAX_RELAYS;
+use crate::coordinate::Coordinate;
 use crate::member::MemberState;
 use crate::time::Time;
 use crate::{tuning, wire_size};
@@ -147,22 +148,23 @@ impl<P: Profile> Engine<P> {
             // Who accuses it is of no matter to the suspect.
             rumor.accusers = Accusers::default();
         }
-        let left = self.piggyback(first, to, evidence, out);
+        let left = self.piggyback(first, 0, to, evidence, out);
         if beside > 1 || self.rumors.is_empty() {
             self.tell_notices(to, left, out);
         }
     }
 
-    /// Sends updates that wait to be told along with a probe message. Returns how many bytes are
-    /// left.
+    /// Sends updates that wait to be told along with a probe message, which carries so many bytes
+    /// more than usual. Returns how many bytes are left.
     pub(super) fn piggyback<O: Output<P>>(
         &mut self,
         first: Option<super::message::Rumor>,
+        carried: usize,
         to: Dest<P::Address>,
         evidence: bool,
         out: &mut O,
     ) -> usize {
-        let used = wire_size::PROBE + self.table.profile(self.table.me).wire_len(false);
+        let used = wire_size::PROBE + carried + self.table.profile(self.table.me).wire_len(false);
         let room = self.room_beside(used, evidence);
         let left = self.fill(first, self.config.max_piggyback, room);
         self.send_rumors(to, out);
@@ -274,19 +276,48 @@ impl<P: Profile> Engine<P> {
         self.look_failed(now, look, out);
     }
 
+    /// Whoever asks is answered. A cluster mate that this node holds dead is told so, and a twin where
+    /// the other one lives; one that it has forgotten is offered its view.
+    pub(super) fn hear_ping<O: Output<P>>(
+        &mut self,
+        source: &Source<P::Address>,
+        seq: u64,
+        out: &mut O,
+    ) {
+        let me = self.table.me;
+        let back = Dest::Address(source.address);
+        let coordinate = self.coordinate_to_tell(source);
+        self.transmit(back, Message::Ack { seq, member: Some(me), coordinate }, out);
+        let Some(member) = source.member.filter(|&member| self.table.get(member).is_some()) else {
+            if self.healing.is_lost(source.address) && self.may_correct() {
+                self.send_view_hash(back, out);
+            }
+            return;
+        };
+        let elsewhere = self.moves.lived(member, source.address).is_some();
+        if (elsewhere || !self.table.is_live(member)) && self.departure.is_none() {
+            self.correct(member, back, out);
+        } else if self.is_telling() && source.address == self.table.address(member) {
+            // Elsewhere anybody may have taken its name, to have news sent to where it is lost.
+            let carried = coordinate.map_or(0, |_| wire_size::COORDINATE);
+            let left = self.piggyback(None, carried, back, true, out);
+            self.tell_notices(back, left, out);
+        }
+    }
+
     /// An answer. Only one to an open probe, naming the member that was probed, counts.
     pub(super) fn hear_ack<O: Output<P>>(
         &mut self,
         now: Time,
         source: &Source<P::Address>,
-        seq: u64,
+        (seq, coordinate): (u64, Option<Coordinate>),
         member: Option<MemberIdx>,
         out: &mut O,
     ) {
         let Some(member) = member else { return };
         let Some(open) = self.probes.by_seq(seq) else {
             if !self.hear_late_ack(now, member, seq, out) {
-                self.relay_ack(now, source, seq, member, out);
+                self.relay_ack(now, source, (seq, coordinate), member, out);
             }
             return;
         };
@@ -300,22 +331,28 @@ impl<P: Profile> Engine<P> {
         self.paths_answered(now, probe.stage == Stage::Direct);
         let ping = (seq - probe.seq) as usize;
         if ping < probe.pings && (ping > 0 || probe.measurable) {
-            self.measure(source, member, now.since(probe.sent[ping]));
+            self.measure(source, member, now.since(probe.sent[ping]), coordinate);
         }
         self.vouch(now, member, out);
     }
 
-    /// Takes in a round trip, if the member answered itself from where it lives.
+    /// Takes in a round trip, and the coordinate that came with the ack, if the member answered
+    /// itself from where it lives.
     pub(super) fn measure(
         &mut self,
         source: &Source<P::Address>,
         member: MemberIdx,
         round_trip: Duration,
+        coordinate: Option<Coordinate>,
     ) {
         if self.table.get(member).is_some() && source.address == self.table.address(member) {
             self.stats.round_trips += 1;
-            self.table.rtt(member).sample(round_trip);
+            let rtt = self.table.rtt(member);
+            // A ping that was held up somewhere says nothing of where its member is.
+            let usual = rtt.usual().map_or(round_trip, |usual| round_trip.min(usual));
+            rtt.sample(round_trip);
             self.probes.typical.sample(round_trip);
+            self.locate(member, usual, coordinate);
         }
     }
 

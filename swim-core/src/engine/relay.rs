@@ -5,6 +5,7 @@ use super::Engine;
 use super::deadlines::{Timer, TimerKey};
 use super::message::{Dest, MemberIdx, Message, Source};
 use super::output::{Output, Profile};
+use crate::coordinate::Coordinate;
 use crate::time::Time;
 use crate::tuning;
 
@@ -59,7 +60,7 @@ impl<P: Profile> Engine<P> {
             return;
         };
         if target == me {
-            self.transmit(back, Message::Ack { seq, member: Some(me) }, out);
+            self.transmit(back, Message::Ack { seq, member: Some(me), coordinate: None }, out);
             return;
         }
         if self.relays.open.len() >= MAX_OPEN {
@@ -97,7 +98,7 @@ impl<P: Profile> Engine<P> {
         &mut self,
         now: Time,
         source: &Source<P::Address>,
-        seq: u64,
+        (seq, coordinate): (u64, Option<Coordinate>),
         member: MemberIdx,
         out: &mut O,
     ) {
@@ -107,8 +108,9 @@ impl<P: Profile> Engine<P> {
         }
         let relay = self.relays.open.remove(open);
         self.deadlines.cancel(relay.timer);
-        self.measure(source, member, now.since(relay.sent));
-        let ack = Message::Ack { seq: relay.asker_seq, member: Some(member) };
+        self.measure(source, member, now.since(relay.sent), coordinate);
+        // Passed on, a coordinate would come from who is elsewhere.
+        let ack = Message::Ack { seq: relay.asker_seq, member: Some(member), coordinate: None };
         self.transmit(Dest::Address(relay.asker), ack, out);
     }
 

@@ -32,6 +32,14 @@ impl Rtt {
         (self.smoothed > 0).then(|| Duration::from_micros(u64::from(self.smoothed) * UNIT_MICROS))
     }
 
+    /// The greatest round trip that is nothing unusual, a deviation above the smoothed one; `None`
+    /// if none was measured.
+    pub(super) fn usual(self) -> Option<Duration> {
+        // What was cut off in rounding is usual too.
+        let units = u64::from(self.smoothed) + u64::from(self.deviation) + 1;
+        (self.smoothed > 0).then(|| Duration::from_micros(units * UNIT_MICROS))
+    }
+
     /// Smoothed round trip plus four deviations, within the floor and `cap`; `None` if none was
     /// measured.
     pub(super) fn timeout(self, cap: Duration) -> Option<Duration> {

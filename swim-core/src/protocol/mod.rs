@@ -4,6 +4,7 @@ mod action;
 mod builder;
 mod card;
 mod clock;
+mod coordinate;
 mod directory;
 mod inbox;
 mod outbox;
@@ -94,6 +95,8 @@ impl GossipProtocol {
         let mut options =
             Options { gossip: config, timers: Timers::Named, ..Options::default() }.clamped();
         options.mechanisms.stream_ping = false;
+        // Its acks are no more than acks.
+        options.coordinates = false;
         Self::assemble(self_id, self_addr, HashMap::new(), options, Box::new(SystemClock))
     }
 
@@ -173,7 +176,11 @@ impl GossipProtocol {
             }
             GossipMessage::Ack { seq, from: name } => {
                 let member = named(&name);
-                self.hear(instant, from, member, Message::Ack { seq, member })
+                self.hear(instant, from, member, Message::Ack { seq, member, coordinate: None })
+            }
+            GossipMessage::LocatedAck { seq, from: name, coordinate } => {
+                let (member, coordinate) = (named(&name), Some(coordinate));
+                self.hear(instant, from, member, Message::Ack { seq, member, coordinate })
             }
             GossipMessage::PingReq { seq, from: name, target } => {
                 let (member, target) = (named(&name), named(&target));

@@ -83,7 +83,13 @@ impl Outbox<'_> {
         let from = || name(cards, self.me);
         Some(match message {
             Message::Ping { seq } => GossipMessage::Ping { seq, from: from()? },
-            Message::Ack { seq, member } => GossipMessage::Ack { seq, from: name(cards, member?)? },
+            Message::Ack { seq, member, coordinate } => {
+                let from = name(cards, member?)?;
+                match coordinate {
+                    None => GossipMessage::Ack { seq, from },
+                    Some(coordinate) => GossipMessage::LocatedAck { seq, from, coordinate },
+                }
+            }
             Message::PingReq { seq, target } => {
                 GossipMessage::PingReq { seq, from: from()?, target: name(cards, target?)? }
             }

@@ -94,6 +94,10 @@ impl Sent {
 /// An ack or an answer: when and where it was heard, to which query, and of whom.
 pub type Heard = (u64, usize, u64, MemberId, Option<Vec<u8>>);
 
+/// Says how many microseconds messages take from one address to another, at least and at most.
+type Distances = Box<dyn Fn(SocketAddr, SocketAddr) -> (u64, u64)>;
+/// Changes what a node says.
+type Tamper = Box<dyn Fn(SocketAddr, &mut GossipMessage)>;
 /// Says which messages are lost.
 type Censor = Box<dyn Fn(SocketAddr, SocketAddr, &GossipMessage) -> bool>;
 
@@ -122,6 +126,9 @@ pub struct Cluster {
     pub loss: f64,
     pub duplication: f64,
     pub latency: (u64, u64),
+    /// In place of `latency`.
+    distances: Option<Distances>,
+    tamper: Option<Tamper>,
     /// Nodes in different groups do not reach each other.
     groups: BTreeMap<SocketAddr, u32>,
     cut: BTreeSet<(SocketAddr, SocketAddr)>,
@@ -160,6 +167,8 @@ impl Cluster {
             loss: 0.0,
             duplication: 0.0,
             latency: (500, 1_500),
+            distances: None,
+            tamper: None,
             groups: BTreeMap::new(),
             cut: BTreeSet::new(),
             censor: None,
@@ -254,6 +263,16 @@ impl Cluster {
         lost: impl Fn(SocketAddr, SocketAddr, &GossipMessage) -> bool + 'static,
     ) {
         self.censor = Some(Box::new(lost));
+    }
+
+    /// From now on messages take as long as this says.
+    pub fn place(&mut self, distances: impl Fn(SocketAddr, SocketAddr) -> (u64, u64) + 'static) {
+        self.distances = Some(Box::new(distances));
+    }
+
+    /// From now on `change(from, message)` has its way with all that is sent.
+    pub fn tamper(&mut self, change: impl Fn(SocketAddr, &mut GossipMessage) + 'static) {
+        self.tamper = Some(Box::new(change));
     }
 
     /// From now on what is sent is recorded; forgets what was.
@@ -362,6 +381,10 @@ impl Cluster {
     }
 
     fn post(&mut self, from: SocketAddr, to: SocketAddr, message: GossipMessage, stream: bool) {
+        let mut message = message;
+        if let Some(change) = &self.tamper {
+            change(from, &mut message);
+        }
         self.datagrams += 1;
         self.note_sent(from, to, &message);
         use GossipMessage::{Fetch, Held, Sync, SyncRequest};
@@ -398,7 +421,8 @@ impl Cluster {
         }
         let copies = 1 + usize::from(!by_stream && self.rng.random_bool(self.duplication));
         let leaves = self.held_until(from).max(self.clock.micros());
-        let latency = self.latency.0..=self.latency.1;
+        let (least, most) = self.distances.as_ref().map_or(self.latency, |it| it(from, to));
+        let latency = least..=most;
         (0..copies).map(|_| leaves + self.rng.random_range(latency.clone())).collect()
     }
 

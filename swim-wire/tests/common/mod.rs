@@ -11,8 +11,8 @@ use proptest::collection::{hash_map, vec};
 use proptest::prelude::*;
 use proptest::test_runner::FileFailurePersistence;
 use swim_core::{
-    Accusation, Decline, Digest, GossipMessage, Member, MemberId, MemberState, MemberUpdate,
-    Notice, Recent, Said, Stamp, UserEvent, UserNotice, UserQuery,
+    Accusation, Coordinate, Decline, Digest, GossipMessage, Member, MemberId, MemberState,
+    MemberUpdate, Notice, Recent, Said, Stamp, UserEvent, UserNotice, UserQuery,
 };
 use swim_wire::{Codec, DecodeError, Decoded, ProtobufCodec};
 
@@ -242,6 +242,11 @@ fn stamps() -> impl Strategy<Value = Vec<Stamp>> {
     })
 }
 
+/// Any, whether it makes sense or not.
+pub(crate) fn coordinate() -> impl Strategy<Value = Coordinate> {
+    any::<[u8; Coordinate::LEN]>().prop_map(Coordinate::from_bytes)
+}
+
 fn number() -> impl Strategy<Value = u64> {
     prop_oneof![Just(0), 0_u64..100_000, any::<u64>()]
 }
@@ -259,8 +264,11 @@ pub(crate) fn message() -> impl Strategy<Value = GossipMessage> {
             2 => GossipMessage::Nack { seq, from },
             _ => GossipMessage::PingReq { seq, from, target },
         });
+    let located = (any::<u64>(), name(), coordinate())
+        .prop_map(|(seq, from, coordinate)| GossipMessage::LocatedAck { seq, from, coordinate });
     prop_oneof![
         probe,
+        located,
         name().prop_map(|from| GossipMessage::SyncRequest { from }),
         vec(update(), 0..12).prop_map(|updates| GossipMessage::Gossip { updates }),
         vec(full_member(), 0..12).prop_map(|members| GossipMessage::Sync { members }),

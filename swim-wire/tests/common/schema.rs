@@ -4,8 +4,8 @@ use std::collections::HashMap;
 use std::net::{IpAddr, SocketAddr};
 
 use swim_core::{
-    Accusation, Decline, Digest, GossipMessage, Member, MemberState, MemberUpdate, Notice, Said,
-    Stamp, UserNotice,
+    Accusation, Coordinate, Decline, Digest, GossipMessage, Member, MemberState, MemberUpdate,
+    Notice, Said, Stamp, UserNotice,
 };
 
 use self::v1::message::Kind;
@@ -30,6 +30,10 @@ fn kind(message: &GossipMessage) -> Kind {
     match message {
         GossipMessage::Ping { seq, from } => Kind::Ping(probe(*seq, &from.0, "")),
         GossipMessage::Ack { seq, from } => Kind::Ack(probe(*seq, &from.0, "")),
+        GossipMessage::LocatedAck { seq, from, coordinate } => {
+            let coordinate = octets_of(*coordinate);
+            Kind::Ack(v1::Probe { coordinate, ..probe(*seq, &from.0, "") })
+        }
         GossipMessage::Nack { seq, from } => Kind::Nack(probe(*seq, &from.0, "")),
         GossipMessage::PingReq { seq, from, target } => {
             Kind::PingReq(probe(*seq, &from.0, &target.0))
@@ -86,7 +90,19 @@ fn kind(message: &GossipMessage) -> Kind {
 }
 
 fn probe(seq: u64, from: &str, target: &str) -> v1::Probe {
-    v1::Probe { seq, from: from.to_owned(), target: target.to_owned() }
+    v1::Probe { seq, from: from.to_owned(), target: target.to_owned(), coordinate: vec![] }
+}
+
+/// As the schema tells it, bit by bit.
+fn octets_of(coordinate: Coordinate) -> Vec<u8> {
+    let position = coordinate.position().map(|along| (along + (1 << 24)) as u32 % (1 << 24));
+    let height = coordinate.height().as_micros() as u32;
+    let error = (coordinate.error() * 32_768.0) as u16;
+    let numbers = position.into_iter().chain([height]);
+    numbers
+        .flat_map(|number| number.to_be_bytes().into_iter().skip(1))
+        .chain(error.to_be_bytes())
+        .collect()
 }
 
 fn accusation(it: &Accusation) -> v1::Accusation {

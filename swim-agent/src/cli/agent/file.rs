@@ -58,6 +58,7 @@ pub(super) struct Protocol {
     confirmations: Option<u32>,
     healing_interval: Option<u64>,
     dead_retention: Option<u64>,
+    coordinates: Option<bool>,
     mechanisms: Option<MechanismSet>,
 }
 
@@ -125,6 +126,7 @@ impl Protocol {
         set(&mut options.confirmations, self.confirmations);
         set(&mut options.healing_interval, self.healing_interval);
         set(&mut options.dead_retention, self.dead_retention);
+        set(&mut options.coordinates, self.coordinates);
         set(&mut options.mechanisms, self.mechanisms.map(Mechanisms::from));
     }
 }
@@ -162,6 +164,7 @@ mod tests {
         file.protocol.apply(&mut options);
         assert_eq!(options.gossip.base.probe_interval, 900);
         assert_eq!(options.mechanisms, Mechanisms::lifeguard());
+        assert!(!options.coordinates);
         options.validate().unwrap();
     }
 

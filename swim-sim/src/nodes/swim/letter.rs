@@ -127,7 +127,8 @@ impl Letter {
         self.marks.extend(told.iter().map(|rumor| marks[rumor.member.0 as usize]));
         let item = match *message {
             Message::Ping { seq } => Item::Ping { seq },
-            Message::Ack { seq, member } => Item::Ack { seq, member },
+            // Coordinates are off.
+            Message::Ack { seq, member, .. } => Item::Ack { seq, member },
             Message::PingReq { seq, target } => Item::PingReq { seq, target },
             Message::Nack { seq, relay } => Item::Nack { seq, relay },
             Message::Gossip(rumors) => Item::Gossip(append(&mut self.rumors, rumors)),

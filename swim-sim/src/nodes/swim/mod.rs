@@ -108,7 +108,9 @@ impl SwimNode {
             let source = Source { member, address: from };
             let message = match item {
                 Item::Ping { seq } => Message::Ping { seq: *seq },
-                Item::Ack { seq, member } => Message::Ack { seq: *seq, member: *member },
+                Item::Ack { seq, member } => {
+                    Message::Ack { seq: *seq, member: *member, coordinate: None }
+                }
                 Item::PingReq { seq, target } => Message::PingReq { seq: *seq, target: *target },
                 Item::Nack { seq, relay } => Message::Nack { seq: *seq, relay: *relay },
                 Item::Gossip(at) => {

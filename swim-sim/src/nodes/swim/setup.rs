@@ -51,8 +51,9 @@ impl Setup {
         Self::of(Options::lan())
     }
 
-    /// Any options.
+    /// Any options. Coordinates decide nothing, so they are off: they would only take memory.
     pub fn of(options: Options) -> Self {
+        let options = Options { coordinates: false, ..options };
         Self { options, push_pull: None, nack_delay: Duration::ZERO }
     }
 
