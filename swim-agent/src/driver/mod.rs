@@ -40,7 +40,7 @@ use crate::event::EventStream;
 use crate::handle::{About, Handle};
 use crate::members::{MemberInfo, Members};
 use crate::query::{Patterns, QueryStream, Reply};
-use crate::resolve::Resolver;
+use crate::resolve::{Announcement, Resolver};
 use crate::state::Keeper;
 use burden::{Burden, Strangers};
 use contacts::Contacts;
@@ -72,6 +72,8 @@ pub(crate) struct Setup<T, C> {
     pub(crate) cluster: String,
     pub(crate) seeds: Vec<String>,
     pub(crate) resolver: Resolver,
+    /// What the network segment is told, if anything is.
+    pub(crate) announcement: Option<Announcement>,
     pub(crate) local_addr: SocketAddr,
     pub(crate) own: Own,
     pub(crate) patterns: Patterns,
@@ -93,6 +95,7 @@ struct Driver<T, C> {
     post: Post<T, C>,
     view: View,
     joins: Joins,
+    announcement: Option<Announcement>,
     exchange: Arc<Exchange<C>>,
     own: Own,
     keeper: Option<Keeper>,
@@ -156,7 +159,7 @@ impl<T: Transport, C: Codec> Driver<T, C> {
         commands: mpsc::Receiver<Command>,
     ) -> (Self, Sources<T>) {
         let Setup { runtime, protocol, options, codec, transport, net, seeds, .. } = setup;
-        let Setup { own, meter, keeper, remembered, .. } = setup;
+        let Setup { own, meter, keeper, remembered, announcement, .. } = setup;
         let codec = Arc::new(codec);
         let (inputs, received) = mpsc::channel(INPUTS);
         let exchange = Arc::new(Exchange::new(Arc::clone(&codec), Arc::clone(&meter), inputs));
@@ -184,6 +187,7 @@ impl<T: Transport, C: Codec> Driver<T, C> {
             post,
             view,
             joins,
+            announcement,
             exchange,
             own,
             keeper,

@@ -15,7 +15,7 @@ use toml::de::{DeTable, DeValue};
 
 use super::file::File;
 use super::settings::{Profile, closed};
-use crate::cli::address::HttpAddr;
+use crate::cli::address::{self, HttpAddr};
 use crate::cli::client::Format;
 use crate::cli::failure::Failure;
 use crate::cli::output;
@@ -150,6 +150,7 @@ impl<'i> Check<'i> {
         for (key, error) in [
             ("name", file.name.as_deref().and_then(wrong_name)),
             ("cluster", file.cluster.as_deref().and_then(wrong_cluster)),
+            ("discover", file.discover.as_deref().and_then(|name| address::group(name).err())),
             ("advertise", file.advertise.as_deref().and_then(wrong_advertise)),
             ("metadata", wrong_size(file, options.metadata_limit)),
             ("http_token_file", token.as_ref().and_then(|token| token.as_ref().err().cloned())),

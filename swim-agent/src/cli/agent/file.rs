@@ -23,6 +23,8 @@ pub(super) struct File {
     pub(super) advertise: Option<String>,
     pub(super) join: Option<Vec<String>>,
     pub(super) dns_server: Option<SocketAddr>,
+    pub(super) discover: Option<String>,
+    pub(super) discover_interface: Option<String>,
     pub(super) cluster: Option<String>,
     pub(super) profile: Option<Profile>,
     pub(super) data_dir: Option<PathBuf>,

@@ -48,13 +48,20 @@ pub(super) struct Args {
     /// with or without :PORT.
     #[arg(long, value_name = "IP|IFACE|HOST")]
     advertise: Option<String>,
-    /// Member to join through, or srv:NAME for those that SRV records name; may be given several
-    /// times. Tried until one answers.
+    /// Member to join through, srv:NAME for those that SRV records name, or mdns:NAME for those that
+    /// are announced on the network segment; may be given several times. Tried until one answers.
     #[arg(long, visible_alias = "retry-join", value_name = "HOST:PORT", value_parser = address::seed)]
     join: Vec<String>,
     /// DNS server to ask for the names to join through [default: the system's].
     #[arg(long, value_name = "IP:PORT", value_parser = address::ip_port)]
     dns_server: Option<SocketAddr>,
+    /// Name under which agents of one network segment find each other by multicast DNS
+    /// [default: none].
+    #[arg(long, value_name = "NAME", value_parser = address::group)]
+    discover: Option<String>,
+    /// Interface whose segment that is [default: the advertised address's].
+    #[arg(long, value_name = "IFACE")]
+    discover_interface: Option<String>,
     /// What it says of itself; may be given several times.
     #[arg(long, value_name = "K=V", value_parser = meta::pair)]
     meta: Vec<(String, String)>,
@@ -158,6 +165,12 @@ async fn spawn(settings: &Settings) -> Result<Handle, Failure> {
     }
     if let Some(address) = settings.dns_server {
         builder = builder.dns_server(address);
+    }
+    if let Some(name) = &settings.discover {
+        builder = builder.discover(name);
+    }
+    if let Some(interface) = &settings.discover_interface {
+        builder = builder.discover_interface(interface);
     }
     if let Some(directory) = &settings.data_dir {
         builder = builder.data_dir(directory);

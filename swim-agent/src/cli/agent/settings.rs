@@ -58,6 +58,8 @@ pub(super) struct Settings {
     pub(super) advertise: Option<String>,
     pub(super) join: Vec<String>,
     pub(super) dns_server: Option<SocketAddr>,
+    pub(super) discover: Option<String>,
+    pub(super) discover_interface: Option<String>,
     pub(super) metadata: BTreeMap<String, String>,
     pub(super) cluster: String,
     pub(super) profile: Profile,
@@ -99,6 +101,8 @@ impl Settings {
             ("advertise", format!("{:?}", self.advertise)),
             ("join", format!("{:?}", self.join)),
             ("dns_server", format!("{:?}", self.dns_server)),
+            ("discover", format!("{:?}", self.discover)),
+            ("discover_interface", format!("{:?}", self.discover_interface)),
             ("cluster", self.cluster.clone()),
             ("profile, protocol", format!("{:?}", self.options)),
             ("data_dir", format!("{:?}", self.data_dir)),
@@ -117,6 +121,10 @@ impl Settings {
         for seed in file.join.iter().flatten() {
             let culprit = |error| (path.clone(), format!("join: {error}, not {seed:?}"));
             address::seed(seed).map_err(culprit)?;
+        }
+        if let Some(name) = &file.discover {
+            let culprit = |error| (path.clone(), format!("discover: {error}, not {name:?}"));
+            address::group(name).map_err(culprit)?;
         }
         let join = if args.join.is_empty() { file.join.unwrap_or_default() } else { args.join };
         let mode = args.http_socket_mode.or(file.http_socket_mode);
@@ -140,6 +148,8 @@ impl Settings {
             advertise: args.advertise.or(file.advertise),
             join,
             dns_server: args.dns_server.or(file.dns_server),
+            discover: args.discover.or(file.discover),
+            discover_interface: args.discover_interface.or(file.discover_interface),
             metadata,
             cluster: args.cluster.or(file.cluster).unwrap_or_else(|| "swim".to_owned()),
             profile,
