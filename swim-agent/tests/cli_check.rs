@@ -91,6 +91,38 @@ fn a_clash_is_told_where_it_can_be_mended() {
 }
 
 #[test]
+fn each_event_handler_is_checked() {
+    let text = "[[event_handlers]]\nfilter = \"member-jion\"\ncommand = \"x\"\n\
+                [[event_handlers]]\ncommand = 3\ncomand = \"x\"\n\
+                [[event_handlers]]\nfilter = \"user\"\n\
+                [[event_handlers]]\ncommand = \" \"\ntimeout = \"soon\"\n\
+                [[event_handlers]]\ncommand = \"x\"\ntimeout = \"0s\"\n";
+    let path = file("handlers-check.toml", text);
+    let output = run(&["check-config", &path]);
+    assert_eq!(output.status.code(), Some(2));
+    let errors = stderr(&output);
+    let expected = [
+        (2, "event_handlers.filter = \"member-jion\": no filter \"member-jion\"; there are *,"),
+        (5, "event_handlers.command = 3: "),
+        (6, "event_handlers.comand = \"x\": unknown field `comand`"),
+        (7, "event_handlers.command: expected a command for /bin/sh -c"),
+        (10, "event_handlers.command = \" \": expected a command"),
+        (14, "event_handlers.timeout = \"0s\": a time-out is within 1ms to 60m"),
+    ];
+    assert_eq!(errors.lines().count(), expected.len(), "{errors}");
+    for (line, (number, text)) in errors.lines().zip(expected) {
+        assert!(line.starts_with(&format!("error: {path}:{number}: {text}")), "{line}");
+    }
+    for (text, culprit) in [
+        ("event_handlers = \"x\"\n", ":1: event_handlers = \"x\": expected tables"),
+        ("event_handlers = [3]\n", ":1: event_handlers = 3: expected a table"),
+    ] {
+        let path = file("handlers-shape.toml", text);
+        assert_fails(&run(&["check-config", &path]), 2, culprit);
+    }
+}
+
+#[test]
 fn a_file_that_is_right_is_said_to_be() {
     let path = file("right.toml", "name = \"a\"\n[protocol]\nfanout = 4\n");
     assert_eq!(stdout(&run(&["check-config", &path])), format!("{path}: ok\n"));

@@ -44,8 +44,8 @@ const FACTS: [(&str, &str); 15] = [
 ];
 
 /// Every fact and counter by its name.
-pub(super) fn of(info: &Info) -> BTreeMap<String, String> {
-    let counters = info::counts(info).map(|(name, _, meaning)| (name, meaning));
+pub(super) fn of(info: &Info, dropped: u64) -> BTreeMap<String, String> {
+    let counters = info::counts(info, dropped).map(|(name, _, meaning)| (name, meaning));
     let all = FACTS.into_iter().chain(counters);
     all.map(|(name, meaning)| (name.to_owned(), meaning.to_owned())).collect()
 }

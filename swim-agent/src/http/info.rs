@@ -17,11 +17,12 @@ pub(super) async fn info(
 ) -> Result<Json<InfoBody>, ApiError> {
     let Query(InfoQuery { explain }) = query?;
     let info = admin.handle.info().await?;
-    let glossary = explain.then(|| glossary::of(&info));
-    Ok(Json(InfoBody { glossary, ..body(info, admin.access.address.clone()) }))
+    let dropped = admin.dropped();
+    let glossary = explain.then(|| glossary::of(&info, dropped));
+    Ok(Json(InfoBody { glossary, ..body(info, dropped, admin.access.address.clone()) }))
 }
 
-fn body(info: Info, http_address: String) -> InfoBody {
+fn body(info: Info, dropped: u64, http_address: String) -> InfoBody {
     let members = info.counts;
     let unready = health::unready(&info);
     InfoBody {
@@ -51,7 +52,7 @@ fn body(info: Info, http_address: String) -> InfoBody {
             message_overhead: info.convergence.message_overhead,
             false_positive_rate: info.convergence.false_positive_rate,
         },
-        counters: counts(&info).map(|(name, count, _)| (name.to_owned(), count)).collect(),
+        counters: counts(&info, dropped).map(|(name, count, _)| (name.to_owned(), count)).collect(),
         glossary: None,
         name: info.name,
         cluster: info.cluster,
@@ -63,10 +64,14 @@ pub(super) fn millis(duration: Duration) -> u64 {
     u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
 }
 
-/// What the protocol, the agent, its sockets and its handlers have counted: name, count, meaning.
-pub(super) fn counts(info: &Info) -> impl Iterator<Item = (&'static str, u64, &'static str)> {
+/// What the protocol, the agent, its sockets and its handlers (`dropped`) have counted: name, count,
+/// meaning.
+pub(super) fn counts(
+    info: &Info,
+    dropped: u64,
+) -> impl Iterator<Item = (&'static str, u64, &'static str)> {
     let lost = info.net.iter().map(|net| ("datagrams_lost", net.lost(), LOST));
-    let handlers = ("handler_events_dropped", crate::cli::handler_events_dropped(), HANDLERS);
+    let handlers = ("handler_events_dropped", dropped, HANDLERS);
     info.stats.entries().chain(info.counters.entries()).chain(lost).chain([handlers])
 }
 

@@ -21,6 +21,7 @@ use std::fmt;
 use std::future::Future;
 use std::io;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 
 use axum::Router;
 use axum::extract::{DefaultBodyLimit, State};
@@ -62,15 +63,27 @@ pub(crate) struct Admin {
     access: Access,
     leave: mpsc::Sender<LeaveRequest>,
     streams: Arc<Semaphore>,
+    dropped: Arc<AtomicU64>,
 }
 
 /// What a handler is given.
 type Shared = State<Arc<Admin>>;
 
 impl Admin {
-    /// Serves `handle` to those who have `access`; who asks it to leave is put into `leave`.
-    pub(crate) fn new(handle: Handle, access: Access, leave: mpsc::Sender<LeaveRequest>) -> Self {
-        Self { handle, access, leave, streams: Arc::new(Semaphore::new(MAX_STREAMS)) }
+    /// Serves `handle` to those who have `access`; who asks it to leave is put into `leave`. Its event
+    /// handlers count what they `dropped`.
+    pub(crate) fn new(
+        handle: Handle,
+        access: Access,
+        leave: mpsc::Sender<LeaveRequest>,
+        dropped: Arc<AtomicU64>,
+    ) -> Self {
+        Self { handle, access, leave, streams: Arc::new(Semaphore::new(MAX_STREAMS)), dropped }
+    }
+
+    /// Events that its handlers missed.
+    fn dropped(&self) -> u64 {
+        self.dropped.load(Relaxed)
     }
 
     /// Answers until `stop`, then finishes the answers under way. A stream of events is finished

@@ -6,7 +6,8 @@ use std::fs;
 use std::net::{IpAddr, SocketAddr};
 use std::path::{Path, PathBuf};
 
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
+use serde::de::DeserializeOwned;
 use swim_agent::Seed;
 use swim_core::{ConfigError, GossipProtocol, Member, MemberId, Options};
 use swim_wire::ProtobufCodec;
@@ -14,6 +15,7 @@ use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
 use super::file::File;
+use super::filter::{self, HandlerTable};
 use super::settings::{Profile, closed};
 use crate::cli::address::{self, HttpAddr};
 use crate::cli::client::Format;
@@ -97,6 +99,8 @@ struct Check<'i> {
 
 /// The tables whose entries are checked one by one.
 const TABLES: [&str; 2] = ["metadata", "protocol"];
+/// The tables that there may be several of.
+const HANDLERS: &str = "event_handlers";
 /// Bytes of a value that are shown.
 const SHOWN: usize = 60;
 
@@ -114,10 +118,11 @@ impl<'i> Check<'i> {
             self.problems.push(Problem { line, key: None, value: None, error });
         }
         let entries = entries(root.get_ref());
+        self.handlers(root.get_ref());
         let mut good = DeTable::new();
         for entry in &entries {
             let alone = entry.alone();
-            match parse(alone.clone()) {
+            match parse::<File>(alone.clone()) {
                 Ok(_) => merge(&mut good, alone),
                 Err(error) => self.wrong(entry, error),
             }
@@ -129,6 +134,43 @@ impl<'i> Check<'i> {
         // What does not parse is not told twice.
         self.problems.dedup_by(|next, first| next.line == first.line && first.key.is_none());
         self.problems
+    }
+
+    /// The event handlers, each with all its keys.
+    fn handlers(&mut self, root: &DeTable<'_>) {
+        let Some((key, value)) = root.get_key_value(HANDLERS) else { return };
+        let whole = Entry { table: None, key, value };
+        let Some(tables) = value.get_ref().as_array() else {
+            return self.wrong(&whole, "expected tables, [[event_handlers]]".to_owned());
+        };
+        for value in tables {
+            let Some(table) = value.get_ref().as_table() else {
+                self.wrong(&Entry { value, ..whole }, "expected a table".to_owned());
+                continue;
+            };
+            let entry = |(key, value)| Entry { table: Some(HANDLERS), key, value };
+            let entries: Vec<_> = table.iter().map(entry).collect();
+            let before = self.problems.len();
+            for entry in &entries {
+                if let Err(error) = parse::<HandlerTable>(entry.inner()) {
+                    self.wrong(entry, error);
+                }
+            }
+            // What is missing may be what was wrong.
+            let whole_table = parse::<HandlerTable>(table.clone());
+            if let (true, Ok(table)) = (before == self.problems.len(), whole_table)
+                && let Err((key, error)) = table.handler(filter::PATIENCE)
+            {
+                match entries.iter().find(|entry| entry.key.get_ref() == key) {
+                    Some(entry) => self.wrong(entry, error),
+                    None => {
+                        let line = self.line(value.span().start);
+                        let key = Some(format!("{HANDLERS}.{key}"));
+                        self.problems.push(Problem { line, key, value: None, error });
+                    }
+                }
+            }
+        }
     }
 
     /// What each value says, now that all have the right types.
@@ -194,10 +236,16 @@ impl<'i> Entry<'i> {
         self.table.map_or_else(|| key.to_string(), |table| format!("{table}.{key}"))
     }
 
-    /// A file that has nothing else.
-    fn alone(&self) -> DeTable<'i> {
+    /// A table that has nothing else.
+    fn inner(&self) -> DeTable<'i> {
         let mut inner = DeTable::new();
         inner.insert(self.key.clone(), self.value.clone());
+        inner
+    }
+
+    /// A file that has nothing else.
+    fn alone(&self) -> DeTable<'i> {
+        let inner = self.inner();
         let Some(table) = self.table else { return inner };
         let mut outer = DeTable::new();
         let span = self.value.span();
@@ -219,15 +267,17 @@ fn entries<'i>(root: &'i DeTable<'i>) -> Vec<Entry<'i>> {
                 let entry = |(key, value)| Entry { table: Some(name), key, value };
                 all.extend(table.iter().map(entry));
             }
+            // Checked by themselves.
+            _ if name == HANDLERS => {}
             _ => all.push(Entry { table: None, key, value }),
         }
     }
     all
 }
 
-fn parse(table: DeTable<'_>) -> Result<File, String> {
+fn parse<T: DeserializeOwned>(table: DeTable<'_>) -> Result<T, String> {
     let document = toml::de::Deserializer::from(Spanned::new(0..0, table));
-    File::deserialize(document).map_err(|error| error.message().trim().replace('\n', " "))
+    T::deserialize(document).map_err(|error| error.message().trim().replace('\n', " "))
 }
 
 fn merge<'i>(good: &mut DeTable<'i>, one: DeTable<'i>) {

@@ -9,6 +9,7 @@ use serde::Deserialize;
 use swim_core::{Mechanisms, Options};
 
 use super::admin::SocketMode;
+use super::filter::HandlerTable;
 use super::logging::{LogFormat, LogLevel};
 use super::settings::Profile;
 use crate::cli::address::HttpAddr;
@@ -37,6 +38,8 @@ pub(super) struct File {
     pub(super) metadata: BTreeMap<String, String>,
     #[serde(default)]
     pub(super) protocol: Protocol,
+    #[serde(default)]
+    pub(super) event_handlers: Vec<HandlerTable>,
 }
 
 /// The table `[protocol]`: changes to the profile, named and measured as in `swim_core::Options`.
@@ -149,6 +152,7 @@ impl From<MechanismSet> for Mechanisms {
 
 #[cfg(test)]
 mod tests {
+    use super::super::filter::PATIENCE;
     use super::*;
 
     #[test]
@@ -160,6 +164,10 @@ mod tests {
         assert_eq!(file.metadata["role"], "web");
         assert_eq!(file.data_dir.as_deref(), Some(Path::new("/var/lib/swim")));
         assert!(file.dns_server.is_some());
+        let handlers: Vec<_> =
+            file.event_handlers.iter().map(|table| table.handler(PATIENCE).unwrap()).collect();
+        assert_eq!(handlers[0].patience.as_secs(), 300);
+        assert_eq!((handlers[1].command.as_str(), handlers[1].patience), ("logger swim", PATIENCE));
         let mut options = Options::lan();
         file.protocol.apply(&mut options);
         assert_eq!(options.gossip.base.probe_interval, 900);

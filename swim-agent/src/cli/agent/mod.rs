@@ -30,7 +30,7 @@ use super::signals::{Hangups, Signals};
 use crate::http::{Admin, LeaveRequest, Token, query};
 use admin::{Bound, Server, SocketMode};
 use filter::Handler;
-pub(super) use handlers::dropped as handler_events_dropped;
+use handlers::Handlers;
 use logging::{LogFormat, LogLevel};
 use reload::Reload;
 use settings::{Profile, Settings};
@@ -83,7 +83,8 @@ pub(super) struct Args {
     /// Who may connect to a Unix socket: its owner, or the group too [default: 600].
     #[arg(long, value_enum, value_name = "MODE")]
     http_socket_mode: Option<SocketMode>,
-    /// Configuration file; flags override it. SIGHUP reads log_level and metadata again.
+    /// Configuration file; flags override it. SIGHUP reads log_level, metadata and
+    /// event_handlers again.
     #[arg(long, value_name = "FILE.toml")]
     config: Option<PathBuf>,
     /// Command to run when something happens, [FILTER=]COMMAND; may be given several times. See
@@ -120,24 +121,23 @@ async fn serve(settings: Settings, reload: Reload) -> Result<(), Failure> {
     let signals = Signals::new().map_err(|error| failed("cannot take signals over", &error))?;
     let hangups = Hangups::new().map_err(|error| failed("cannot take signals over", &error))?;
     // Before the agent: who cannot be steered does not join first.
-    let (handlers, patience) = (settings.handlers.clone(), settings.handler_timeout);
     let bound = Bound::new(&settings).await?;
     let handle = spawn(&settings).await?;
     // From the first event on: nobody has joined yet.
-    let handlers = handlers::start(&handle, handlers, patience);
+    let handlers = Handlers::start(&handle, settings.handlers.clone());
     let (sender, leave) = mpsc::channel(1);
     let at = bound.as_ref().map_or(&HttpAddr::None, |bound| &bound.address);
     let banner = banner::text(&handle, at, settings.profile);
     let server = bound.map(|bound| {
-        let admin = Admin::new(handle.clone(), bound.access(&settings), sender);
+        let admin = Admin::new(handle.clone(), bound.access(&settings), sender, handlers.dropped());
         Server::start(admin, bound)
     });
     // Not waited for: whoever stops the terminal must not stop the agent.
     task::spawn_blocking(move || banner::print(&banner));
-    let hangup = tokio::spawn(reload.run(handle.clone(), hangups));
+    let hangup = tokio::spawn(reload.run(handle.clone(), handlers.lists(), hangups));
     let asked = until_left(&handle, signals, leave).await;
     hangup.abort();
-    handlers.abort();
+    drop(handlers);
     for asked in asked? {
         // Whoever asked may have gone.
         let _ = asked.send(());

@@ -3,7 +3,6 @@
 use std::collections::BTreeMap;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
-use std::time::Duration;
 
 use clap::ValueEnum;
 use serde::Deserialize;
@@ -12,7 +11,7 @@ use swim_core::Options;
 use super::Args;
 use super::admin::SocketMode;
 use super::file::File;
-use super::filter::Handler;
+use super::filter::{self, Handler};
 use super::logging::{LogFormat, LogLevel};
 use crate::cli::address::{self, HttpAddr};
 use crate::cli::failure::Failure;
@@ -68,8 +67,8 @@ pub(super) struct Settings {
     pub(super) http_addr: HttpAddr,
     pub(super) http_token: Option<Token>,
     pub(super) http_socket_mode: SocketMode,
+    /// Those of the flags, then those of the file.
     pub(super) handlers: Vec<Handler>,
-    pub(super) handler_timeout: Duration,
     pub(super) log_level: LogLevel,
     pub(super) log_format: LogFormat,
 }
@@ -77,8 +76,6 @@ pub(super) struct Settings {
 /// A setting that applies at the start only: its key and its value, to compare.
 pub(super) type Fixed = (&'static str, String);
 
-/// How long a command of an event handler may take.
-const HANDLER_TIMEOUT: Duration = Duration::from_secs(30);
 const GOSSIP_PORT: u16 = 7946;
 const ADMIN_PORT: u16 = 7373;
 
@@ -127,6 +124,13 @@ impl Settings {
             address::group(name).map_err(culprit)?;
         }
         let join = if args.join.is_empty() { file.join.unwrap_or_default() } else { args.join };
+        let patience = args.event_handler_timeout.unwrap_or(filter::PATIENCE);
+        let mut handlers = args.event_handler;
+        handlers.iter_mut().for_each(|handler| handler.patience = patience);
+        for table in &file.event_handlers {
+            let culprit = |(key, why)| (path.clone(), format!("event_handlers.{key}: {why}"));
+            handlers.push(table.handler(patience).map_err(culprit)?);
+        }
         let mode = args.http_socket_mode.or(file.http_socket_mode);
         let mut metadata = file.metadata;
         metadata.extend(args.meta);
@@ -158,8 +162,7 @@ impl Settings {
             http_addr,
             http_token,
             http_socket_mode: mode.unwrap_or(SocketMode::Owner),
-            handlers: args.event_handler,
-            handler_timeout: args.event_handler_timeout.unwrap_or(HANDLER_TIMEOUT),
+            handlers,
             log_level: args.log_level.or(file.log_level).unwrap_or(LogLevel::Info),
             log_format: args.log_format.or(file.log_format).unwrap_or(LogFormat::Text),
         })
