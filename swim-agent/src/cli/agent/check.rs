@@ -175,18 +175,26 @@ impl<'i> Check<'i> {
 
     /// What each value says, now that all have the right types.
     fn meaning(&mut self, file: &File, entries: &[Entry<'_>]) {
-        let mut options = file.profile.unwrap_or(Profile::Lan).options();
+        let profile = file.profile.unwrap_or(Profile::Lan);
+        let mut options = profile.options();
         file.protocol.apply(&mut options);
         for problem in options.problems() {
-            self.at(entries, &culprits(&problem), problem.to_string());
+            let (keys, mut error) = (culprits(&problem), problem.to_string());
+            if let Some(key) = keys.iter().find(|key| !file.protocol.names(key)) {
+                error.push_str(&format!(" ({key} as profile {} has it)", profile.as_str()));
+            }
+            self.at(entries, Some("protocol"), &keys, error);
         }
         for error in file.join.iter().flatten().filter_map(|seed| wrong_seed(seed)) {
-            self.at(entries, &["join"], error);
+            self.at(entries, None, &["join"], error);
         }
         for (key, value) in &file.metadata {
             if let Some(error) = wrong_metadata([(key.clone(), value.clone())], usize::MAX) {
-                self.at(entries, &[key], error);
+                self.at(entries, Some("metadata"), &[key], error);
             }
+        }
+        if let Some(error) = wrong_size(file, options.metadata_limit) {
+            self.at(entries, Some("metadata"), &[], error);
         }
         let token = file.http_token_file.as_ref().map(|path| path.parse::<Token>());
         for (key, error) in [
@@ -194,7 +202,6 @@ impl<'i> Check<'i> {
             ("cluster", file.cluster.as_deref().and_then(wrong_cluster)),
             ("discover", file.discover.as_deref().and_then(|name| address::group(name).err())),
             ("advertise", file.advertise.as_deref().and_then(wrong_advertise)),
-            ("metadata", wrong_size(file, options.metadata_limit)),
             ("http_token_file", token.as_ref().and_then(|token| token.as_ref().err().cloned())),
             (
                 "http_addr",
@@ -202,18 +209,18 @@ impl<'i> Check<'i> {
             ),
         ] {
             if let Some(error) = error {
-                self.at(entries, &[key], error);
+                self.at(entries, None, &[key], error);
             }
         }
     }
 
-    /// A problem of the first of these keys that the file has.
-    fn at(&mut self, entries: &[Entry<'_>], keys: &[&str], error: String) {
-        let is = |entry: &&Entry<'_>| {
-            keys.contains(&entry.key.get_ref().as_ref())
-                || entry.table.is_some_and(|table| keys.contains(&table))
+    /// A problem of the first of these keys that the table of the file has; of any if there are none.
+    fn at(&mut self, entries: &[Entry<'_>], table: Option<&str>, keys: &[&str], error: String) {
+        let mut held = entries.iter().filter(|entry| entry.table == table);
+        let named = |key: &&str| {
+            entries.iter().find(|entry| entry.table == table && entry.key.get_ref() == *key)
         };
-        match entries.iter().find(is) {
+        match keys.iter().find_map(named).or_else(|| held.next().filter(|_| keys.is_empty())) {
             Some(entry) => self.wrong(entry, error),
             None => self.problems.push(Problem { line: 1, key: None, value: None, error }),
         }
@@ -308,7 +315,17 @@ fn culprits(problem: &ConfigError) -> Vec<&'static str> {
     }
 }
 
-fn wrong_name(name: &str) -> Option<String> {
+/// Checks the name of a node.
+pub(super) fn name(text: &str) -> Result<String, String> {
+    wrong_name(text).map_or_else(|| Ok(text.to_owned()), Err)
+}
+
+/// Checks the name of a cluster.
+pub(super) fn cluster(text: &str) -> Result<String, String> {
+    wrong_cluster(text).map_or_else(|| Ok(text.to_owned()), Err)
+}
+
+pub(super) fn wrong_name(name: &str) -> Option<String> {
     let nowhere = ([127, 0, 0, 1], 1).into();
     let built = GossipProtocol::builder(MemberId::from(name), nowhere).build();
     built.err().map(|error| error.to_string())
@@ -343,7 +360,7 @@ fn wrong_advertise(given: &str) -> Option<String> {
         .then(|| "it stands for every address of the host, and leads others nowhere".to_owned())
 }
 
-fn wrong_cluster(cluster: &str) -> Option<String> {
+pub(super) fn wrong_cluster(cluster: &str) -> Option<String> {
     ProtobufCodec::new(cluster).err().map(|error| error.to_string())
 }
 

@@ -10,6 +10,7 @@ mod input;
 mod logging;
 mod reload;
 mod settings;
+mod value;
 
 use std::io;
 use std::net::SocketAddr;
@@ -39,7 +40,7 @@ use settings::{Profile, Settings};
 #[derive(Debug, Clone, clap::Args)]
 pub(super) struct Args {
     /// Its name, unique in the cluster [default: the host's name].
-    #[arg(long)]
+    #[arg(long, value_parser = check::name)]
     name: Option<String>,
     /// Where to receive gossip, UDP and TCP; port 0 takes a free one [default: 127.0.0.1:7946].
     #[arg(long, value_name = "IP:PORT", value_parser = address::ip_port)]
@@ -66,7 +67,7 @@ pub(super) struct Args {
     #[arg(long, value_name = "K=V", value_parser = meta::pair)]
     meta: Vec<(String, String)>,
     /// Name of the cluster: others are not heard [default: swim].
-    #[arg(long, value_name = "NAME")]
+    #[arg(long, value_name = "NAME", value_parser = check::cluster)]
     cluster: Option<String>,
     /// Timing to start from [default: lan].
     #[arg(long, value_enum)]
@@ -109,7 +110,7 @@ pub(super) fn run(args: Args) -> Result<(), Failure> {
     let log = logging::start(settings.log_level, settings.log_format).map_err(cannot_start)?;
     let runtime = runtime::Builder::new_current_thread().enable_all().build();
     let runtime = runtime.map_err(cannot_start)?;
-    let reload = Reload::new(args, &settings, log.level());
+    let reload = Reload::new(args, settings.clone(), log.level());
     let done = runtime.block_on(serve(settings, reload));
     // A name that is still being looked up must not delay the end.
     runtime.shutdown_background();

@@ -11,21 +11,21 @@ use tracing::{error, info, warn};
 use super::Args;
 use super::filter::Handler;
 use super::logging::Level;
-use super::settings::{Fixed, Settings};
+use super::settings::Settings;
 use crate::cli::signals::Hangups;
 
 /// Reads the configuration again when it is told to.
 pub(super) struct Reload {
     /// The flags.
     args: Args,
-    /// What applies at the start only, as it was then.
-    fixed: Vec<Fixed>,
+    /// What the agent was started with: some of it applies at the start only.
+    start: Settings,
     level: Level,
 }
 
 impl Reload {
-    pub(super) fn new(args: Args, settings: &Settings, level: Level) -> Self {
-        Self { args, fixed: settings.fixed(), level }
+    pub(super) fn new(args: Args, start: Settings, level: Level) -> Self {
+        Self { args, start, level }
     }
 
     /// Once for each signal, for ever.
@@ -60,8 +60,7 @@ impl Reload {
         // A file on a disk that hangs must not stop the agent.
         let read = task::spawn_blocking(|| Settings::new(args).map_err(|why| why.to_string()));
         let settings = read.await.map_err(|error| error.to_string())??;
-        let fixed = settings.fixed().into_iter().zip(&self.fixed);
-        let later: Vec<_> = fixed.filter(|(new, old)| new != *old).map(|(new, _)| new.0).collect();
+        let later = settings.later(&self.start);
         let metadata = settings.metadata;
         handle.configure_metadata(metadata).await.map_err(|error| error.to_string())?;
         // Nothing below can fail.

@@ -5,12 +5,12 @@ use std::net::{Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
 
 use clap::ValueEnum;
-use serde::Deserialize;
 use swim_core::Options;
 
 use super::Args;
 use super::admin::SocketMode;
-use super::file::File;
+use super::check;
+use super::file::{self, File, Protocol, knobs};
 use super::filter::{self, Handler};
 use super::logging::{LogFormat, LogLevel};
 use crate::cli::address::{self, HttpAddr};
@@ -18,8 +18,7 @@ use crate::cli::failure::Failure;
 use crate::http::Token;
 
 /// Which presets to start from.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum, Deserialize)]
-#[serde(rename_all = "lowercase")]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub(crate) enum Profile {
     /// Members on one machine.
     Local,
@@ -49,7 +48,7 @@ impl Profile {
 }
 
 /// What an agent runs on.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(super) struct Settings {
     /// The host's name when there is none.
     pub(super) name: Option<String>,
@@ -62,6 +61,8 @@ pub(super) struct Settings {
     pub(super) metadata: BTreeMap<String, String>,
     pub(super) cluster: String,
     pub(super) profile: Profile,
+    /// What the file changes of it.
+    protocol: Protocol,
     pub(super) options: Options,
     pub(super) data_dir: Option<PathBuf>,
     pub(super) http_addr: HttpAddr,
@@ -86,13 +87,33 @@ impl Settings {
     /// What cannot be read, or makes no sense; the line names it and the file it comes from.
     pub(super) fn new(args: Args) -> Result<Self, Failure> {
         let file = args.config.as_deref().map(File::read).transpose()?.unwrap_or_default();
-        let settings = Self::merge(args, file);
-        settings.map_err(|(source, why)| Failure::Usage(format!("{source}: {why}")))
+        let config = args.config.clone();
+        Self::merge(args, file).map_err(|(source, why)| match config {
+            Some(path) if source == path.display().to_string() => {
+                file::wrong(&path, &format!(": {why}"))
+            }
+            _ => Failure::Usage(format!("{source}: {why}")),
+        })
     }
 
-    /// What applies at the start only.
-    pub(super) fn fixed(&self) -> Vec<Fixed> {
-        vec![
+    /// The keys that apply at the start only and whose value is another than at the `start`.
+    pub(super) fn later(&self, start: &Self) -> Vec<&'static str> {
+        // A knob that is as another profile has it was not changed itself.
+        let knobs = |protocol: &Protocol| {
+            let mut options = self.profile.options();
+            protocol.apply(&mut options);
+            knobs(&options)
+        };
+        let now = self.fixed().into_iter().chain(knobs(&self.protocol));
+        let then = start.fixed().into_iter().chain(knobs(&start.protocol));
+        let changed = now.zip(then).filter(|(now, then)| now != then).map(|(now, _)| now.0);
+        let token = (self.http_token != start.http_token).then_some("http_token_file");
+        changed.chain(token).collect()
+    }
+
+    /// What applies at the start only, but for the protocol and the token.
+    fn fixed(&self) -> [Fixed; 13] {
+        [
             ("name", format!("{:?}", self.name)),
             ("bind", self.bind.to_string()),
             ("advertise", format!("{:?}", self.advertise)),
@@ -101,9 +122,10 @@ impl Settings {
             ("discover", format!("{:?}", self.discover)),
             ("discover_interface", format!("{:?}", self.discover_interface)),
             ("cluster", self.cluster.clone()),
-            ("profile, protocol", format!("{:?}", self.options)),
+            ("profile", self.profile.as_str().to_owned()),
             ("data_dir", format!("{:?}", self.data_dir)),
-            ("http_addr", format!("{:?}", self.http_addr)),
+            ("http_addr", self.http_addr.to_string()),
+            ("http_socket_mode", format!("{:?}", self.http_socket_mode)),
             ("log_format", format!("{:?}", self.log_format)),
         ]
     }
@@ -115,6 +137,14 @@ impl Settings {
         let mut options = profile.options();
         file.protocol.apply(&mut options);
         options.validate().map_err(|error| (path.clone(), error.to_string()))?;
+        for (key, wrong) in [
+            ("name", file.name.as_deref().and_then(check::wrong_name)),
+            ("cluster", file.cluster.as_deref().and_then(check::wrong_cluster)),
+        ] {
+            if let Some(why) = wrong {
+                return Err((path, format!("{key}: {why}")));
+            }
+        }
         for seed in file.join.iter().flatten() {
             let culprit = |error| (path.clone(), format!("join: {error}, not {seed:?}"));
             address::seed(seed).map_err(culprit)?;
@@ -157,6 +187,7 @@ impl Settings {
             metadata,
             cluster: args.cluster.or(file.cluster).unwrap_or_else(|| "swim".to_owned()),
             profile,
+            protocol: file.protocol,
             options,
             data_dir: args.data_dir.or(file.data_dir),
             http_addr,
