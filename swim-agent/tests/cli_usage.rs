@@ -16,6 +16,14 @@ fn version_and_help_go_to_standard_output() {
 }
 
 #[test]
+fn the_columns_of_members_are_explained() {
+    let help = stdout(&run(&["members", "--help"]));
+    for column in ["INCARNATION", "AGE", "SEEN", "RTT", "STREAM"] {
+        assert!(help.lines().any(|line| line.trim_start().starts_with(column)), "{column}: {help}");
+    }
+}
+
+#[test]
 fn no_command_is_wrong_usage() {
     let output = run(&[]);
     assert_eq!(output.status.code(), Some(2));

@@ -14,6 +14,7 @@ use crate::http::types::{ContactBody, MembersBody};
 
 /// List the members that the agent knows.
 #[derive(clap::Args)]
+#[command(after_help = COLUMNS)]
 pub(super) struct Args {
     /// Only members in this state; may be given several times.
     #[arg(long, value_enum, value_name = "STATE")]
@@ -128,8 +129,18 @@ fn readable(body: &MembersBody) -> String {
     output::table(HEADER, rows.collect())
 }
 
-/// AGE is that of what is held of the member, SEEN that of its last sign of life, STREAM how the last
-/// stream to it went.
+/// What the help says of the columns that need it.
+const COLUMNS: &str = "\
+Columns, all as the agent that is asked sees it:
+  INCARNATION  grows when the member restarts, changes its metadata or refutes an accusation
+  AGE          since the agent last changed what it holds of the member
+  SEEN         since a datagram or an answer by stream last came from it. In a large cluster members
+               talk to each other rarely: compare with the probe interval times their number
+  RTT          smoothed round trip of direct probes
+  STREAM       how the last stream that the agent opened to it went: ok or failing. With SEEN young
+               and STREAM failing, a firewall lets UDP through and TCP not
+A dash is what has not been noticed yet, and all three of the agent itself.";
+
 const HEADER: [&str; 9] =
     ["NAME", "ADDRESS", "STATE", "INCARNATION", "AGE", "SEEN", "RTT", "STREAM", "METADATA"];
 

@@ -32,7 +32,7 @@ pub(super) fn run(args: &Args) -> Result<(), Failure> {
             Format::Table => output::line(&readable(data)?)?,
         }
     }
-    Err(client.lost(&"it ended"))
+    Err(client.gone(&"it ended"))
 }
 
 fn readable(data: &str) -> Result<String, Failure> {

@@ -1,10 +1,11 @@
 //! The admin endpoint: asks and steers a running agent over HTTP.
 
+mod body;
 mod error;
 pub(crate) mod events;
 mod glossary;
 mod guard;
-mod health;
+pub(crate) mod health;
 mod info;
 mod join;
 mod leave;
@@ -24,7 +25,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 
 use axum::Router;
-use axum::extract::{DefaultBodyLimit, State};
+use axum::extract::State;
 use axum::http::{Method, Uri};
 use axum::middleware;
 use axum::routing::{get, post, put};
@@ -36,8 +37,6 @@ use error::ApiError;
 use listener::Limited;
 pub(crate) use token::Token;
 
-/// Bytes of a request's body: some hundred addresses, or far more metadata than a member may have.
-const MAX_BODY: usize = 64 * 1024;
 /// Connections at a time, streams of events included.
 const MAX_CONNECTIONS: usize = 128;
 /// Streams of events at a time; each keeps a connection and a task.
@@ -112,11 +111,10 @@ fn router(admin: Arc<Admin>) -> Router {
         .route("/v1/leave", post(leave::leave))
         .route("/v1/metadata", put(metadata::change))
         .route("/v1/events", get(events::events))
-        .route("/v1/event", post(users::send).layer(users::body_limit()))
-        .route("/v1/query", post(query::query).layer(users::body_limit()))
+        .route("/v1/event", post(users::send))
+        .route("/v1/query", post(query::query))
         .fallback(unknown_path)
         .method_not_allowed_fallback(wrong_method)
-        .layer(DefaultBodyLimit::max(MAX_BODY))
         .layer(middleware::from_fn_with_state(Arc::clone(&admin), guard::keep_out))
         .with_state(admin)
 }

@@ -134,10 +134,17 @@ async fn serve(settings: Settings, reload: Reload) -> Result<(), Failure> {
         Server::start(admin, bound)
     });
     // Not waited for: whoever stops the terminal must not stop the agent.
-    task::spawn_blocking(move || banner::print(&banner));
+    let banner = task::spawn_blocking(move || banner::print(&banner));
+    let watched = handle.clone();
+    let ready = tokio::spawn(async move {
+        // An error says that the runtime ends.
+        let _ = banner.await;
+        banner::when_ready(&watched).await;
+    });
     let hangup = tokio::spawn(reload.run(handle.clone(), handlers.lists(), hangups));
     let asked = until_left(&handle, signals, leave).await;
     hangup.abort();
+    ready.abort();
     drop(handlers);
     for asked in asked? {
         // Whoever asked may have gone.
