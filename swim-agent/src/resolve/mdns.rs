@@ -9,7 +9,7 @@ use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
 
 use if_addrs::{IfAddr, Interface};
-use mdns_sd::{IfKind, ResolvedService, ServiceDaemon, ServiceEvent, ServiceInfo};
+use mdns_sd::{IfKind, IfPredicate, ResolvedService, ServiceDaemon, ServiceEvent, ServiceInfo};
 use tokio::time::{Instant, timeout_at};
 
 /// What is announced.
@@ -71,8 +71,8 @@ impl Segment {
     /// # Errors
     /// Nobody announces it, or the system refuses multicast; in words.
     pub(super) async fn find(&self, name: &str) -> Result<Vec<SocketAddr>, String> {
-        let (interface, _) = self.interface()?;
-        let daemon = Daemon::on(&interface)?;
+        let (interface, ip) = self.interface()?;
+        let daemon = Daemon::on(&interface, ip)?;
         let answers = daemon.0.browse(SERVICE).map_err(|error| error.to_string())?;
         let mut found = BTreeSet::new();
         let mut until = Instant::now() + FIRST;
@@ -96,7 +96,7 @@ impl Segment {
     /// The system refuses multicast; in words.
     pub(crate) fn announce(&self, name: &str) -> Result<Announcement, String> {
         let (interface, ip) = self.interface()?;
-        let daemon = Daemon::on(&interface)?;
+        let daemon = Daemon::on(&interface, ip)?;
         // One agent has one address, so that this name is unique on the segment. Dots part labels.
         let label = self.own.to_string().replace(|char: char| !char.is_ascii_alphanumeric(), "-");
         let label = label.trim_matches('-');
@@ -114,15 +114,21 @@ impl Segment {
 #[derive(Debug)]
 pub(crate) struct Announcement(#[expect(dead_code, reason = "it ends when it is dropped")] Daemon);
 
-/// Who asks and answers, on one interface alone: a thread with sockets of its own.
+/// Who asks and answers, on one interface alone and by the family of the agent's address there: a
+/// thread with sockets of its own. The other family would tell nothing more, and its addresses may
+/// come later than the link.
 struct Daemon(ServiceDaemon);
 
 impl Daemon {
-    fn on(interface: &str) -> Result<Self, String> {
-        let start = || {
+    fn on(interface: &str, ip: IpAddr) -> Result<Self, String> {
+        let name = interface.to_owned();
+        let only = move |held: &Interface| held.name == name && held.ip().is_ipv6() == ip.is_ipv6();
+        let start = move || {
             let daemon = Self(ServiceDaemon::new()?);
+            // A link that comes up in this moment is used a second later, and not after this lookup.
+            daemon.0.set_ip_check_interval(1)?;
             daemon.0.disable_interface(IfKind::All)?;
-            daemon.0.enable_interface(interface)?;
+            daemon.0.enable_interface(IfKind::Predicate(IfPredicate::new(only)))?;
             Ok(daemon)
         };
         start().map_err(|error: mdns_sd::Error| format!("mDNS cannot be used: {error}"))
