@@ -137,22 +137,7 @@ impl Settings {
         let mut options = profile.options();
         file.protocol.apply(&mut options);
         options.validate().map_err(|error| (path.clone(), error.to_string()))?;
-        for (key, wrong) in [
-            ("name", file.name.as_deref().and_then(check::wrong_name)),
-            ("cluster", file.cluster.as_deref().and_then(check::wrong_cluster)),
-        ] {
-            if let Some(why) = wrong {
-                return Err((path, format!("{key}: {why}")));
-            }
-        }
-        for seed in file.join.iter().flatten() {
-            let culprit = |error| (path.clone(), format!("join: {error}, not {seed:?}"));
-            address::seed(seed).map_err(culprit)?;
-        }
-        if let Some(name) = &file.discover {
-            let culprit = |error| (path.clone(), format!("discover: {error}, not {name:?}"));
-            address::group(name).map_err(culprit)?;
-        }
+        checked(&file).map_err(|why| (path.clone(), why))?;
         let join = if args.join.is_empty() { file.join.unwrap_or_default() } else { args.join };
         let patience = args.event_handler_timeout.unwrap_or(filter::PATIENCE);
         let mut handlers = args.event_handler;
@@ -198,6 +183,25 @@ impl Settings {
             log_format: args.log_format.or(file.log_format).unwrap_or(LogFormat::Text),
         })
     }
+}
+
+/// Checks the texts of a file that are parsed where they are used.
+fn checked(file: &File) -> Result<(), String> {
+    for (key, wrong) in [
+        ("name", file.name.as_deref().and_then(check::wrong_name)),
+        ("cluster", file.cluster.as_deref().and_then(check::wrong_cluster)),
+    ] {
+        if let Some(why) = wrong {
+            return Err(format!("{key}: {why}"));
+        }
+    }
+    for seed in file.join.iter().flatten() {
+        address::seed(seed).map_err(|why| format!("join: {why}, not {seed:?}"))?;
+    }
+    if let Some(name) = &file.discover {
+        address::group(name).map_err(|why| format!("discover: {why}, not {name:?}"))?;
+    }
+    Ok(())
 }
 
 /// Refuses an endpoint that strangers reach and that asks nobody for anything.
