@@ -17,7 +17,9 @@ use crate::driver::{self, Own, Setup};
 use crate::error::SpawnError;
 use crate::handle::Handle;
 use crate::query::{Pattern, Patterns};
-use crate::resolve::Resolver;
+#[cfg(feature = "mdns")]
+use crate::resolve::mdns::Segment;
+use crate::resolve::{self, Announcement, Resolver};
 use crate::state::{Keeper, Store};
 
 /// The port that agents use unless told otherwise, for datagrams and streams.
@@ -36,6 +38,7 @@ impl Agent {
             advertise: None,
             seeds: Vec::new(),
             resolver: Resolver::default(),
+            discovery: Discovery::default(),
             metadata: BTreeMap::new(),
             cluster: "swim".to_owned(),
             data_dir: None,
@@ -65,6 +68,14 @@ fn bind_net(addr: SocketAddr) -> Result<Bound<NetTransport>, BindError> {
     Ok(Bound { transport, net: Some(Box::new(net)) })
 }
 
+/// What to announce to the network segment, and on which interface.
+#[derive(Debug, Default)]
+#[cfg_attr(not(feature = "mdns"), expect(dead_code, reason = "nothing can be announced"))]
+struct Discovery {
+    name: Option<String>,
+    interface: Option<String>,
+}
+
 /// Sets an agent up; made by [`Agent::builder`]. Everything has a default.
 #[must_use = "an agent runs from spawn on"]
 pub struct AgentBuilder<T = NetTransport, C = ProtobufCodec> {
@@ -73,6 +84,7 @@ pub struct AgentBuilder<T = NetTransport, C = ProtobufCodec> {
     advertise: Option<String>,
     seeds: Vec<String>,
     resolver: Resolver,
+    discovery: Discovery,
     metadata: BTreeMap<String, String>,
     cluster: String,
     data_dir: Option<PathBuf>,
@@ -138,6 +150,24 @@ impl<T: Transport, C: Codec> AgentBuilder<T, C> {
         self
     }
 
+    /// Finds the agents of the network segment that do the same with this `name` (1 to 63 letters,
+    /// digits, - and _), and is found by them, by multicast DNS: the service `_swim._udp.local.`.
+    /// It is one more seed, `mdns:NAME`, and taken back with a goodbye when the agent leaves. Costs a
+    /// thread, and a multicast question with every lookup. Needs the feature `mdns`.
+    #[cfg(feature = "mdns")]
+    pub fn discover(mut self, name: impl Into<String>) -> Self {
+        self.discovery.name = Some(name.into());
+        self
+    }
+
+    /// The interface whose segment [`discover`](Self::discover) and seeds by `mdns:NAME` mean; unless
+    /// set, the one of the advertised or else the bound address.
+    #[cfg(feature = "mdns")]
+    pub fn discover_interface(mut self, interface: impl Into<String>) -> Self {
+        self.discovery.interface = Some(interface.into());
+        self
+    }
+
     /// What the agent says of itself from the start, at most
     /// [`Options::metadata_limit`](swim_core::Options) bytes encoded.
     pub fn metadata<K: Into<String>, V: Into<String>>(
@@ -192,6 +222,7 @@ impl<T: Transport, C: Codec> AgentBuilder<T, C> {
             advertise: self.advertise,
             seeds: self.seeds,
             resolver: self.resolver,
+            discovery: self.discovery,
             metadata: self.metadata,
             cluster: self.cluster,
             data_dir: self.data_dir,
@@ -211,6 +242,7 @@ impl<T: Transport, C: Codec> AgentBuilder<T, C> {
             advertise: self.advertise,
             seeds: self.seeds,
             resolver: self.resolver,
+            discovery: self.discovery,
             metadata: self.metadata,
             cluster: self.cluster,
             data_dir: self.data_dir,
@@ -234,6 +266,7 @@ impl<T: Transport, C: Codec> AgentBuilder<T, C> {
             None => host_name().ok_or(SpawnError::HostName)?,
         };
         let codec = (self.codec)(&self.cluster)?;
+        self.discovery.check()?;
         let mut options = completed(self.options, &codec);
         // Checked before anything is taken, with an address that is not known yet.
         protocol(&name, self.bind, &self.metadata, options.clone())?;
@@ -259,7 +292,9 @@ impl<T: Transport, C: Codec> AgentBuilder<T, C> {
         };
         let advertise_addr = address::advertised(local_addr, given, &self.seeds)?;
         let protocol = protocol(&name, advertise_addr, &metadata, options.clone())?;
-        let (cluster, seeds) = (self.cluster, self.seeds);
+        let (cluster, mut seeds, mut resolver) = (self.cluster, self.seeds, self.resolver);
+        let places = (local_addr, advertise_addr);
+        let announcement = self.discovery.start(places, &mut resolver, &mut seeds)?;
         let meter = Arc::new(Meter::default());
         // The last that can fail: until here the directory is free again at once.
         let start = |store| Keeper::start(store, Arc::clone(&meter));
@@ -273,7 +308,8 @@ impl<T: Transport, C: Codec> AgentBuilder<T, C> {
             net,
             cluster,
             seeds,
-            resolver: self.resolver,
+            resolver,
+            announcement,
             local_addr,
             own,
             patterns: self.patterns,
@@ -282,6 +318,46 @@ impl<T: Transport, C: Codec> AgentBuilder<T, C> {
             remembered,
             missing,
         }))
+    }
+}
+
+impl Discovery {
+    /// Whether the name can be announced.
+    fn check(&self) -> Result<(), SpawnError> {
+        match self.name.as_deref().filter(|name| !resolve::is_group(name)) {
+            None => Ok(()),
+            Some(name) => {
+                let why = format!("expected {}", resolve::GROUP);
+                Err(SpawnError::Discover { name: name.to_owned(), why })
+            }
+        }
+    }
+
+    /// Announces the agent, if it is to be, and makes who does the same a seed.
+    #[cfg(feature = "mdns")]
+    fn start(
+        self,
+        (bound, own): (SocketAddr, SocketAddr),
+        resolver: &mut Resolver,
+        seeds: &mut Vec<String>,
+    ) -> Result<Option<Announcement>, SpawnError> {
+        let segment = Segment { interface: self.interface, bound, own };
+        let announced = self.name.map(|name| {
+            seeds.push(format!("mdns:{name}"));
+            segment.announce(&name).map_err(|why| SpawnError::Discover { name, why })
+        });
+        resolver.segment = Some(segment);
+        announced.transpose()
+    }
+
+    #[cfg(not(feature = "mdns"))]
+    fn start(
+        self,
+        _: (SocketAddr, SocketAddr),
+        _: &mut Resolver,
+        _: &mut Vec<String>,
+    ) -> Result<Option<Announcement>, SpawnError> {
+        Ok(None)
     }
 }
 

@@ -55,6 +55,14 @@ pub enum SpawnError {
         /// The family of addresses that others would reach it by.
         family: &'static str,
     },
+    /// The name cannot be announced to the network segment.
+    #[error("cannot be discovered as {name:?}: {why} (discover, --discover)")]
+    Discover {
+        /// What was given.
+        name: String,
+        /// Why not, in words.
+        why: String,
+    },
     /// The data directory cannot be used.
     #[error(transparent)]
     State(#[from] StateError),

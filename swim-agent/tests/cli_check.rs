@@ -33,7 +33,7 @@ fn everything_that_is_wrong_with_a_file_is_said_at_once() {
     let expected = [
         (1, "name = \"\": a name of 0 bytes"),
         (2, "bnd = \"x\": unknown field `bnd`"),
-        (3, "bind = \"localhost:1\": invalid socket address"),
+        (3, "bind = \"localhost:1\": expected IP:PORT, such as"),
         (4, "join = [\"a:1\", \"node-1\", \"node-2\"]: expected HOST:PORT"),
         (4, "not \"node-2\""),
         (5, "http_addr = \"0.0.0.0:1\": 0.0.0.0:1 is open to other machines"),
@@ -78,6 +78,32 @@ fn a_clash_is_told_where_it_can_be_mended() {
     let errors = stderr(&run(&["check-config", &path]));
     assert!(errors.contains(":2: protocol.probe_timeout = 3000: "), "{errors}");
     assert!(errors.contains(":3: protocol.metadata_limit = 701: "), "{errors}");
+    // The line is that of the value that the file gives, and the other one is said to be a default.
+    for (text, expected) in [
+        (
+            "name = \"a\"\n[protocol]\nprobe_timeout = 2000\n",
+            ":3: protocol.probe_timeout = 2000: probe_timeout of 2000 ms is above probe_interval of 1000 ms (probe_interval as profile lan has it)",
+        ),
+        (
+            "profile = \"wan\"\n[protocol]\nprobe_interval = 400\n",
+            ":3: protocol.probe_interval = 400: probe_timeout of 3000 ms is above probe_interval of 400 ms (probe_timeout as profile wan has it)",
+        ),
+        (
+            "[metadata]\nprobe_timeout = \"x\"\n[protocol]\nprobe_timeout = 2000\n",
+            ":4: protocol.probe_timeout = 2000: ",
+        ),
+        (
+            "cluster = \"\"\n[metadata]\ncluster = \"x\"\n",
+            ":1: cluster = \"\": cluster name of 0 bytes",
+        ),
+        (
+            "[protocol]\nprobe_interval = 0\nprobe_timeout = 2000\n",
+            ":2: protocol.probe_interval = 0: probe_interval of 0 is not",
+        ),
+    ] {
+        let path = file("default-clash.toml", text);
+        assert_fails(&run(&["check-config", &path]), 2, &format!("{path}{expected}"));
+    }
     let path = file("advertise-check.toml", "advertise = \"0.0.0.0:7946\"\n");
     assert_fails(&run(&["check-config", &path]), 2, "advertise = \"0.0.0.0:7946\": it stands for");
     let large = format!("[metadata]\nk = \"{}\"\n", "v".repeat(600));
@@ -88,6 +114,69 @@ fn a_clash_is_told_where_it_can_be_mended() {
     assert_fails(&run(&["check-config", &path]), 2, "probe_interval of 0");
     let agent = run(&["agent", "--bind", "127.0.0.1:0", "--config", &path]);
     assert_fails(&agent, 2, "probe_interval of 0 is not within 2 ms to 7 days");
+}
+
+#[test]
+fn a_wrong_value_says_what_is_expected_to_the_agent_as_well() {
+    for (text, expected) in [
+        ("bind = \"localhost\"", "bind: expected IP:PORT, such as 127.0.0.1:7946"),
+        ("dns_server = \"dns\"", "dns_server: expected IP:PORT"),
+        (
+            "[protocol]\nprobe_interval = \"1s\"",
+            "expected milliseconds, a whole number such as 1000",
+        ),
+        ("[protocol]\nfanout = -1", "fanout: invalid value: integer `-1`, expected a whole number"),
+        ("[protocol]\nconfirmations = 5_000_000_000", "confirmations: invalid value"),
+        ("[protocol]\nmechanisms = \"none\"", "one of \"all\", \"lifeguard\", \"plain\""),
+        ("join = \"a:1\"", "join: invalid type: string \"a:1\", expected a list of texts"),
+        ("join = [1]", "join: invalid type: integer `1`, expected a string"),
+        ("http_socket_mode = 600", "one of \"600\", \"660\""),
+        ("log_level = \"loud\"", "one of \"off\", \"error\""),
+        ("name = \"\"", "name: a name of 0 bytes is not within 1 to 255 bytes"),
+        ("cluster = \"\"", "cluster: cluster name of 0 bytes"),
+        ("bnd = 1", "unknown field `bnd`"),
+    ] {
+        let path = file("expected.toml", text);
+        let agent =
+            run(&["agent", "--bind", "127.0.0.1:0", "--http-addr", "none", "--config", &path]);
+        assert_fails(&agent, 2, expected);
+        let hint = format!("(swim check-config {path} says all that is wrong)");
+        assert_fails(&agent, 2, &hint);
+        let said = expected.split_once(": ").map_or(expected, |(_, said)| said);
+        assert_fails(&run(&["check-config", &path]), 2, said);
+    }
+}
+
+#[test]
+fn each_event_handler_is_checked() {
+    let text = "[[event_handlers]]\nfilter = \"member-jion\"\ncommand = \"x\"\n\
+                [[event_handlers]]\ncommand = 3\ncomand = \"x\"\n\
+                [[event_handlers]]\nfilter = \"user\"\n\
+                [[event_handlers]]\ncommand = \" \"\ntimeout = \"soon\"\n\
+                [[event_handlers]]\ncommand = \"x\"\ntimeout = \"0s\"\n";
+    let path = file("handlers-check.toml", text);
+    let output = run(&["check-config", &path]);
+    assert_eq!(output.status.code(), Some(2));
+    let errors = stderr(&output);
+    let expected = [
+        (2, "event_handlers.filter = \"member-jion\": no filter \"member-jion\"; there are *,"),
+        (5, "event_handlers.command = 3: "),
+        (6, "event_handlers.comand = \"x\": unknown field `comand`"),
+        (7, "event_handlers.command: expected a command for /bin/sh -c"),
+        (10, "event_handlers.command = \" \": expected a command"),
+        (14, "event_handlers.timeout = \"0s\": a time-out is within 1ms to 60m"),
+    ];
+    assert_eq!(errors.lines().count(), expected.len(), "{errors}");
+    for (line, (number, text)) in errors.lines().zip(expected) {
+        assert!(line.starts_with(&format!("error: {path}:{number}: {text}")), "{line}");
+    }
+    for (text, culprit) in [
+        ("event_handlers = \"x\"\n", ":1: event_handlers = \"x\": expected tables"),
+        ("event_handlers = [3]\n", ":1: event_handlers = 3: expected a table"),
+    ] {
+        let path = file("handlers-shape.toml", text);
+        assert_fails(&run(&["check-config", &path]), 2, culprit);
+    }
 }
 
 #[test]

@@ -16,6 +16,14 @@ fn version_and_help_go_to_standard_output() {
 }
 
 #[test]
+fn the_columns_of_members_are_explained() {
+    let help = stdout(&run(&["members", "--help"]));
+    for column in ["INCARNATION", "AGE", "SEEN", "RTT", "STREAM"] {
+        assert!(help.lines().any(|line| line.trim_start().starts_with(column)), "{column}: {help}");
+    }
+}
+
+#[test]
 fn no_command_is_wrong_usage() {
     let output = run(&[]);
     assert_eq!(output.status.code(), Some(2));
@@ -68,8 +76,16 @@ fn refused(args: &[&str]) -> std::process::Output {
 fn settings_that_no_agent_can_have_are_wrong_usage() {
     let long = "n".repeat(300);
     assert_fails(&refused(&["--name", &long]), 2, "300 bytes");
-    assert_fails(&refused(&["--name", ""]), 2, "name");
-    assert_fails(&refused(&["--cluster", ""]), 2, "cluster");
+    assert_fails(&refused(&["--name", ""]), 2, "'--name <NAME>': a name of 0 bytes");
+    assert_fails(&refused(&["--cluster", ""]), 2, "'--cluster <NAME>': cluster name of 0 bytes");
+    let file = file("no-directory", "");
+    assert_fails(
+        &refused(&["--data-dir", &file]),
+        1,
+        &format!("{file:?} is a file, not a directory"),
+    );
+    let below = format!("{file}/data");
+    assert_fails(&refused(&["--data-dir", &below]), 1, &format!("{below:?}: {file:?} is a file"));
     let large = format!("key={}", "v".repeat(600));
     assert_fails(&refused(&["--meta", &large]), 2, "512");
     assert_fails(&refused(&["--advertise", "0.0.0.0:1"]), 2, "0.0.0.0:1");

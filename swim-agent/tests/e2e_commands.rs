@@ -12,7 +12,7 @@ fn the_banner_and_info_tell_what_is_bound() {
     let agent = Agent::start("a", &["--log-format", "json", "--cluster", "prod"]);
     assert!(agent.gossip.port() > 0 && agent.http.port() > 0);
     let banner = agent.process.stdout();
-    assert!(banner.contains("\ncluster: prod\nprofile: local\nready\n"), "{banner}");
+    assert!(banner.contains("\ncluster: prod\nprofile: local\nup\n"), "{banner}");
     let info = agent.json(&["info"]);
     assert_eq!(info["name"], "a");
     assert_eq!(text(&info["address"]), agent.gossip.to_string());
@@ -229,7 +229,7 @@ fn without_an_admin_endpoint_only_signals_end_an_agent() {
     let ports = ["--bind", "127.0.0.1:0", "--http-addr", "none"];
     let mut agent = Process::start(common::swim(&[&["agent", "--name", "a"], &ports[..]].concat()));
     until("it is up", || {
-        agent.stdout().ends_with("http: none\ncluster: swim\nprofile: lan\nready\n")
+        agent.stdout().ends_with("http: none\ncluster: swim\nprofile: lan\nup\nready\n")
     });
     agent.signal(Signal::INT);
     assert_eq!(agent.wait().code(), Some(0));
@@ -240,4 +240,21 @@ fn a_seed_without_an_address_is_said_and_tried_again() {
     let agent = Agent::start("a", &["--join", "nowhere.invalid:1"]);
     until("it is said", || agent.process.stderr().contains("nowhere.invalid:1"));
     assert_eq!(agent.states(), "a:alive");
+}
+
+#[test]
+fn a_monitor_whose_agent_is_killed_says_so_in_one_line() {
+    let mut agent = Agent::start("a", &[]);
+    let mut monitors = [&["monitor"][..], &["monitor", "--format", "json"]]
+        .map(|args| Process::start(agent.command(args)));
+    for monitor in &monitors {
+        until("the monitor watches", || monitor.stderr().contains("watching a"));
+    }
+    agent.process.kill();
+    for monitor in &mut monitors {
+        assert_eq!(monitor.wait().code(), Some(3));
+        let gone = format!("error: the agent at {} is gone: ", agent.http);
+        until("it is said", || monitor.stderr().contains(&gone));
+        assert_eq!(monitor.stderr().lines().count(), 2, "{}", monitor.stderr());
+    }
 }

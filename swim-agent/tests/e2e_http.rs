@@ -88,26 +88,55 @@ fn what_is_asked_wrongly_is_refused_with_a_reason() {
         ("GET", "/v1/rtt?from=b%0A&to=a", "", 404, "\"b\\n\""),
         ("GET", "/v1/rtt?to=a", "", 400, "itself"),
         ("POST", "/v1/rtt?to=a", "", 405, "POST"),
-        (post, "/v1/join", "{", 400, "JSON"),
-        (post, "/v1/join", "[]", 422, "an object with addresses"),
+        (post, "/v1/join", "{", 400, "the body is no JSON: EOF"),
+        (post, "/v1/join", r#"{"addresses":["a:1"]} x"#, 400, "the body is no JSON: trailing"),
+        (post, "/v1/join", "[]", 422, "expected an object with addresses"),
+        (post, "/v1/join", "{}", 422, "missing field `addresses`"),
+        (
+            post,
+            "/v1/join",
+            r#"{"addresses":["a:1",7]}"#,
+            422,
+            "addresses[1]: invalid type: integer `7`, expected a string",
+        ),
+        (
+            post,
+            "/v1/query",
+            r#"{"name":"q","relays":300}"#,
+            422,
+            "relays: invalid value: integer `300`, expected 0 to 255",
+        ),
+        (
+            post,
+            "/v1/query",
+            r#"{"name":"q","timeout_ms":"5s"}"#,
+            422,
+            "timeout_ms: invalid type: string \"5s\", expected a whole number",
+        ),
         (post, "/v1/join", r#"{"addresses":[]}"#, 400, "addresses"),
         (post, "/v1/join", r#"{"addresses":["a:1"],"force":true}"#, 422, "force"),
         (post, "/v1/join", r#"{"addresses":["nowhere.invalid:1"]}"#, 504, "nowhere.invalid:1"),
         (post, "/v1/join", r#"{"addresses":["127.0.0.1"]}"#, 400, "127.0.0.1"),
         (post, "/v1/join", r#"{"addresses":["srv:a b"]}"#, 400, "srv:a b"),
-        (post, "/v1/join", &huge, 413, "length limit"),
         (post, "/v1/force-leave", "{}", 422, "name"),
         (post, "/v1/force-leave", r#"{"name":7}"#, 422, "name"),
         (post, "/v1/force-leave", r#"{"name":"b","prune":"yes"}"#, 422, "prune"),
         (post, "/v1/force-leave", r#"{"name":"b","purge":true}"#, 422, "purge"),
         (post, "/v1/force-leave", r#"{"name":"a"}"#, 409, "\"a\" is this agent itself"),
         (post, "/v1/force-leave", r#"{"name":"b\n"}"#, 404, r#"named "b\n""#),
-        (post, "/v1/force-leave", &long, 413, "length limit"),
+        (post, "/v1/force-leave", &long, 413, "above the limit of"),
         ("GET", "/v1/force-leave", "", 405, "GET"),
         ("GET", "/v1/members/b%20c", "", 404, r#"named "b c""#),
         ("GET", "/v1/members/%ff", "", 400, "UTF-8"),
         ("DELETE", "/v1/members/a", "", 405, "DELETE"),
-        ("PUT", "/v1/metadata", r#"{"set":{"k":1}}"#, 422, "k"),
+        (post, "/v1/join", &huge, 413, "a body of 100018 bytes is above the limit of 65536 bytes"),
+        (
+            "PUT",
+            "/v1/metadata",
+            r#"{"set":{"k":1}}"#,
+            422,
+            "set.k: invalid type: integer `1`, expected a string",
+        ),
         ("PUT", "/v1/metadata", r#"{"put":{}}"#, 422, "put"),
         ("PUT", "/v1/metadata", r#"{"set":{"k":"v"},"remove":["k"]}"#, 400, "k"),
         ("PUT", "/v1/metadata", r#"{"set":{"":"v"}}"#, 400, "key"),
@@ -117,9 +146,21 @@ fn what_is_asked_wrongly_is_refused_with_a_reason() {
         let error = answer["error"].as_str().unwrap_or_default();
         assert_eq!(found, status, "{method} {path} {error}");
         assert!(error.contains(culprit), "{method} {path}: {culprit:?} is not in {error:?}");
+        for prose in ["deserialize", "u64", "u8,", "at line"] {
+            let told = error.contains(prose) && !error.contains("no JSON");
+            assert!(!told, "{method} {path}: {prose:?} is in {error:?}");
+        }
     }
-    let (status, _) = ask(&agent, post, "/v1/join", &[], r#"{"addresses":["127.0.0.1:1"]}"#);
+    let (status, answer) = ask(&agent, post, "/v1/join", &[], r#"{"addresses":["127.0.0.1:1"]}"#);
     assert_eq!(status, 415, "a form of a web page is no JSON");
+    assert!(answer["error"].as_str().unwrap().contains("expected application/json"), "{answer}");
+    // However large it is, who sends it hears how large it was.
+    let body = format!(r#"{{"name":"{}"}}"#, "n".repeat(10_000_000));
+    for (path, limit) in [("/v1/event", 6 * 1024 * 1024 + 65_536), ("/v1/join", 65_536)] {
+        let (status, answer) = ask(&agent, post, path, &[JSON], &body);
+        let sizes = format!("a body of 10000011 bytes is above the limit of {limit} bytes");
+        assert_eq!((status, &answer), (413, &json!({ "error": sizes })));
+    }
     assert_eq!(agent.states(), "a:alive", "and nothing has changed");
 }
 

@@ -109,6 +109,7 @@ fn an_agent_is_ready_when_it_has_found_its_cluster() {
     assert_eq!(get(&b, "/healthz").0, 200, "nothing is wrong with it");
     let (status, _, body) = get(&b, "/readyz");
     assert_eq!(status, 503);
+    assert!(!b.process.stdout().contains("ready"), "the line means the same");
     assert!(body.contains("no seed has answered") && body.lines().count() == 1, "{body}");
     let (_, before) = scrape(&b);
     assert_eq!(of(&before, "swim_ready", None), 0.0);
@@ -116,6 +117,9 @@ fn an_agent_is_ready_when_it_has_found_its_cluster() {
     let mut a = Agent::start("a", &["--bind", &seed, "--join", &seed]);
     until("the seed is ready", || get(&a, "/readyz").0 == 200);
     until("who joined is ready", || get(&b, "/readyz").0 == 200);
+    for agent in [&a, &b] {
+        until("which is said", || agent.process.stdout().ends_with("\nup\nready\n"));
+    }
     a.process.kill();
     until("a is dead", || b.states() == "a:dead b:alive");
     assert_eq!(get(&b, "/readyz").0, 200, "to be lonely is no reason to be taken away");

@@ -64,7 +64,19 @@ fn info_tells_of_health_and_explains_every_word() {
         assert!(inner.is_empty() || !known[inner].is_null(), "{name}");
     }
     let table = agent.ok(&["info", "--explain"]);
-    assert!(table.contains("local_health: 0 when"), "{table}");
+    // One list: as without it, and each line with what it means.
+    let plain = agent.ok(&["info"]);
+    let first = |table: &str| {
+        let name = |line: &str| line.chars().take(30).collect::<String>().trim_end().to_owned();
+        table.lines().map(name).collect::<Vec<_>>()
+    };
+    assert_eq!(first(&plain), first(&table));
+    let health = table.lines().find(|line| line.starts_with("local health")).unwrap();
+    assert!(health.contains("0 (0 is healthy)") && health.contains("0 when it hears"), "{health}");
+    let explained = |line: &&str| glossary.values().any(|meaning| line.ends_with(&text(meaning)));
+    let bare: Vec<_> = table.lines().filter(|line| !explained(line)).collect();
+    assert_eq!(bare, ["counters"], "{table}");
+    assert_eq!(table.lines().filter(explained).count(), glossary.len());
     assert_fails(&agent.run(&["info", "--explian"]), 2, "--explian");
 }
 

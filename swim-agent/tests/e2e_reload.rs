@@ -85,13 +85,48 @@ fn the_log_level_changes() {
     file("level.toml", "log_level = \"debug\"\njoin = [\"127.0.0.1:1\"]\n[protocol]\nfanout = 5\n");
     hangup(&agent, 1);
     let log = agent.process.stderr();
-    assert!(log.contains("for the next start only: join, profile, protocol"), "{log}");
+    assert!(log.contains("for the next start only: join, protocol.fanout\n"), "{log}");
     // What a peer sends that makes no sense is traced at debug level.
     let socket = std::net::UdpSocket::bind("127.0.0.1:0").unwrap();
     until("a debug line appears", || {
         socket.send_to(b"nonsense", agent.gossip).unwrap();
         agent.process.stderr().contains("DEBUG")
     });
+}
+
+#[test]
+fn the_keys_that_wait_for_a_restart_are_named_and_no_others() {
+    let config = file("later.toml", "[protocol]\nprobe_interval = 600\n");
+    let args = ["agent", "--name", "a", "--http-addr", "127.0.0.1:0", "--bind", "127.0.0.1:0"];
+    let mut command = common::swim(&args);
+    command.args(["--config", &config]);
+    let agent = Agent::of("a", command);
+    for (times, (text, expected)) in [
+        // What a flag says stays, and what says the default changes nothing.
+        ("name = \"b\"\nprofile = \"lan\"\n[protocol]\nprobe_interval = 600\nfanout = 3\n", ""),
+        ("[protocol]\nprobe_interval = 700\n", "protocol.probe_interval"),
+        (
+            "profile = \"wan\"\n[protocol]\nprobe_interval = 5000\nprobe_timeout = 600\n",
+            "profile, protocol.probe_interval, protocol.probe_timeout",
+        ),
+        (
+            "log_format = \"json\"\nhttp_socket_mode = \"660\"\n[protocol]\nprobe_interval = 600\n",
+            "http_socket_mode, log_format",
+        ),
+    ]
+    .into_iter()
+    .enumerate()
+    {
+        let said = agent.process.stderr().matches("for the next start only").count();
+        file("later.toml", text);
+        hangup(&agent, times + 1);
+        let log = agent.process.stderr();
+        let lines: Vec<_> = log.lines().filter(|line| line.contains("next start only")).collect();
+        match expected {
+            "" => assert_eq!(lines.len(), said, "{log}"),
+            keys => assert!(lines[said].ends_with(&format!("only: {keys}")), "{log}"),
+        }
+    }
 }
 
 #[test]

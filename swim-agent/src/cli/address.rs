@@ -24,6 +24,14 @@ pub(crate) fn seed(text: &str) -> Result<String, String> {
     text.parse::<Seed>().map(|_| text.to_owned())
 }
 
+/// Checks a name that agents of a segment announce.
+pub(crate) fn group(text: &str) -> Result<String, String> {
+    match format!("mdns:{text}").parse::<Seed>() {
+        Ok(_) => Ok(text.to_owned()),
+        Err(_) => Err("expected 1 to 63 letters, digits, - and _".to_owned()),
+    }
+}
+
 /// Parses `IP:PORT`.
 pub(super) fn ip_port(text: &str) -> Result<SocketAddr, String> {
     text.parse().map_err(|_| "expected IP:PORT, such as 127.0.0.1:7946 or [::1]:7946".to_owned())

@@ -156,15 +156,17 @@ impl Client {
         let response = self.accepted(answer.map_err(|error| self.lost(&error))?)?;
         let reader = response.into_body().into_with_config().limit(u64::MAX).reader();
         let lines = BufReader::new(reader).lines();
-        Ok(lines.map(|line| line.map_err(|error| self.lost(&error))))
+        Ok(lines.map(|line| line.map_err(|error| self.gone(&error))))
     }
 
-    /// The failure of an agent that cannot be reached, or not any more.
-    pub(super) fn lost(&self, why: &impl ToString) -> Failure {
-        let why = why.to_string();
-        // The client library says where in its own terms a message of the system comes from.
-        let why = why.strip_prefix("io: ").unwrap_or(&why).to_owned();
-        Failure::Unreachable { address: self.address.clone(), why }
+    /// The failure of an agent that cannot be reached.
+    fn lost(&self, why: &impl ToString) -> Failure {
+        Failure::Unreachable { address: self.address.clone(), why: plain(why) }
+    }
+
+    /// The failure of an agent that ended, or was killed, while it answered.
+    pub(super) fn gone(&self, why: &impl ToString) -> Failure {
+        Failure::Gone { address: self.address.clone(), why: plain(why) }
     }
 
     fn url(&self, path: &str) -> String {
@@ -183,7 +185,7 @@ impl Client {
         let response = answer.map_err(|error| self.lost(&error))?;
         let mut response = self.accepted(response)?;
         let text = response.body_mut().with_config().limit(MAX_BODY).read_to_string();
-        let text = text.map_err(|error| self.lost(&error))?;
+        let text = text.map_err(|error| self.gone(&error))?;
         Ok(Body { text, address: self.address.clone() })
     }
 
@@ -199,6 +201,15 @@ impl Client {
             |body| body.error,
         );
         Err(Failure::Failed(output::printable(&error).into_owned()))
+    }
+}
+
+/// The client library says where in its own terms a message of the system comes from.
+fn plain(why: &impl ToString) -> String {
+    let why = why.to_string();
+    match why.strip_prefix("io: ").unwrap_or(&why) {
+        "Peer disconnected" => "it closed the connection, or was killed".to_owned(),
+        other => other.to_owned(),
     }
 }
 

@@ -32,6 +32,14 @@ pub(super) enum Failure {
         /// What the network said.
         why: String,
     },
+    /// An agent that answered has gone in the middle of it.
+    #[error("the agent at {address} is gone: {why}")]
+    Gone {
+        /// Its admin endpoint.
+        address: String,
+        /// What became of the connection.
+        why: String,
+    },
     /// Standard output cannot be written to.
     #[error("cannot write to standard output: {0}")]
     Output(#[from] io::Error),
@@ -43,7 +51,7 @@ impl Failure {
         match self {
             Self::Failed(_) | Self::Output(_) => 1,
             Self::Usage(_) | Self::Several(_) => 2,
-            Self::Unreachable { .. } => 3,
+            Self::Unreachable { .. } | Self::Gone { .. } => 3,
         }
     }
 

@@ -17,7 +17,7 @@ pub(super) struct Args {
     /// ways it was probed.
     #[arg(value_name = "NAME", value_parser = address::member)]
     name: Option<String>,
-    /// Say what each of it means.
+    /// Say what each of it means, beside it.
     #[arg(long, conflicts_with = "name")]
     explain: bool,
     #[command(flatten)]
@@ -69,40 +69,64 @@ fn coordinate(held: &CoordinateBody) -> String {
 fn readable(info: &InfoBody) -> String {
     let counts = &info.members;
     let convergence = &info.convergence;
+    let attempts = info.join_attempts.map_or_else(|| "none".to_owned(), |count| count.to_string());
+    // As they are called here, and in JSON.
     let facts = [
-        ("name", output::printable(&info.name).into_owned()),
-        ("address", info.address.clone()),
-        ("bound to", info.bind_address.clone()),
-        ("admin", info.http_address.clone()),
-        ("cluster", output::printable(&info.cluster).into_owned()),
-        ("version", info.version.clone()),
-        ("state", format!("{}, incarnation {}", info.state, info.incarnation)),
-        ("ready", info.unready.as_deref().unwrap_or("yes").to_owned()),
-        ("uptime", output::age(Duration::from_millis(info.uptime_ms))),
+        ("name", "name", output::printable(&info.name).into_owned()),
+        ("address", "address", info.address.clone()),
+        ("bound to", "bind_address", info.bind_address.clone()),
+        ("admin", "http_address", info.http_address.clone()),
+        ("cluster", "cluster", output::printable(&info.cluster).into_owned()),
+        ("version", "version", info.version.clone()),
+        ("state", "state", info.state.clone()),
+        ("incarnation", "incarnation", info.incarnation.clone()),
+        ("ready", "ready", info.unready.as_deref().unwrap_or("yes").to_owned()),
+        ("uptime", "uptime_ms", output::age(Duration::from_millis(info.uptime_ms))),
         (
+            "members",
             "members",
             format!(
                 "{} alive, {} suspect, {} dead, {} left",
                 counts.alive, counts.suspect, counts.dead, counts.left
             ),
         ),
-        ("local health", format!("{} (0 is healthy)", info.local_health)),
-        ("probe interval", format!("{} ms", info.probe_interval_ms)),
-        ("suspicion time-out", format!("{} ms", info.suspicion_timeout_ms)),
-        ("updates waiting", info.queue.to_string()),
-        ("coordinate", info.coordinate.as_ref().map_or("off".to_owned(), coordinate)),
-        ("view", info.view_hash.clone()),
-        ("rounds to converge", format!("{:.1}", convergence.avg_rounds_to_converge)),
-        ("messages per update", format!("{:.1}", convergence.message_overhead)),
-        ("false positives", format!("{:.1} %", 100.0 * convergence.false_positive_rate)),
+        ("local health", "local_health", format!("{} (0 is healthy)", info.local_health)),
+        ("probe interval", "probe_interval_ms", format!("{} ms", info.probe_interval_ms)),
+        ("suspicion time-out", "suspicion_timeout_ms", format!("{} ms", info.suspicion_timeout_ms)),
+        ("updates waiting", "queue", info.queue.to_string()),
+        ("join attempts", "join_attempts", attempts),
+        (
+            "coordinate",
+            "coordinate.position_ms",
+            info.coordinate.as_ref().map_or("off".to_owned(), coordinate),
+        ),
+        ("view", "view_hash", info.view_hash.clone()),
+        (
+            "rounds to converge",
+            "convergence.avg_rounds_to_converge",
+            format!("{:.1}", convergence.avg_rounds_to_converge),
+        ),
+        (
+            "messages per update",
+            "convergence.message_overhead",
+            format!("{:.1}", convergence.message_overhead),
+        ),
+        (
+            "false positives",
+            "convergence.false_positive_rate",
+            format!("{:.1} %", 100.0 * convergence.false_positive_rate),
+        ),
     ];
-    let mut text = facts.into_iter().fold(String::new(), line);
+    let mut text = String::new();
+    for (name, key, value) in facts {
+        explained(&mut text, info, (name, key), &value);
+    }
     let missing = &info.missing;
     if missing.count > 0 {
         let names: Vec<_> = missing.names.iter().map(|name| output::shortened(name)).collect();
         let more = if missing.count > names.len() { ", ..." } else { "" };
         let told = format!("{}: {}{more}", missing.count, names.join(", "));
-        text = line(text, ("not seen since start", told));
+        explained(&mut text, info, ("not seen since start", "missing"), &told);
     }
     if !info.accusations.is_empty() {
         text.push_str("accusations\n");
@@ -110,13 +134,17 @@ fn readable(info: &InfoBody) -> String {
     info.accusations.iter().for_each(|it| text.push_str(&history::lines(it, &info.name)));
     text.push_str("counters\n");
     for (name, value) in &info.counters {
-        let _ = writeln!(text, "  {name:<24}{value:>12}");
-    }
-    if let Some(glossary) = &info.glossary {
-        text.push_str("meaning\n");
-        for (name, meaning) in glossary {
-            let _ = writeln!(text, "  {}: {}", output::printable(name), output::printable(meaning));
-        }
+        explained(&mut text, info, (&format!("  {name}"), name), &format!("{value:>12}"));
     }
     text.trim_end().to_owned()
+}
+
+/// One of the facts, and what it means if that was asked for.
+fn explained(text: &mut String, info: &InfoBody, (name, key): (&str, &str), value: &str) {
+    let glossary = info.glossary.as_ref();
+    // Writing to a text cannot fail.
+    let _ = match glossary.and_then(|glossary| glossary.get(key)) {
+        Some(meaning) => writeln!(text, "{name:<30}{value:<34}  {}", output::printable(meaning)),
+        None => writeln!(text, "{name:<30}{value}"),
+    };
 }

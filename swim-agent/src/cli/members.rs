@@ -14,6 +14,7 @@ use crate::http::types::{ContactBody, MemberBody, MembersBody, PathBody};
 
 /// List the members that the agent knows.
 #[derive(clap::Args)]
+#[command(after_help = COLUMNS)]
 pub(super) struct Args {
     /// Only members in this state; may be given several times.
     #[arg(long, value_enum, value_name = "STATE")]
@@ -127,6 +128,18 @@ fn readable(body: &MembersBody) -> String {
     });
     output::table(HEADER, rows.collect())
 }
+
+/// What the help says of the columns that need it.
+const COLUMNS: &str = "\
+Columns, all as the agent that is asked sees it:
+  INCARNATION  grows when the member restarts, changes its metadata or refutes an accusation
+  AGE          since the agent last changed what it holds of the member
+  SEEN         since a datagram or an answer by stream last came from it. In a large cluster members
+               talk to each other rarely: compare with the probe interval times their number
+  RTT          smoothed round trip of direct probes
+  STREAM       how the last stream that the agent opened to it went: ok or failing. With SEEN young
+               and STREAM failing, a firewall lets UDP through and TCP not
+A dash is what has not been noticed yet, and all three of the agent itself.";
 
 /// One member in words.
 pub(super) fn facts(member: &MemberBody) -> Vec<(&'static str, String)> {

@@ -59,11 +59,6 @@ enum Command {
     Rtt(rtt::Args),
 }
 
-/// Events that were dropped because event handlers of this process were too slow.
-pub(crate) fn handler_events_dropped() -> u64 {
-    agent::handler_events_dropped()
-}
-
 /// Parses the command line, does what it says, and tells how that went.
 pub(crate) fn run() -> ExitCode {
     let cli = match Cli::try_parse() {

@@ -37,7 +37,7 @@ pub(super) fn run(args: &Args) -> Result<(), Failure> {
             Format::Table => output::line(&readable(data)?)?,
         }
     }
-    Err(client.lost(&"it ended"))
+    Err(client.gone(&"it ended"))
 }
 
 /// An event as people read it: a line, in colours.

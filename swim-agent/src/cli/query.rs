@@ -76,7 +76,7 @@ pub(super) fn ask(
             return Ok(());
         }
     }
-    Err(client.lost(&"it ended"))
+    Err(client.gone(&"it ended"))
 }
 
 fn readable(line: &QueryLine) -> Option<String> {

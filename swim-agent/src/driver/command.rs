@@ -156,6 +156,7 @@ impl<T: Transport, C: Codec> Driver<T, C> {
             Some(Command::Leave(reply)) => {
                 self.leaving.push(reply);
                 self.joins.leave();
+                self.announcement = None;
                 let actions = self.protocol.leave();
                 self.act(actions, &mut Origin::Proven);
                 self.settle();

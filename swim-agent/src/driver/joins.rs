@@ -23,6 +23,9 @@ const ALONE: Duration = Duration::from_secs(30);
 /// How often an agent that has company does: two groups that started apart, each through seeds of
 /// its own, find together when one seed of either stands for somebody of the other.
 const AMONG_OTHERS: Duration = Duration::from_secs(60);
+/// How often it asks the network segment, when that is all it has: each question by multicast is
+/// answered by everybody.
+const ON_SEGMENT: Duration = Duration::from_secs(600);
 
 /// Addresses that are remembered to have answered.
 const KNOWN: usize = 256;
@@ -237,7 +240,13 @@ impl Joins {
         if self.seeds.is_empty() || self.resolving || self.progress == Progress::Unasked {
             return;
         }
-        let by = now + if alone { ALONE } else { AMONG_OTHERS };
+        let announced = self.seeds.iter().all(|seed| seed.starts_with("mdns:"));
+        let by = now
+            + match (alone, announced) {
+                (true, _) => ALONE,
+                (false, true) => ON_SEGMENT,
+                (false, false) => AMONG_OTHERS,
+            };
         // Who has become alone in the meantime does not wait for the longer time.
         self.resolve_at = Some(self.resolve_at.map_or(by, |at| at.min(by)));
     }

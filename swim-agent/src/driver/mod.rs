@@ -44,7 +44,7 @@ use crate::handle::{About, Handle};
 use crate::members::{MemberInfo, Members};
 use crate::query::{Patterns, Reply};
 use crate::received::QueryStream;
-use crate::resolve::Resolver;
+use crate::resolve::{Announcement, Resolver};
 use crate::state::Keeper;
 use burden::{Burden, Strangers};
 use contacts::Contacts;
@@ -76,6 +76,8 @@ pub(crate) struct Setup<T, C> {
     pub(crate) cluster: String,
     pub(crate) seeds: Vec<String>,
     pub(crate) resolver: Resolver,
+    /// What the network segment is told, if anything is.
+    pub(crate) announcement: Option<Announcement>,
     pub(crate) local_addr: SocketAddr,
     pub(crate) own: Own,
     pub(crate) patterns: Patterns,
@@ -99,6 +101,7 @@ struct Driver<T, C> {
     post: Post<T, C>,
     view: View,
     joins: Joins,
+    announcement: Option<Announcement>,
     exchange: Arc<Exchange<C>>,
     own: Own,
     keeper: Option<Keeper>,
@@ -163,7 +166,7 @@ impl<T: Transport, C: Codec> Driver<T, C> {
         commands: mpsc::Receiver<Command>,
     ) -> (Self, Sources<T>) {
         let Setup { runtime, protocol, options, codec, transport, net, seeds, .. } = setup;
-        let Setup { own, meter, keeper, remembered, .. } = setup;
+        let Setup { own, meter, keeper, remembered, announcement, .. } = setup;
         let codec = Arc::new(codec);
         let (inputs, received) = mpsc::channel(INPUTS);
         let exchange = Arc::new(Exchange::new(Arc::clone(&codec), Arc::clone(&meter), inputs));
@@ -191,6 +194,7 @@ impl<T: Transport, C: Codec> Driver<T, C> {
             post,
             view,
             joins,
+            announcement,
             exchange,
             own,
             keeper,

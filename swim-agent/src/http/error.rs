@@ -1,7 +1,7 @@
 //! What is answered to a wrong request: a status and `{"error": "..."}`.
 
 use axum::Json;
-use axum::extract::rejection::{JsonRejection, PathRejection, QueryRejection};
+use axum::extract::rejection::{PathRejection, QueryRejection};
 use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use swim_agent::Stopped;
@@ -21,9 +21,16 @@ impl ApiError {
         Self::new(StatusCode::BAD_REQUEST, message)
     }
 
-    /// The request shows no token, or a wrong one.
+    /// The request shows no token.
     pub(super) fn no_token() -> Self {
         let message = "this needs the agent's token (--token-file or SWIM_TOKEN_FILE names it)";
+        Self::new(StatusCode::UNAUTHORIZED, message)
+    }
+
+    /// It shows another one than the agent's.
+    pub(super) fn wrong_token() -> Self {
+        let message =
+            "this is not the agent's token (--token-file or SWIM_TOKEN_FILE names another)";
         Self::new(StatusCode::UNAUTHORIZED, message)
     }
 
@@ -57,7 +64,7 @@ impl ApiError {
         Self::new(StatusCode::SERVICE_UNAVAILABLE, message)
     }
 
-    fn new(status: StatusCode, message: impl Into<String>) -> Self {
+    pub(super) fn new(status: StatusCode, message: impl Into<String>) -> Self {
         Self { status, message: message.into() }
     }
 }
@@ -70,15 +77,11 @@ impl IntoResponse for ApiError {
     }
 }
 
-impl From<JsonRejection> for ApiError {
-    fn from(rejection: JsonRejection) -> Self {
-        Self::new(rejection.status(), rejection.body_text())
-    }
-}
-
 impl From<QueryRejection> for ApiError {
     fn from(rejection: QueryRejection) -> Self {
-        Self::new(rejection.status(), rejection.body_text())
+        let text = rejection.body_text();
+        let said = text.strip_prefix("Failed to deserialize query string: ").unwrap_or(&text);
+        Self::new(rejection.status(), said)
     }
 }
 

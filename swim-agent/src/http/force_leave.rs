@@ -2,19 +2,18 @@
 
 use axum::Json;
 use axum::extract::State;
-use axum::extract::rejection::JsonRejection;
 use swim_agent::{RemovalError, RemoveError};
 
 use super::Shared;
+use super::body::Body;
 use super::error::ApiError;
 use super::types::{ForceLeaveBody, ForceLeaveRequest};
 
 /// Answers what was held of it; nobody waits for the others to hear it.
 pub(super) async fn force_leave(
     State(admin): Shared,
-    request: Result<Json<ForceLeaveRequest>, JsonRejection>,
+    Body(ForceLeaveRequest { name, prune }): Body<ForceLeaveRequest>,
 ) -> Result<Json<ForceLeaveBody>, ApiError> {
-    let Json(ForceLeaveRequest { name, prune }) = request?;
     let held =
         admin.handle.force_leave(name.as_str(), prune).await.map_err(|error| match error {
             RemoveError::Refused(RemovalError::Oneself) => ApiError::conflict(format!(

@@ -7,10 +7,15 @@ use swim_agent::Info;
 use super::info;
 
 /// The facts; the counters are explained where they are counted.
-const FACTS: [(&str, &str); 20] = [
+const FACTS: [(&str, &str); 25] = [
+    ("name", "Its name, unique in the cluster."),
     ("address", "What the agent tells others to reach it at."),
     ("bind_address", "What its sockets are bound to."),
     ("http_address", "Where its admin endpoint is."),
+    ("cluster", "The cluster's name: packets of others are refused."),
+    ("version", "Of the program; all of one major version of the wire understand each other."),
+    ("state", "What it says of itself: alive, or left when it leaves."),
+    ("uptime_ms", "Time since it started."),
     (
         "incarnation",
         "Grows when the agent restarts, changes its metadata or refutes an accusation.",
@@ -61,8 +66,8 @@ const FACTS: [(&str, &str); 20] = [
 ];
 
 /// Every fact and counter by its name.
-pub(super) fn of(info: &Info) -> BTreeMap<String, String> {
-    let counters = info::counts(info).map(|(name, _, meaning)| (name, meaning));
+pub(super) fn of(info: &Info, dropped: u64) -> BTreeMap<String, String> {
+    let counters = info::counts(info, dropped).map(|(name, _, meaning)| (name, meaning));
     let all = FACTS.into_iter().chain(counters);
     all.map(|(name, meaning)| (name.to_owned(), meaning.to_owned())).collect()
 }

@@ -29,7 +29,9 @@ pub(super) async fn keep_out(State(admin): Shared, request: Request, next: Next)
     let open = OPEN.contains(&path) || page::is_part(path);
     match &admin.access.token {
         Some(token) if !open && !token.is_shown(request.headers()) => {
-            ApiError::no_token().into_response()
+            let shown = request.headers().contains_key(header::AUTHORIZATION);
+            let error = if shown { ApiError::wrong_token() } else { ApiError::no_token() };
+            error.into_response()
         }
         _ => next.run(request).await,
     }

@@ -37,7 +37,7 @@ pub(super) async fn look(admin: &Admin) -> Result<Info, ApiError> {
 ///
 /// An agent that found its cluster and lost it again stays ready: it goes on serving what it knows,
 /// and taking it away would not bring the others back.
-pub(super) fn unready(info: &Info) -> Option<String> {
+pub(crate) fn unready(info: &Info) -> Option<String> {
     if info.state == MemberState::Left {
         return Some("the agent is leaving".to_owned());
     }

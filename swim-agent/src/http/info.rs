@@ -23,11 +23,12 @@ pub(super) async fn info(
     let Query(InfoQuery { explain }) = query?;
     let info = admin.handle.info().await?;
     let accusations = history::bodies(admin.handle.accusations(ACCUSATIONS).await?);
-    let glossary = explain.then(|| glossary::of(&info));
-    Ok(Json(InfoBody { glossary, accusations, ..body(info, &admin) }))
+    let dropped = admin.dropped();
+    let glossary = explain.then(|| glossary::of(&info, dropped));
+    Ok(Json(InfoBody { glossary, accusations, ..body(info, dropped, &admin) }))
 }
 
-fn body(info: Info, admin: &Admin) -> InfoBody {
+fn body(info: Info, dropped: u64, admin: &Admin) -> InfoBody {
     let members = info.counts;
     let unready = health::unready(&info);
     InfoBody {
@@ -59,7 +60,7 @@ fn body(info: Info, admin: &Admin) -> InfoBody {
             message_overhead: info.convergence.message_overhead,
             false_positive_rate: info.convergence.false_positive_rate,
         },
-        counters: counts(&info).map(|(name, count, _)| (name.to_owned(), count)).collect(),
+        counters: counts(&info, dropped).map(|(name, count, _)| (name.to_owned(), count)).collect(),
         missing: MissingBody { count: info.missing.count, names: info.missing.names.clone() },
         glossary: None,
         accusations: Vec::new(),
@@ -81,10 +82,14 @@ pub(super) fn millis(duration: Duration) -> u64 {
     u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
 }
 
-/// What the protocol, the agent, its sockets and its handlers have counted: name, count, meaning.
-pub(super) fn counts(info: &Info) -> impl Iterator<Item = (&'static str, u64, &'static str)> {
+/// What the protocol, the agent, its sockets and its handlers (`dropped`) have counted: name, count,
+/// meaning.
+pub(super) fn counts(
+    info: &Info,
+    dropped: u64,
+) -> impl Iterator<Item = (&'static str, u64, &'static str)> {
     let lost = info.net.iter().map(|net| ("datagrams_lost", net.lost(), LOST));
-    let handlers = ("handler_events_dropped", crate::cli::handler_events_dropped(), HANDLERS);
+    let handlers = ("handler_events_dropped", dropped, HANDLERS);
     info.stats.entries().chain(info.counters.entries()).chain(lost).chain([handlers])
 }
 

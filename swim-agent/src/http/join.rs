@@ -2,10 +2,10 @@
 
 use axum::Json;
 use axum::extract::State;
-use axum::extract::rejection::JsonRejection;
 use swim_agent::{JoinError, Seed, Unanswered};
 
 use super::Shared;
+use super::body::Body;
 use super::error::ApiError;
 use super::types::{JoinBody, JoinRequest, UnansweredBody};
 
@@ -15,9 +15,8 @@ const MAX_ADDRESSES: usize = 64;
 /// Answers when all answered the join, failed, or took too long.
 pub(super) async fn join(
     State(admin): Shared,
-    request: Result<Json<JoinRequest>, JsonRejection>,
+    Body(JoinRequest { addresses }): Body<JoinRequest>,
 ) -> Result<Json<JoinBody>, ApiError> {
-    let Json(JoinRequest { addresses }) = request?;
     if addresses.is_empty() {
         return Err(ApiError::bad_request("addresses: name at least one"));
     }

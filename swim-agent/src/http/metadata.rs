@@ -2,19 +2,18 @@
 
 use axum::Json;
 use axum::extract::State;
-use axum::extract::rejection::JsonRejection;
 use swim_agent::ChangeError;
 
 use super::Shared;
+use super::body::Body;
 use super::error::ApiError;
 use super::types::{MetadataBody, MetadataRequest};
 
 /// Answers what the agent says of itself then.
 pub(super) async fn change(
     State(admin): Shared,
-    request: Result<Json<MetadataRequest>, JsonRejection>,
+    Body(MetadataRequest { set, remove }): Body<MetadataRequest>,
 ) -> Result<Json<MetadataBody>, ApiError> {
-    let Json(MetadataRequest { set, remove }) = request?;
     if let Some(key) = remove.iter().find(|key| set.contains_key(*key)) {
         return Err(ApiError::bad_request(format!("{key:?} is in both set and remove")));
     }

@@ -24,7 +24,10 @@ const OPENMETRICS: &str = "application/openmetrics-text; version=1.0.0; charset=
 /// Answers what the agent has counted and how it is.
 pub(super) async fn metrics(State(admin): Shared) -> Result<Response, ApiError> {
     let mut registry = Registry::with_prefix("swim");
-    registry.register_collector(Box::new(Scrape(health::look(&admin).await?)));
+    registry.register_collector(Box::new(Scrape {
+        info: health::look(&admin).await?,
+        dropped: admin.dropped(),
+    }));
     let mut text = String::new();
     encoding::text::encode(&mut text, &registry)
         .map_err(|error| ApiError::unavailable(error.to_string()))?;
@@ -33,13 +36,17 @@ pub(super) async fn metrics(State(admin): Shared) -> Result<Response, ApiError> 
 
 /// What one scrape tells.
 #[derive(Debug)]
-struct Scrape(Info);
+struct Scrape {
+    info: Info,
+    /// By event handlers.
+    dropped: u64,
+}
 
 impl Collector for Scrape {
     fn encode(&self, mut to: DescriptorEncoder<'_>) -> fmt::Result {
-        let info = &self.0;
-        for (name, count, help) in info::counts(info).filter(|(name, ..)| *name != "datagrams_lost")
-        {
+        let info = &self.info;
+        let counts = info::counts(info, self.dropped);
+        for (name, count, help) in counts.filter(|(name, ..)| *name != "datagrams_lost") {
             let (name, unit) = measured(name);
             put(&mut to, &name, help, unit.as_ref(), &ConstCounter::new(count))?;
         }

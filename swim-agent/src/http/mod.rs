@@ -1,11 +1,12 @@
 //! The admin endpoint: asks and steers a running agent over HTTP.
 
+mod body;
 mod error;
 pub(crate) mod events;
 mod force_leave;
 mod glossary;
 mod guard;
-mod health;
+pub(crate) mod health;
 mod history;
 mod info;
 mod join;
@@ -26,10 +27,11 @@ use std::fmt;
 use std::future::Future;
 use std::io;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::time::SystemTime;
 
 use axum::Router;
-use axum::extract::{DefaultBodyLimit, State};
+use axum::extract::State;
 use axum::http::{Method, Uri};
 use axum::middleware;
 use axum::routing::{get, post, put};
@@ -42,8 +44,6 @@ use listener::Limited;
 use series::Series;
 pub(crate) use token::Token;
 
-/// Bytes of a request's body: some hundred addresses, or far more metadata than a member may have.
-const MAX_BODY: usize = 64 * 1024;
 /// Connections at a time, streams of events included.
 const MAX_CONNECTIONS: usize = 128;
 /// Streams of events at a time; each keeps a connection and a task.
@@ -72,17 +72,29 @@ pub(crate) struct Admin {
     /// Tells this run of the agent from others of it.
     started: SystemTime,
     series: Series,
+    dropped: Arc<AtomicU64>,
 }
 
 /// What a handler is given.
 type Shared = State<Arc<Admin>>;
 
 impl Admin {
-    /// Serves `handle` to those who have `access`; who asks it to leave is put into `leave`.
-    pub(crate) fn new(handle: Handle, access: Access, leave: mpsc::Sender<LeaveRequest>) -> Self {
+    /// Serves `handle` to those who have `access`; who asks it to leave is put into `leave`. Its event
+    /// handlers count what they `dropped`.
+    pub(crate) fn new(
+        handle: Handle,
+        access: Access,
+        leave: mpsc::Sender<LeaveRequest>,
+        dropped: Arc<AtomicU64>,
+    ) -> Self {
         let started = SystemTime::now();
         let streams = Arc::new(Semaphore::new(MAX_STREAMS));
-        Self { handle, access, leave, streams, started, series: Series::default() }
+        Self { handle, access, leave, streams, started, series: Series::default(), dropped }
+    }
+
+    /// Events that its handlers missed.
+    fn dropped(&self) -> u64 {
+        self.dropped.load(Relaxed)
     }
 
     /// Answers until `stop`, then finishes the answers under way. A stream of events is finished
@@ -119,12 +131,11 @@ fn router(admin: Arc<Admin>) -> Router {
         .route("/v1/metadata", put(metadata::change))
         .route("/v1/events", get(events::events))
         .route("/v1/series", get(series::series))
-        .route("/v1/event", post(users::send).layer(users::body_limit()))
-        .route("/v1/query", post(query::query).layer(users::body_limit()))
+        .route("/v1/event", post(users::send))
+        .route("/v1/query", post(query::query))
         .merge(page::routes())
         .fallback(unknown_path)
         .method_not_allowed_fallback(wrong_method)
-        .layer(DefaultBodyLimit::max(MAX_BODY))
         .layer(middleware::from_fn_with_state(Arc::clone(&admin), guard::keep_out))
         .with_state(admin)
 }

@@ -7,10 +7,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::convert::Infallible;
 use std::time::{Duration, Instant};
 
-use axum::Json;
-use axum::body::{Body, Bytes};
+use axum::body::Bytes;
 use axum::extract::State;
-use axum::extract::rejection::JsonRejection;
 use axum::http::header;
 use axum::response::{IntoResponse, Response};
 use futures_util::stream;
@@ -19,8 +17,9 @@ use swim_agent::{Answers, Decline, MemberState, Pattern, Query, Reply};
 use tokio::sync::OwnedSemaphorePermit;
 use tokio::time;
 
+use super::body::Body;
 use super::error::ApiError;
-use super::users::PayloadBody;
+use super::users::{LARGE, PayloadBody};
 use super::{Shared, members};
 
 /// How often a silent stream says that it still stands.
@@ -109,9 +108,8 @@ pub(crate) enum QueryLine {
 /// Answers what members say, until all have or the time-out has passed.
 pub(super) async fn query(
     State(admin): Shared,
-    request: Result<Json<QueryRequest>, JsonRejection>,
+    Body(request): Body<QueryRequest, LARGE>,
 ) -> Result<Response, ApiError> {
-    let Json(request) = request?;
     let permit = admin.streams.clone().try_acquire_owned();
     let permit = permit.map_err(|_| ApiError::unavailable("too many streams are open"))?;
     let query = parse(request)?;
@@ -122,7 +120,7 @@ pub(super) async fn query(
     let first = Some(QueryLine::Query { name, expected });
     let stream = stream::unfold(Reader { answers, asked, first, done: false, permit }, next);
     let kind = [(header::CONTENT_TYPE, "application/x-ndjson")];
-    Ok((kind, Body::from_stream(stream)).into_response())
+    Ok((kind, axum::body::Body::from_stream(stream)).into_response())
 }
 
 fn parse(request: QueryRequest) -> Result<Query, ApiError> {

@@ -3,23 +3,21 @@
 //! A payload is any bytes: in `payload` when it is text, else in `payload_base64`.
 
 use axum::Json;
-use axum::extract::rejection::JsonRejection;
-use axum::extract::{DefaultBodyLimit, State};
+use axum::extract::State;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use serde::{Deserialize, Serialize};
 use swim_agent::EventError;
 
 use super::Shared;
+use super::body::{self, Body};
 use super::error::ApiError;
 
 /// Bytes of a payload above which no agent takes one, whatever its limit.
 pub(crate) const MAX_PAYLOAD: usize = 1024 * 1024;
 
-/// A payload may be six times as long in JSON as it is.
-pub(super) fn body_limit() -> DefaultBodyLimit {
-    DefaultBodyLimit::max(6 * MAX_PAYLOAD + 64 * 1024)
-}
+/// Bytes of a body with a payload, which may be six times as long in JSON as it is.
+pub(super) const LARGE: usize = 6 * MAX_PAYLOAD + body::USUAL;
 
 /// A payload in JSON.
 #[derive(Debug, Default, Clone, PartialEq, Serialize, Deserialize)]
@@ -99,9 +97,8 @@ pub(crate) struct SentBody {
 /// Answers when the event is on its way.
 pub(super) async fn send(
     State(admin): Shared,
-    request: Result<Json<EventRequest>, JsonRejection>,
+    Body(EventRequest { name, payload, payload_base64 }): Body<EventRequest, LARGE>,
 ) -> Result<Json<SentBody>, ApiError> {
-    let Json(EventRequest { name, payload, payload_base64 }) = request?;
     let payload = PayloadBody { payload, payload_base64 }.bytes()?;
     let bytes = payload.len();
     admin.handle.send_event(name.as_str(), payload).await?;

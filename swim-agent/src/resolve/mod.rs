@@ -1,9 +1,18 @@
-//! What seeds stand for: an address, a name with a port, or a service in the DNS.
+//! What seeds stand for: an address, a name with a port, a service in the DNS, or a name that agents
+//! of the network segment announce.
 //!
 //! Nothing is remembered from one lookup to the next, so that a name that moved is followed.
 
 #[cfg(feature = "dns")]
 mod dns;
+#[cfg(feature = "mdns")]
+pub(crate) mod mdns;
+
+/// What this agent says of itself to its segment, which it can only with the feature `mdns`.
+#[cfg(not(feature = "mdns"))]
+pub(crate) type Announcement = std::convert::Infallible;
+#[cfg(feature = "mdns")]
+pub(crate) use mdns::Announcement;
 
 use std::hash::{BuildHasher as _, RandomState};
 use std::io;
@@ -24,7 +33,9 @@ const LONGEST: usize = 253;
 /// - `IP:PORT`, such as `10.0.0.1:7946` or `[fd00::1]:7946`;
 /// - `HOST:PORT`: all addresses of that name, A and AAAA;
 /// - `srv:NAME`, or a NAME that begins with `_` and has no port, such as
-///   `_swim._udp.example.com`: all targets of its SRV records, with their ports.
+///   `_swim._udp.example.com`: all targets of its SRV records, with their ports;
+/// - `mdns:NAME`: all agents of the network segment that announce this name by multicast DNS
+///   ([`AgentBuilder::discover`](crate::AgentBuilder::discover)).
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Seed {
     /// An address.
@@ -33,6 +44,8 @@ pub enum Seed {
     Host(String, u16),
     /// A service in the DNS.
     Service(String),
+    /// A name that agents of the network segment announce.
+    Announced(String),
 }
 
 impl FromStr for Seed {
@@ -41,13 +54,18 @@ impl FromStr for Seed {
     /// # Errors
     /// What is expected instead, in words.
     fn from_str(text: &str) -> Result<Self, String> {
-        let expected = "expected HOST:PORT, such as node-1:7946, or srv:NAME";
+        let expected = "expected HOST:PORT, such as node-1:7946, srv:NAME or mdns:NAME";
         if let Ok(address) = text.parse::<SocketAddr>() {
             return if address.port() > 0 {
                 Ok(Self::Address(address))
             } else {
                 Err(expected.into())
             };
+        }
+        if let Some(name) = text.strip_prefix("mdns:") {
+            return is_group(name)
+                .then(|| Self::Announced(name.to_owned()))
+                .ok_or_else(|| format!("expected mdns: and a name, {GROUP}"));
         }
         let service = text.strip_prefix("srv:").or(text.starts_with('_').then_some(text));
         if let Some(name) = service.filter(|name| !name.contains(':')) {
@@ -65,6 +83,14 @@ impl FromStr for Seed {
     }
 }
 
+/// What a name that agents announce consists of.
+pub(crate) const GROUP: &str = "1 to 63 letters, digits, - and _";
+
+/// Whether agents can announce this name: what fits everywhere, and looks the same to everybody.
+pub(crate) fn is_group(name: &str) -> bool {
+    is_name(name) && !name.contains('.')
+}
+
 /// Whether a name can be in the DNS. Names beyond ASCII are written in their ASCII form there.
 fn is_name(text: &str) -> bool {
     let part = |part: &str| {
@@ -79,6 +105,9 @@ fn is_name(text: &str) -> bool {
 pub(crate) struct Resolver {
     /// The server to ask instead of those of the system.
     pub(crate) server: Option<SocketAddr>,
+    /// Where to listen for what agents announce.
+    #[cfg(feature = "mdns")]
+    pub(crate) segment: Option<mdns::Segment>,
 }
 
 impl Resolver {
@@ -110,8 +139,15 @@ impl Resolver {
             }
             #[cfg(feature = "dns")]
             Seed::Service(name) => dns::service(self.server, &name).await.map_err(unresolved)?,
+            #[cfg(feature = "mdns")]
+            Seed::Announced(name) => match &self.segment {
+                Some(segment) => segment.find(&name).await?,
+                None => return Err("this agent listens on no segment".to_owned()),
+            },
+            #[cfg(not(feature = "mdns"))]
+            Seed::Announced(_) => return Err(unresolved(lacks("mdns"))),
             #[cfg(not(feature = "dns"))]
-            _ => return Err(unresolved("this program was built without the feature dns".into())),
+            Seed::Host(..) | Seed::Service(_) => return Err(unresolved(lacks("dns"))),
         };
         if found.is_empty() {
             return Err("its name has no address".to_owned());
@@ -119,6 +155,11 @@ impl Resolver {
         draw(&mut found);
         Ok(found)
     }
+}
+
+#[cfg(not(all(feature = "dns", feature = "mdns")))]
+fn lacks(feature: &str) -> String {
+    format!("this program was built without the feature {feature}")
 }
 
 /// Leaves [`SAMPLE`] of the addresses, any.
@@ -145,6 +186,17 @@ mod tests {
         assert_eq!("srv:swim.example.com".parse(), service("swim.example.com"));
         assert_eq!("_swim._udp.example.com".parse(), service("_swim._udp.example.com"));
         assert_eq!("_odd:7946".parse(), host("_odd"));
+    }
+
+    #[test]
+    fn a_seed_may_be_a_name_that_agents_announce() {
+        assert_eq!("mdns:lab-1".parse(), Ok(Seed::Announced("lab-1".to_owned())));
+        let long = format!("mdns:{}", "n".repeat(64));
+        for wrong in ["mdns:", "mdns:a b", "mdns:a.b", "mdns:a:1", "mdns:n\u{f6}", "mdns:\n", &long]
+        {
+            let error = wrong.parse::<Seed>().unwrap_err();
+            assert!(error.contains(GROUP), "{wrong:?}: {error}");
+        }
     }
 
     #[test]

@@ -59,6 +59,11 @@ impl Store {
             let nowhere = io::Error::new(io::ErrorKind::InvalidInput, "a path must not be empty");
             return Err(failed(PathBuf::new())(nowhere));
         }
+        if let Some(file) = directory.ancestors().find(|path| path.exists() && !path.is_dir()) {
+            let what = format!("{file:?} is a file, not a directory");
+            let what = io::Error::new(io::ErrorKind::NotADirectory, what);
+            return Err(failed(directory.to_owned())(what));
+        }
         fs::create_dir_all(directory).map_err(failed(directory.to_owned()))?;
         let lock = lock(directory)?;
         let path = directory.join(FILE);

@@ -171,7 +171,7 @@ impl Agent {
         let mut process = Process::start(command);
         let banner = eventually(&format!("{name} is up"), || {
             assert!(process.is_running(), "{name} ended: {}", process.stderr());
-            Some(process.stdout()).filter(|text| text.ends_with("ready\n"))
+            Some(process.stdout()).filter(|text| text.contains("\nup\n"))
         });
         let [gossip, http] = ["advertise", "http"].map(|key| address(&banner, key));
         Self { process, name: name.to_owned(), gossip, http }

@@ -9,7 +9,6 @@ use std::pin::Pin;
 use std::time::Duration;
 
 use clap::ValueEnum;
-use serde::Deserialize;
 use tokio::net::TcpListener;
 use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
@@ -21,15 +20,13 @@ use crate::cli::failure::Failure;
 use crate::http::{Access, Admin};
 
 /// Who may connect to a Unix socket.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub(super) enum SocketMode {
     /// The agent's user.
     #[value(name = "600", alias = "0600")]
-    #[serde(rename = "600", alias = "0600")]
     Owner,
     /// The agent's user and group.
     #[value(name = "660", alias = "0660")]
-    #[serde(rename = "660", alias = "0660")]
     Group,
 }
 

@@ -2,14 +2,17 @@
 
 use std::fmt::Display;
 use std::io::{self, Write};
+use std::time::Duration;
 
 use swim_agent::Handle;
+use tokio::{task, time};
 
 use super::settings::Profile;
 use crate::cli::address::HttpAddr;
 use crate::cli::output::printable;
+use crate::http::health;
 
-/// One `key: value` a line, `ready` last, whatever the format of the log.
+/// One `key: value` a line, `up` last, whatever the format of the log.
 pub(super) fn text(handle: &Handle, admin: &HttpAddr, profile: Profile) -> String {
     let lines: [(&str, &dyn Display); 7] = [
         ("swim", &env!("CARGO_PKG_VERSION")),
@@ -24,8 +27,22 @@ pub(super) fn text(handle: &Handle, admin: &HttpAddr, profile: Profile) -> Strin
     for (key, value) in lines {
         banner.push_str(&format!("{key}: {value}\n"));
     }
-    banner + "ready\n"
+    banner + "up\n"
 }
+
+/// Says `ready` as soon as `GET /readyz` does.
+pub(super) async fn when_ready(handle: &Handle) {
+    while let Ok(info) = handle.info().await {
+        if health::unready(&info).is_none() {
+            // Not waited for, as the banner is not.
+            return drop(task::spawn_blocking(|| print("ready\n")));
+        }
+        time::sleep(LOOK).await;
+    }
+}
+
+/// How often to look whether the agent is ready.
+const LOOK: Duration = Duration::from_millis(50);
 
 /// Prints it. A reader that has gone away is no reason to end.
 pub(super) fn print(banner: &str) {

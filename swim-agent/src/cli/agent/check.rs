@@ -6,7 +6,8 @@ use std::fs;
 use std::net::{IpAddr, SocketAddr};
 use std::path::{Path, PathBuf};
 
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
+use serde::de::DeserializeOwned;
 use swim_agent::Seed;
 use swim_core::{ConfigError, GossipProtocol, Member, MemberId, Options};
 use swim_wire::ProtobufCodec;
@@ -14,8 +15,9 @@ use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
 use super::file::File;
+use super::filter::{self, HandlerTable};
 use super::settings::{Profile, closed};
-use crate::cli::address::HttpAddr;
+use crate::cli::address::{self, HttpAddr};
 use crate::cli::client::Format;
 use crate::cli::failure::Failure;
 use crate::cli::output;
@@ -95,6 +97,8 @@ struct Check<'i> {
 
 /// The tables whose entries are checked one by one.
 const TABLES: [&str; 2] = ["metadata", "protocol"];
+/// The tables that there may be several of.
+const HANDLERS: &str = "event_handlers";
 /// Bytes of a value that are shown.
 const SHOWN: usize = 60;
 
@@ -112,10 +116,11 @@ impl<'i> Check<'i> {
             self.problems.push(Problem { line, key: None, value: None, error });
         }
         let entries = entries(root.get_ref());
+        self.handlers(root.get_ref());
         let mut good = DeTable::new();
         for entry in &entries {
             let alone = entry.alone();
-            match parse(alone.clone()) {
+            match parse::<File>(alone.clone()) {
                 Ok(_) => merge(&mut good, alone),
                 Err(error) => self.wrong(entry, error),
             }
@@ -129,27 +134,72 @@ impl<'i> Check<'i> {
         self.problems
     }
 
+    /// The event handlers, each with all its keys.
+    fn handlers(&mut self, root: &DeTable<'_>) {
+        let Some((key, value)) = root.get_key_value(HANDLERS) else { return };
+        let whole = Entry { table: None, key, value };
+        let Some(tables) = value.get_ref().as_array() else {
+            return self.wrong(&whole, "expected tables, [[event_handlers]]".to_owned());
+        };
+        for value in tables {
+            let Some(table) = value.get_ref().as_table() else {
+                self.wrong(&Entry { value, ..whole }, "expected a table".to_owned());
+                continue;
+            };
+            let entry = |(key, value)| Entry { table: Some(HANDLERS), key, value };
+            let entries: Vec<_> = table.iter().map(entry).collect();
+            let before = self.problems.len();
+            for entry in &entries {
+                if let Err(error) = parse::<HandlerTable>(entry.inner()) {
+                    self.wrong(entry, error);
+                }
+            }
+            // What is missing may be what was wrong.
+            let whole_table = parse::<HandlerTable>(table.clone());
+            if let (true, Ok(table)) = (before == self.problems.len(), whole_table)
+                && let Err((key, error)) = table.handler(filter::PATIENCE)
+            {
+                match entries.iter().find(|entry| entry.key.get_ref() == key) {
+                    Some(entry) => self.wrong(entry, error),
+                    None => {
+                        let line = self.line(value.span().start);
+                        let key = Some(format!("{HANDLERS}.{key}"));
+                        self.problems.push(Problem { line, key, value: None, error });
+                    }
+                }
+            }
+        }
+    }
+
     /// What each value says, now that all have the right types.
     fn meaning(&mut self, file: &File, entries: &[Entry<'_>]) {
-        let mut options = file.profile.unwrap_or(Profile::Lan).options();
+        let profile = file.profile.unwrap_or(Profile::Lan);
+        let mut options = profile.options();
         file.protocol.apply(&mut options);
         for problem in options.problems() {
-            self.at(entries, &culprits(&problem), problem.to_string());
+            let (keys, mut error) = (culprits(&problem), problem.to_string());
+            if let Some(key) = keys.iter().find(|key| !file.protocol.names(key)) {
+                error.push_str(&format!(" ({key} as profile {} has it)", profile.as_str()));
+            }
+            self.at(entries, Some("protocol"), &keys, error);
         }
         for error in file.join.iter().flatten().filter_map(|seed| wrong_seed(seed)) {
-            self.at(entries, &["join"], error);
+            self.at(entries, None, &["join"], error);
         }
         for (key, value) in &file.metadata {
             if let Some(error) = wrong_metadata([(key.clone(), value.clone())], usize::MAX) {
-                self.at(entries, &[key], error);
+                self.at(entries, Some("metadata"), &[key], error);
             }
+        }
+        if let Some(error) = wrong_size(file, options.metadata_limit) {
+            self.at(entries, Some("metadata"), &[], error);
         }
         let token = file.http_token_file.as_ref().map(|path| path.parse::<Token>());
         for (key, error) in [
             ("name", file.name.as_deref().and_then(wrong_name)),
             ("cluster", file.cluster.as_deref().and_then(wrong_cluster)),
+            ("discover", file.discover.as_deref().and_then(|name| address::group(name).err())),
             ("advertise", file.advertise.as_deref().and_then(wrong_advertise)),
-            ("metadata", wrong_size(file, options.metadata_limit)),
             ("http_token_file", token.as_ref().and_then(|token| token.as_ref().err().cloned())),
             (
                 "http_addr",
@@ -157,18 +207,18 @@ impl<'i> Check<'i> {
             ),
         ] {
             if let Some(error) = error {
-                self.at(entries, &[key], error);
+                self.at(entries, None, &[key], error);
             }
         }
     }
 
-    /// A problem of the first of these keys that the file has.
-    fn at(&mut self, entries: &[Entry<'_>], keys: &[&str], error: String) {
-        let is = |entry: &&Entry<'_>| {
-            keys.contains(&entry.key.get_ref().as_ref())
-                || entry.table.is_some_and(|table| keys.contains(&table))
+    /// A problem of the first of these keys that the table of the file has; of any if there are none.
+    fn at(&mut self, entries: &[Entry<'_>], table: Option<&str>, keys: &[&str], error: String) {
+        let mut held = entries.iter().filter(|entry| entry.table == table);
+        let named = |key: &&str| {
+            entries.iter().find(|entry| entry.table == table && entry.key.get_ref() == *key)
         };
-        match entries.iter().find(is) {
+        match keys.iter().find_map(named).or_else(|| held.next().filter(|_| keys.is_empty())) {
             Some(entry) => self.wrong(entry, error),
             None => self.problems.push(Problem { line: 1, key: None, value: None, error }),
         }
@@ -191,10 +241,16 @@ impl<'i> Entry<'i> {
         self.table.map_or_else(|| key.to_string(), |table| format!("{table}.{key}"))
     }
 
-    /// A file that has nothing else.
-    fn alone(&self) -> DeTable<'i> {
+    /// A table that has nothing else.
+    fn inner(&self) -> DeTable<'i> {
         let mut inner = DeTable::new();
         inner.insert(self.key.clone(), self.value.clone());
+        inner
+    }
+
+    /// A file that has nothing else.
+    fn alone(&self) -> DeTable<'i> {
+        let inner = self.inner();
         let Some(table) = self.table else { return inner };
         let mut outer = DeTable::new();
         let span = self.value.span();
@@ -216,15 +272,17 @@ fn entries<'i>(root: &'i DeTable<'i>) -> Vec<Entry<'i>> {
                 let entry = |(key, value)| Entry { table: Some(name), key, value };
                 all.extend(table.iter().map(entry));
             }
+            // Checked by themselves.
+            _ if name == HANDLERS => {}
             _ => all.push(Entry { table: None, key, value }),
         }
     }
     all
 }
 
-fn parse(table: DeTable<'_>) -> Result<File, String> {
+fn parse<T: DeserializeOwned>(table: DeTable<'_>) -> Result<T, String> {
     let document = toml::de::Deserializer::from(Spanned::new(0..0, table));
-    File::deserialize(document).map_err(|error| error.message().trim().replace('\n', " "))
+    T::deserialize(document).map_err(|error| error.message().trim().replace('\n', " "))
 }
 
 fn merge<'i>(good: &mut DeTable<'i>, one: DeTable<'i>) {
@@ -255,7 +313,17 @@ fn culprits(problem: &ConfigError) -> Vec<&'static str> {
     }
 }
 
-fn wrong_name(name: &str) -> Option<String> {
+/// Checks the name of a node.
+pub(super) fn name(text: &str) -> Result<String, String> {
+    wrong_name(text).map_or_else(|| Ok(text.to_owned()), Err)
+}
+
+/// Checks the name of a cluster.
+pub(super) fn cluster(text: &str) -> Result<String, String> {
+    wrong_cluster(text).map_or_else(|| Ok(text.to_owned()), Err)
+}
+
+pub(super) fn wrong_name(name: &str) -> Option<String> {
     let nowhere = ([127, 0, 0, 1], 1).into();
     let built = GossipProtocol::builder(MemberId::from(name), nowhere).build();
     built.err().map(|error| error.to_string())
@@ -290,7 +358,7 @@ fn wrong_advertise(given: &str) -> Option<String> {
         .then(|| "it stands for every address of the host, and leads others nowhere".to_owned())
 }
 
-fn wrong_cluster(cluster: &str) -> Option<String> {
+pub(super) fn wrong_cluster(cluster: &str) -> Option<String> {
     ProtobufCodec::new(cluster).err().map(|error| error.to_string())
 }
 

@@ -5,12 +5,15 @@ use std::fs;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 
+use clap::ValueEnum;
 use serde::Deserialize;
 use swim_core::{Mechanisms, Options};
 
 use super::admin::SocketMode;
+use super::filter::HandlerTable;
 use super::logging::{LogFormat, LogLevel};
-use super::settings::Profile;
+use super::settings::{Fixed, Profile};
+use super::value;
 use crate::cli::address::HttpAddr;
 use crate::cli::failure::Failure;
 
@@ -19,52 +22,97 @@ use crate::cli::failure::Failure;
 #[serde(deny_unknown_fields)]
 pub(super) struct File {
     pub(super) name: Option<String>,
+    #[serde(default, deserialize_with = "value::ip_port")]
     pub(super) bind: Option<SocketAddr>,
     pub(super) advertise: Option<String>,
+    #[serde(default, deserialize_with = "value::list")]
     pub(super) join: Option<Vec<String>>,
+    #[serde(default, deserialize_with = "value::ip_port")]
     pub(super) dns_server: Option<SocketAddr>,
+    pub(super) discover: Option<String>,
+    pub(super) discover_interface: Option<String>,
     pub(super) cluster: Option<String>,
+    #[serde(default, deserialize_with = "value::word")]
     pub(super) profile: Option<Profile>,
     pub(super) data_dir: Option<PathBuf>,
     pub(super) http_addr: Option<HttpAddr>,
     pub(super) http_token_file: Option<String>,
+    #[serde(default, deserialize_with = "value::word")]
     pub(super) http_socket_mode: Option<SocketMode>,
+    #[serde(default, deserialize_with = "value::word")]
     pub(super) log_level: Option<LogLevel>,
+    #[serde(default, deserialize_with = "value::word")]
     pub(super) log_format: Option<LogFormat>,
     #[serde(default)]
     pub(super) metadata: BTreeMap<String, String>,
     #[serde(default)]
     pub(super) protocol: Protocol,
+    #[serde(default)]
+    pub(super) event_handlers: Vec<HandlerTable>,
 }
 
-/// The table `[protocol]`: changes to the profile, named and measured as in `swim_core::Options`.
-#[derive(Debug, Default, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub(super) struct Protocol {
-    probe_interval: Option<u64>,
-    probe_timeout: Option<u64>,
-    indirect_probes: Option<usize>,
-    suspicion_multiplier: Option<u32>,
-    fanout: Option<usize>,
-    max_piggyback: Option<usize>,
-    anti_entropy_interval: Option<u64>,
-    broadcast_queue_size: Option<usize>,
-    retransmit_mult: Option<u32>,
-    dynamic_tuning: Option<bool>,
-    gossip_interval: Option<u64>,
-    datagram_budget: Option<usize>,
-    metadata_limit: Option<usize>,
-    suspicion_ratio: Option<u32>,
-    confirmations: Option<u32>,
-    healing_interval: Option<u64>,
-    dead_retention: Option<u64>,
-    coordinates: Option<bool>,
-    mechanisms: Option<MechanismSet>,
+/// The knobs of the table `[protocol]`: how each is read, its key and type, and which option it is.
+macro_rules! protocol {
+    ($($how:literal $key:ident: $kind:ty => $($option:ident).+,)*) => {
+        /// The table `[protocol]`: changes to the profile, named and measured as in
+        /// `swim_core::Options`.
+        #[derive(Debug, Clone, Default, Deserialize)]
+        #[serde(deny_unknown_fields)]
+        pub(super) struct Protocol {
+            $(#[serde(default, deserialize_with = $how)] $key: Option<$kind>,)*
+        }
+
+        impl Protocol {
+            /// Changes what the table names.
+            pub(super) fn apply(&self, options: &mut Options) {
+                $(if let Some(value) = self.$key {
+                    options.$($option).+ = value.into();
+                })*
+            }
+
+            /// Whether the table names this key.
+            pub(super) fn names(&self, key: &str) -> bool {
+                match key {
+                    $(stringify!($key) => self.$key.is_some(),)*
+                    _ => false,
+                }
+            }
+        }
+
+        /// All keys of the table, each with its value among these options.
+        pub(super) fn knobs(options: &Options) -> Vec<Fixed> {
+            vec![$((
+                concat!("protocol.", stringify!($key)),
+                format!("{:?}", options.$($option).+),
+            ),)*]
+        }
+    };
+}
+
+protocol! {
+    "value::millis" probe_interval: u64 => gossip.base.probe_interval,
+    "value::millis" probe_timeout: u64 => gossip.base.probe_timeout,
+    "value::number" indirect_probes: usize => gossip.base.indirect_probes,
+    "value::number" suspicion_multiplier: u32 => gossip.base.suspicion_multiplier,
+    "value::number" fanout: usize => gossip.base.fanout,
+    "value::number" max_piggyback: usize => gossip.base.max_piggyback,
+    "value::millis" anti_entropy_interval: u64 => gossip.anti_entropy_interval,
+    "value::number" broadcast_queue_size: usize => gossip.broadcast_queue_size,
+    "value::number" retransmit_mult: u32 => gossip.retransmit_mult,
+    "Option::deserialize" dynamic_tuning: bool => gossip.dynamic_tuning,
+    "value::millis" gossip_interval: u64 => gossip_interval,
+    "value::number" datagram_budget: usize => datagram_budget,
+    "value::number" metadata_limit: usize => metadata_limit,
+    "value::number" suspicion_ratio: u32 => suspicion_ratio,
+    "value::number" confirmations: u32 => confirmations,
+    "value::millis" healing_interval: u64 => healing_interval,
+    "value::millis" dead_retention: u64 => dead_retention,
+    "Option::deserialize" coordinates: bool => coordinates,
+    "value::word" mechanisms: MechanismSet => mechanisms,
 }
 
 /// Which mechanisms are on: for comparisons.
-#[derive(Debug, Clone, Copy, Deserialize)]
-#[serde(rename_all = "lowercase")]
+#[derive(Debug, Clone, Copy, ValueEnum)]
 enum MechanismSet {
     /// Everything.
     All,
@@ -82,7 +130,7 @@ impl File {
     pub(super) fn read(path: &Path) -> Result<Self, Failure> {
         let text = fs::read_to_string(path)
             .map_err(|error| Failure::Usage(format!("--config {}: {error}", path.display())))?;
-        Self::parse(&text).map_err(|why| Failure::Usage(format!("{}{why}", path.display())))
+        Self::parse(&text).map_err(|why| wrong(path, &why))
     }
 
     fn parse(text: &str) -> Result<Self, String> {
@@ -93,6 +141,12 @@ impl File {
     }
 }
 
+/// What is wrong with a file, and who says all of it.
+pub(super) fn wrong(path: &Path, why: &str) -> Failure {
+    let path = path.display();
+    Failure::Usage(format!("{path}{why} (swim check-config {path} says all that is wrong)"))
+}
+
 /// `:LINE: KEY` of what stands at an offset.
 fn place(text: &str, offset: usize) -> String {
     let before = text.get(..offset).unwrap_or(text);
@@ -101,39 +155,6 @@ fn place(text: &str, offset: usize) -> String {
     match line.split_once('=') {
         Some((key, _)) => format!(":{number}: {}", key.trim()),
         None => format!(":{number}"),
-    }
-}
-
-impl Protocol {
-    /// Changes what the table names.
-    pub(super) fn apply(&self, options: &mut Options) {
-        let gossip = &mut options.gossip;
-        let base = &mut gossip.base;
-        set(&mut base.probe_interval, self.probe_interval);
-        set(&mut base.probe_timeout, self.probe_timeout);
-        set(&mut base.indirect_probes, self.indirect_probes);
-        set(&mut base.suspicion_multiplier, self.suspicion_multiplier);
-        set(&mut base.fanout, self.fanout);
-        set(&mut base.max_piggyback, self.max_piggyback);
-        set(&mut gossip.anti_entropy_interval, self.anti_entropy_interval);
-        set(&mut gossip.broadcast_queue_size, self.broadcast_queue_size);
-        set(&mut gossip.retransmit_mult, self.retransmit_mult);
-        set(&mut gossip.dynamic_tuning, self.dynamic_tuning);
-        set(&mut options.gossip_interval, self.gossip_interval);
-        set(&mut options.datagram_budget, self.datagram_budget);
-        set(&mut options.metadata_limit, self.metadata_limit);
-        set(&mut options.suspicion_ratio, self.suspicion_ratio);
-        set(&mut options.confirmations, self.confirmations);
-        set(&mut options.healing_interval, self.healing_interval);
-        set(&mut options.dead_retention, self.dead_retention);
-        set(&mut options.coordinates, self.coordinates);
-        set(&mut options.mechanisms, self.mechanisms.map(Mechanisms::from));
-    }
-}
-
-fn set<T>(knob: &mut T, value: Option<T>) {
-    if let Some(value) = value {
-        *knob = value;
     }
 }
 
@@ -149,6 +170,7 @@ impl From<MechanismSet> for Mechanisms {
 
 #[cfg(test)]
 mod tests {
+    use super::super::filter::PATIENCE;
     use super::*;
 
     #[test]
@@ -160,6 +182,10 @@ mod tests {
         assert_eq!(file.metadata["role"], "web");
         assert_eq!(file.data_dir.as_deref(), Some(Path::new("/var/lib/swim")));
         assert!(file.dns_server.is_some());
+        let handlers: Vec<_> =
+            file.event_handlers.iter().map(|table| table.handler(PATIENCE).unwrap()).collect();
+        assert_eq!(handlers[0].patience.as_secs(), 300);
+        assert_eq!((handlers[1].command.as_str(), handlers[1].patience), ("logger swim", PATIENCE));
         let mut options = Options::lan();
         file.protocol.apply(&mut options);
         assert_eq!(options.gossip.base.probe_interval, 900);

@@ -1,8 +1,17 @@
-//! Which events an event handler is for: `[filter=]command`.
+//! Which events an event handler is for: `[filter=]command`, or a table of the configuration file.
+
+use std::time::Duration;
+
+use serde::Deserialize;
 
 use super::handlers::Happened;
+use crate::cli::query;
 
-/// A command, and what it is run for.
+/// How long a command may take unless it is said.
+pub(super) const PATIENCE: Duration = Duration::from_secs(30);
+
+/// A command, and what it is run for. Equal ones are the same handler to who reads the configuration
+/// again.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Handler {
     filters: Vec<Filter>,
@@ -10,6 +19,35 @@ pub(super) struct Handler {
     pub(super) json: bool,
     /// For `/bin/sh -c`.
     pub(super) command: String,
+    /// How long it may take before it is killed.
+    pub(super) patience: Duration,
+}
+
+/// `[[event_handlers]]` of the configuration file: what `--event-handler` says, in three keys.
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct HandlerTable {
+    filter: Option<String>,
+    command: Option<String>,
+    timeout: Option<String>,
+}
+
+impl HandlerTable {
+    /// The handler; `patience` if the table says none.
+    ///
+    /// # Errors
+    /// The key that is wrong, and why.
+    pub(super) fn handler(&self, patience: Duration) -> Result<Handler, (&'static str, String)> {
+        let command = self.command.as_deref().unwrap_or_default();
+        let filters = self.filter.as_deref().unwrap_or("*");
+        let mut handler = Handler::new(filters, command).map_err(|(key, why)| match key {
+            "command" => (key, "expected a command for /bin/sh -c".to_owned()),
+            _ => (key, why),
+        })?;
+        let limit = self.timeout.as_deref().map(query::duration).transpose();
+        handler.patience = limit.map_err(|why| ("timeout", why))?.unwrap_or(patience);
+        Ok(handler)
+    }
 }
 
 /// One of the words before the `=`.
@@ -36,6 +74,24 @@ const KINDS: [&str; 11] = [
 ];
 
 impl Handler {
+    /// A command behind filters, that are parted by commas; an error names the part that is wrong.
+    fn new(filters: &str, command: &str) -> Result<Self, (&'static str, String)> {
+        let command = command.trim();
+        if command.is_empty() || command.contains('\0') {
+            return Err(("command", "expected [FILTER=]COMMAND".to_owned()));
+        }
+        let command = command.to_owned();
+        let mut handler = Self { filters: Vec::new(), json: false, command, patience: PATIENCE };
+        for word in filters.split(',').map(str::trim) {
+            if word == "json" {
+                handler.json = true;
+            } else {
+                handler.filters.push(filter(word).map_err(|why| ("filter", why))?);
+            }
+        }
+        Ok(handler)
+    }
+
     /// Whether the command is to be run.
     pub(super) fn wants(&self, happened: &Happened) -> bool {
         let name = happened.told().map(|event| event.name.as_str());
@@ -54,19 +110,7 @@ pub(super) fn handler(text: &str) -> Result<Handler, String> {
         Some((words, command)) if is_filter(words) => (words, command),
         _ => ("*", text),
     };
-    if command.trim().is_empty() || command.contains('\0') {
-        return Err("expected [FILTER=]COMMAND".to_owned());
-    }
-    let mut handler =
-        Handler { filters: Vec::new(), json: false, command: command.trim().to_owned() };
-    for word in filters.split(',') {
-        if word == "json" {
-            handler.json = true;
-        } else {
-            handler.filters.push(filter(word)?);
-        }
-    }
-    Ok(handler)
+    Handler::new(filters, command).map_err(|(_, why)| why)
 }
 
 fn is_filter(words: &str) -> bool {

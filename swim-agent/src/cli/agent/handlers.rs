@@ -1,14 +1,14 @@
-//! `--event-handler '[filter=]command'`: commands that are run when something happens.
+//! Event handlers: commands that are run when something happens.
 //!
 //! Nothing waits for them: a handler has a queue of its own that is bounded, runs a few commands
 //! at a time, and each command has a time-out after which it is killed with all that it started.
-//! What finds the queue full is dropped and counted.
+//! What finds the queue full is dropped and counted. Handlers come and go while the agent runs: one
+//! that stays keeps its queue, one that goes first does what it was told already.
 
 use std::io;
 use std::process::Stdio;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
-use std::time::Duration;
 
 use swim_agent::{
     Decline, EventStream, Handle, QueryItem, QueryStream, ReceivedQuery, StreamItem, UserEvent,
@@ -16,9 +16,9 @@ use swim_agent::{
 use swim_core::EventKind;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::process::{Child, Command};
-use tokio::sync::{Semaphore, mpsc};
+use tokio::sync::{Semaphore, mpsc, watch};
 use tokio::task::{JoinHandle, JoinSet};
-use tracing::{debug, warn};
+use tracing::{debug, info, warn};
 
 use super::filter::Handler;
 use super::input;
@@ -29,19 +29,58 @@ const WAITING: usize = 256;
 /// Commands of one handler at a time.
 const AT_A_TIME: usize = 8;
 
-/// What was dropped in this process because handlers were too slow; `swim info` shows it.
-static DROPPED: AtomicU64 = AtomicU64::new(0);
-
-/// Events that were dropped because handlers were too slow.
-pub(crate) fn dropped() -> u64 {
-    DROPPED.load(Relaxed)
+/// The handlers of an agent; they end when this is dropped.
+pub(super) struct Handlers {
+    lists: watch::Sender<Vec<Handler>>,
+    dropped: Arc<AtomicU64>,
+    task: JoinHandle<()>,
 }
 
-fn drop_events(count: u64) {
-    let before = DROPPED.fetch_add(count, Relaxed);
-    // Rarer and rarer: a flood of drops must not become one of lines.
-    if (before + count).next_power_of_two() != before.next_power_of_two() || before == 0 {
-        warn!("{} events were dropped so far: event handlers are too slow", before + count);
+impl Handlers {
+    /// Runs these, from the next event on.
+    pub(super) fn start(handle: &Handle, handlers: Vec<Handler>) -> Self {
+        let (lists, mut list) = watch::channel(handlers);
+        list.mark_changed();
+        let dropped = Arc::default();
+        let running = Running {
+            handle: handle.clone(),
+            dropped: Dropped(Arc::clone(&dropped)),
+            workers: JoinSet::new(),
+            queues: Vec::new(),
+        };
+        // From now on, not from whenever the task is first run.
+        let streams = (handle.events(), handle.queries());
+        Self { lists, dropped, task: tokio::spawn(running.run(streams, list)) }
+    }
+
+    /// Where to send the handlers that run from then on.
+    pub(super) fn lists(&self) -> watch::Sender<Vec<Handler>> {
+        self.lists.clone()
+    }
+
+    /// Counts events that were dropped because handlers were too slow.
+    pub(super) fn dropped(&self) -> Arc<AtomicU64> {
+        Arc::clone(&self.dropped)
+    }
+}
+
+impl Drop for Handlers {
+    fn drop(&mut self) {
+        self.task.abort();
+    }
+}
+
+/// Events that were dropped because handlers were too slow.
+struct Dropped(Arc<AtomicU64>);
+
+impl Dropped {
+    fn add(&self, count: u64) {
+        let before = self.0.fetch_add(count, Relaxed);
+        let now = before + count;
+        // Rarer and rarer: a flood of drops must not become one of lines.
+        if now.next_power_of_two() != before.next_power_of_two() || before == 0 {
+            warn!("{now} events were dropped so far: event handlers are too slow");
+        }
     }
 }
 
@@ -96,53 +135,86 @@ impl Happened {
     }
 }
 
-/// Starts what runs handlers, until it is aborted or the agent ends.
-pub(super) fn start(handle: &Handle, handlers: Vec<Handler>, patience: Duration) -> JoinHandle<()> {
-    // From now on, not from whenever the task is first run.
-    let streams = (handle.events(), handle.queries());
-    tokio::spawn(run(handle.clone(), streams, handlers, patience))
+/// A handler, and what waits for it.
+type Queue = (Arc<Handler>, mpsc::Sender<Arc<Happened>>);
+
+/// What the task of the handlers owns.
+struct Running {
+    handle: Handle,
+    dropped: Dropped,
+    workers: JoinSet<()>,
+    queues: Vec<Queue>,
 }
 
-async fn run(
-    handle: Handle,
-    (mut events, mut queries): (EventStream, QueryStream),
-    handlers: Vec<Handler>,
-    patience: Duration,
-) {
-    if handlers.is_empty() {
-        return;
+impl Running {
+    async fn run(
+        mut self,
+        (mut events, mut queries): (EventStream, QueryStream),
+        mut lists: watch::Receiver<Vec<Handler>>,
+    ) {
+        loop {
+            let happened = tokio::select! {
+                // What happens after a change is for those who are there after it.
+                biased;
+                Ok(()) = lists.changed() => {
+                    let handlers = lists.borrow_and_update().clone();
+                    self.replace(handlers);
+                    continue;
+                }
+                item = events.next() => match item {
+                    Some(StreamItem::Missed(missed)) => Err(missed),
+                    Some(item) => Ok(Happened::new(item)),
+                    None => return,
+                },
+                item = queries.next() => match item {
+                    Some(QueryItem::Query(query)) => Ok(Some(Happened::asked(query))),
+                    Some(QueryItem::Missed(missed)) => Err(missed),
+                    None => return,
+                },
+            };
+            match happened {
+                Ok(Some(happened)) => self.tell(&Arc::new(happened)),
+                // Nobody waited for it.
+                Err(_) if self.queues.is_empty() => {}
+                Err(missed) => self.dropped.add(missed),
+                Ok(None) => {}
+            }
+        }
     }
-    let mut workers = JoinSet::new();
-    let mut queues = Vec::new();
-    for handler in handlers {
+
+    /// Those of `handlers` that run go on, others start, and who is not among them ends when it has
+    /// done what waits for it.
+    fn replace(&mut self, handlers: Vec<Handler>) {
+        let mut before = std::mem::take(&mut self.queues);
+        let mut added = 0;
+        for handler in handlers {
+            let kept = before.iter().position(|(held, _)| **held == handler);
+            let queue = match kept {
+                Some(kept) => before.swap_remove(kept),
+                None => {
+                    added += 1;
+                    self.begin(handler)
+                }
+            };
+            self.queues.push(queue);
+        }
+        if added + before.len() > 0 {
+            info!("event handlers: {added} begin, {} end", before.len());
+        }
+        while self.workers.try_join_next().is_some() {}
+    }
+
+    fn begin(&mut self, handler: Handler) -> Queue {
         let (sender, jobs) = mpsc::channel(WAITING);
         let handler = Arc::new(handler);
-        workers.spawn(work(handle.clone(), Arc::clone(&handler), jobs, patience));
-        queues.push((handler, sender));
+        self.workers.spawn(work(self.handle.clone(), Arc::clone(&handler), jobs));
+        (handler, sender)
     }
-    loop {
-        let happened = tokio::select! {
-            item = events.next() => match item {
-                Some(StreamItem::Missed(missed)) => {
-                    drop_events(missed);
-                    continue;
-                }
-                Some(item) => Happened::new(item),
-                None => return,
-            },
-            item = queries.next() => match item {
-                Some(QueryItem::Query(query)) => Some(Happened::asked(query)),
-                Some(QueryItem::Missed(missed)) => {
-                    drop_events(missed);
-                    continue;
-                }
-                None => return,
-            },
-        };
-        let Some(happened) = happened.map(Arc::new) else { continue };
-        for (handler, queue) in &queues {
-            if handler.wants(&happened) && queue.try_send(Arc::clone(&happened)).is_err() {
-                drop_events(1);
+
+    fn tell(&self, happened: &Arc<Happened>) {
+        for (handler, queue) in &self.queues {
+            if handler.wants(happened) && queue.try_send(Arc::clone(happened)).is_err() {
+                self.dropped.add(1);
                 happened.give_up(Decline::Busy);
             }
         }
@@ -150,13 +222,9 @@ async fn run(
     }
 }
 
-/// Starts the commands of one handler, in the order in which things happened.
-async fn work(
-    handle: Handle,
-    handler: Arc<Handler>,
-    mut jobs: mpsc::Receiver<Arc<Happened>>,
-    patience: Duration,
-) {
+/// Starts the commands of one handler, in the order in which things happened, and ends with the last
+/// one when nothing more can come.
+async fn work(handle: Handle, handler: Arc<Handler>, mut jobs: mpsc::Receiver<Arc<Happened>>) {
     let room = Arc::new(Semaphore::new(AT_A_TIME));
     let mut running = JoinSet::new();
     while let Ok(permit) = Arc::clone(&room).acquire_owned().await {
@@ -164,17 +232,18 @@ async fn work(
         let (handle, handler) = (handle.clone(), Arc::clone(&handler));
         running.spawn(async move {
             let _permit = permit;
-            one(&handle, &handler, &happened, patience).await;
+            one(&handle, &handler, &happened).await;
         });
         while running.try_join_next().is_some() {}
     }
+    while running.join_next().await.is_some() {}
 }
 
 /// Runs one command to its end, and answers with what it wrote if it was asked.
-async fn one(handle: &Handle, handler: &Handler, happened: &Happened, patience: Duration) {
+async fn one(handle: &Handle, handler: &Handler, happened: &Happened) {
     let patience = match &happened.query {
-        Some(query) => patience.min(query.time_left()),
-        None => patience,
+        Some(query) => handler.patience.min(query.time_left()),
+        None => handler.patience,
     };
     let command = handler.command.escape_debug();
     let written = match tokio::time::timeout(patience, execute(handle, handler, happened)).await {

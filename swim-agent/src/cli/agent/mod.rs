@@ -10,6 +10,7 @@ mod input;
 mod logging;
 mod reload;
 mod settings;
+mod value;
 
 use std::io;
 use std::net::SocketAddr;
@@ -30,7 +31,7 @@ use super::signals::{Hangups, Signals};
 use crate::http::{Admin, LeaveRequest, Token, query};
 use admin::{Bound, Server, SocketMode};
 use filter::Handler;
-pub(super) use handlers::dropped as handler_events_dropped;
+use handlers::Handlers;
 use logging::{LogFormat, LogLevel};
 use reload::Reload;
 use settings::{Profile, Settings};
@@ -39,7 +40,7 @@ use settings::{Profile, Settings};
 #[derive(Debug, Clone, clap::Args)]
 pub(super) struct Args {
     /// Its name, unique in the cluster [default: the host's name].
-    #[arg(long)]
+    #[arg(long, value_parser = check::name)]
     name: Option<String>,
     /// Where to receive gossip, UDP and TCP; port 0 takes a free one [default: 127.0.0.1:7946].
     #[arg(long, value_name = "IP:PORT", value_parser = address::ip_port)]
@@ -48,18 +49,25 @@ pub(super) struct Args {
     /// with or without :PORT.
     #[arg(long, value_name = "IP|IFACE|HOST")]
     advertise: Option<String>,
-    /// Member to join through, or srv:NAME for those that SRV records name; may be given several
-    /// times. Tried until one answers.
+    /// Member to join through, srv:NAME for those that SRV records name, or mdns:NAME for those that
+    /// are announced on the network segment; may be given several times. Tried until one answers.
     #[arg(long, visible_alias = "retry-join", value_name = "HOST:PORT", value_parser = address::seed)]
     join: Vec<String>,
     /// DNS server to ask for the names to join through [default: the system's].
     #[arg(long, value_name = "IP:PORT", value_parser = address::ip_port)]
     dns_server: Option<SocketAddr>,
+    /// Name under which agents of one network segment find each other by multicast DNS
+    /// [default: none].
+    #[arg(long, value_name = "NAME", value_parser = address::group)]
+    discover: Option<String>,
+    /// Interface whose segment that is [default: the advertised address's].
+    #[arg(long, value_name = "IFACE")]
+    discover_interface: Option<String>,
     /// What it says of itself; may be given several times.
     #[arg(long, value_name = "K=V", value_parser = meta::pair)]
     meta: Vec<(String, String)>,
     /// Name of the cluster: others are not heard [default: swim].
-    #[arg(long, value_name = "NAME")]
+    #[arg(long, value_name = "NAME", value_parser = check::cluster)]
     cluster: Option<String>,
     /// Timing to start from [default: lan].
     #[arg(long, value_enum)]
@@ -76,7 +84,8 @@ pub(super) struct Args {
     /// Who may connect to a Unix socket: its owner, or the group too [default: 600].
     #[arg(long, value_enum, value_name = "MODE")]
     http_socket_mode: Option<SocketMode>,
-    /// Configuration file; flags override it. SIGHUP reads log_level and metadata again.
+    /// Configuration file; flags override it. SIGHUP reads log_level, metadata and
+    /// event_handlers again.
     #[arg(long, value_name = "FILE.toml")]
     config: Option<PathBuf>,
     /// Command to run when something happens, [FILTER=]COMMAND; may be given several times. See
@@ -101,7 +110,7 @@ pub(super) fn run(args: Args) -> Result<(), Failure> {
     let log = logging::start(settings.log_level, settings.log_format).map_err(cannot_start)?;
     let runtime = runtime::Builder::new_current_thread().enable_all().build();
     let runtime = runtime.map_err(cannot_start)?;
-    let reload = Reload::new(args, &settings, log.level());
+    let reload = Reload::new(args, settings.clone(), log.level());
     let done = runtime.block_on(serve(settings, reload));
     // A name that is still being looked up must not delay the end.
     runtime.shutdown_background();
@@ -113,24 +122,30 @@ async fn serve(settings: Settings, reload: Reload) -> Result<(), Failure> {
     let signals = Signals::new().map_err(|error| failed("cannot take signals over", &error))?;
     let hangups = Hangups::new().map_err(|error| failed("cannot take signals over", &error))?;
     // Before the agent: who cannot be steered does not join first.
-    let (handlers, patience) = (settings.handlers.clone(), settings.handler_timeout);
     let bound = Bound::new(&settings).await?;
     let handle = spawn(&settings).await?;
     // From the first event on: nobody has joined yet.
-    let handlers = handlers::start(&handle, handlers, patience);
+    let handlers = Handlers::start(&handle, settings.handlers.clone());
     let (sender, leave) = mpsc::channel(1);
     let at = bound.as_ref().map_or(&HttpAddr::None, |bound| &bound.address);
     let banner = banner::text(&handle, at, settings.profile);
     let server = bound.map(|bound| {
-        let admin = Admin::new(handle.clone(), bound.access(&settings), sender);
+        let admin = Admin::new(handle.clone(), bound.access(&settings), sender, handlers.dropped());
         Server::start(admin, bound)
     });
     // Not waited for: whoever stops the terminal must not stop the agent.
-    task::spawn_blocking(move || banner::print(&banner));
-    let hangup = tokio::spawn(reload.run(handle.clone(), hangups));
+    let banner = task::spawn_blocking(move || banner::print(&banner));
+    let watched = handle.clone();
+    let ready = tokio::spawn(async move {
+        // An error says that the runtime ends.
+        let _ = banner.await;
+        banner::when_ready(&watched).await;
+    });
+    let hangup = tokio::spawn(reload.run(handle.clone(), handlers.lists(), hangups));
     let asked = until_left(&handle, signals, leave).await;
     hangup.abort();
-    handlers.abort();
+    ready.abort();
+    drop(handlers);
     for asked in asked? {
         // Whoever asked may have gone.
         let _ = asked.send(());
@@ -158,6 +173,12 @@ async fn spawn(settings: &Settings) -> Result<Handle, Failure> {
     }
     if let Some(address) = settings.dns_server {
         builder = builder.dns_server(address);
+    }
+    if let Some(name) = &settings.discover {
+        builder = builder.discover(name);
+    }
+    if let Some(interface) = &settings.discover_interface {
+        builder = builder.discover_interface(interface);
     }
     if let Some(directory) = &settings.data_dir {
         builder = builder.data_dir(directory);

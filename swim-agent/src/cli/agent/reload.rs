@@ -1,57 +1,70 @@
 //! SIGHUP: what the configuration file says now, without a restart.
 //!
-//! Log level and metadata apply at once, with the flags still above the file, and what was changed
-//! at run time above both. A file that makes no sense changes nothing.
+//! Log level, metadata and event handlers apply at once, with the flags still above the file, and
+//! what was changed at run time above both. A file that makes no sense changes nothing.
 
 use swim_agent::Handle;
+use tokio::sync::watch;
 use tokio::task;
 use tracing::{error, info, warn};
 
 use super::Args;
+use super::filter::Handler;
 use super::logging::Level;
-use super::settings::{Fixed, Settings};
+use super::settings::Settings;
 use crate::cli::signals::Hangups;
 
 /// Reads the configuration again when it is told to.
 pub(super) struct Reload {
     /// The flags.
     args: Args,
-    /// What applies at the start only, as it was then.
-    fixed: Vec<Fixed>,
+    /// What the agent was started with: some of it applies at the start only.
+    start: Settings,
     level: Level,
 }
 
 impl Reload {
-    pub(super) fn new(args: Args, settings: &Settings, level: Level) -> Self {
-        Self { args, fixed: settings.fixed(), level }
+    pub(super) fn new(args: Args, start: Settings, level: Level) -> Self {
+        Self { args, start, level }
     }
 
     /// Once for each signal, for ever.
-    pub(super) async fn run(self, handle: Handle, mut hangups: Hangups) {
+    pub(super) async fn run(
+        self,
+        handle: Handle,
+        handlers: watch::Sender<Vec<Handler>>,
+        mut hangups: Hangups,
+    ) {
         loop {
             hangups.next().await;
             let Some(file) = self.args.config.as_deref().map(|path| path.display()) else {
                 warn!("SIGHUP: there is no configuration file to read again (--config names one)");
                 continue;
             };
-            match self.reload(&handle).await {
-                Ok(()) => info!("SIGHUP: {file} was read again: log level and metadata"),
+            match self.reload(&handle, &handlers).await {
+                Ok(()) => {
+                    info!("SIGHUP: {file} was read again: log level, metadata, event handlers");
+                }
                 Err(why) => error!("SIGHUP: nothing was changed: {why}"),
             }
         }
     }
 
     /// All of it, or nothing.
-    async fn reload(&self, handle: &Handle) -> Result<(), String> {
+    async fn reload(
+        &self,
+        handle: &Handle,
+        handlers: &watch::Sender<Vec<Handler>>,
+    ) -> Result<(), String> {
         let args = self.args.clone();
         // A file on a disk that hangs must not stop the agent.
         let read = task::spawn_blocking(|| Settings::new(args).map_err(|why| why.to_string()));
         let settings = read.await.map_err(|error| error.to_string())??;
-        let fixed = settings.fixed().into_iter().zip(&self.fixed);
-        let later: Vec<_> = fixed.filter(|(new, old)| new != *old).map(|(new, _)| new.0).collect();
+        let later = settings.later(&self.start);
         let metadata = settings.metadata;
         handle.configure_metadata(metadata).await.map_err(|error| error.to_string())?;
-        // Event handlers, once there are any, change here: nothing below can fail.
+        // Nothing below can fail.
+        handlers.send_replace(settings.handlers);
         self.level.set(settings.log_level);
         if !later.is_empty() {
             warn!("changed, but for the next start only: {}", later.join(", "));

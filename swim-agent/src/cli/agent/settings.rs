@@ -3,24 +3,22 @@
 use std::collections::BTreeMap;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
-use std::time::Duration;
 
 use clap::ValueEnum;
-use serde::Deserialize;
 use swim_core::Options;
 
 use super::Args;
 use super::admin::SocketMode;
-use super::file::File;
-use super::filter::Handler;
+use super::check;
+use super::file::{self, File, Protocol, knobs};
+use super::filter::{self, Handler};
 use super::logging::{LogFormat, LogLevel};
 use crate::cli::address::{self, HttpAddr};
 use crate::cli::failure::Failure;
 use crate::http::Token;
 
 /// Which presets to start from.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum, Deserialize)]
-#[serde(rename_all = "lowercase")]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub(crate) enum Profile {
     /// Members on one machine.
     Local,
@@ -50,7 +48,7 @@ impl Profile {
 }
 
 /// What an agent runs on.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(super) struct Settings {
     /// The host's name when there is none.
     pub(super) name: Option<String>,
@@ -58,16 +56,20 @@ pub(super) struct Settings {
     pub(super) advertise: Option<String>,
     pub(super) join: Vec<String>,
     pub(super) dns_server: Option<SocketAddr>,
+    pub(super) discover: Option<String>,
+    pub(super) discover_interface: Option<String>,
     pub(super) metadata: BTreeMap<String, String>,
     pub(super) cluster: String,
     pub(super) profile: Profile,
+    /// What the file changes of it.
+    protocol: Protocol,
     pub(super) options: Options,
     pub(super) data_dir: Option<PathBuf>,
     pub(super) http_addr: HttpAddr,
     pub(super) http_token: Option<Token>,
     pub(super) http_socket_mode: SocketMode,
+    /// Those of the flags, then those of the file.
     pub(super) handlers: Vec<Handler>,
-    pub(super) handler_timeout: Duration,
     pub(super) log_level: LogLevel,
     pub(super) log_format: LogFormat,
 }
@@ -75,8 +77,6 @@ pub(super) struct Settings {
 /// A setting that applies at the start only: its key and its value, to compare.
 pub(super) type Fixed = (&'static str, String);
 
-/// How long a command of an event handler may take.
-const HANDLER_TIMEOUT: Duration = Duration::from_secs(30);
 const GOSSIP_PORT: u16 = 7946;
 const ADMIN_PORT: u16 = 7373;
 
@@ -87,22 +87,45 @@ impl Settings {
     /// What cannot be read, or makes no sense; the line names it and the file it comes from.
     pub(super) fn new(args: Args) -> Result<Self, Failure> {
         let file = args.config.as_deref().map(File::read).transpose()?.unwrap_or_default();
-        let settings = Self::merge(args, file);
-        settings.map_err(|(source, why)| Failure::Usage(format!("{source}: {why}")))
+        let config = args.config.clone();
+        Self::merge(args, file).map_err(|(source, why)| match config {
+            Some(path) if source == path.display().to_string() => {
+                file::wrong(&path, &format!(": {why}"))
+            }
+            _ => Failure::Usage(format!("{source}: {why}")),
+        })
     }
 
-    /// What applies at the start only.
-    pub(super) fn fixed(&self) -> Vec<Fixed> {
-        vec![
+    /// The keys that apply at the start only and whose value is another than at the `start`.
+    pub(super) fn later(&self, start: &Self) -> Vec<&'static str> {
+        // A knob that is as another profile has it was not changed itself.
+        let knobs = |protocol: &Protocol| {
+            let mut options = self.profile.options();
+            protocol.apply(&mut options);
+            knobs(&options)
+        };
+        let now = self.fixed().into_iter().chain(knobs(&self.protocol));
+        let then = start.fixed().into_iter().chain(knobs(&start.protocol));
+        let changed = now.zip(then).filter(|(now, then)| now != then).map(|(now, _)| now.0);
+        let token = (self.http_token != start.http_token).then_some("http_token_file");
+        changed.chain(token).collect()
+    }
+
+    /// What applies at the start only, but for the protocol and the token.
+    fn fixed(&self) -> [Fixed; 13] {
+        [
             ("name", format!("{:?}", self.name)),
             ("bind", self.bind.to_string()),
             ("advertise", format!("{:?}", self.advertise)),
             ("join", format!("{:?}", self.join)),
             ("dns_server", format!("{:?}", self.dns_server)),
+            ("discover", format!("{:?}", self.discover)),
+            ("discover_interface", format!("{:?}", self.discover_interface)),
             ("cluster", self.cluster.clone()),
-            ("profile, protocol", format!("{:?}", self.options)),
+            ("profile", self.profile.as_str().to_owned()),
             ("data_dir", format!("{:?}", self.data_dir)),
-            ("http_addr", format!("{:?}", self.http_addr)),
+            ("http_addr", self.http_addr.to_string()),
+            ("http_socket_mode", format!("{:?}", self.http_socket_mode)),
             ("log_format", format!("{:?}", self.log_format)),
         ]
     }
@@ -114,11 +137,15 @@ impl Settings {
         let mut options = profile.options();
         file.protocol.apply(&mut options);
         options.validate().map_err(|error| (path.clone(), error.to_string()))?;
-        for seed in file.join.iter().flatten() {
-            let culprit = |error| (path.clone(), format!("join: {error}, not {seed:?}"));
-            address::seed(seed).map_err(culprit)?;
-        }
+        checked(&file).map_err(|why| (path.clone(), why))?;
         let join = if args.join.is_empty() { file.join.unwrap_or_default() } else { args.join };
+        let patience = args.event_handler_timeout.unwrap_or(filter::PATIENCE);
+        let mut handlers = args.event_handler;
+        handlers.iter_mut().for_each(|handler| handler.patience = patience);
+        for table in &file.event_handlers {
+            let culprit = |(key, why)| (path.clone(), format!("event_handlers.{key}: {why}"));
+            handlers.push(table.handler(patience).map_err(culprit)?);
+        }
         let mode = args.http_socket_mode.or(file.http_socket_mode);
         let mut metadata = file.metadata;
         metadata.extend(args.meta);
@@ -140,20 +167,41 @@ impl Settings {
             advertise: args.advertise.or(file.advertise),
             join,
             dns_server: args.dns_server.or(file.dns_server),
+            discover: args.discover.or(file.discover),
+            discover_interface: args.discover_interface.or(file.discover_interface),
             metadata,
             cluster: args.cluster.or(file.cluster).unwrap_or_else(|| "swim".to_owned()),
             profile,
+            protocol: file.protocol,
             options,
             data_dir: args.data_dir.or(file.data_dir),
             http_addr,
             http_token,
             http_socket_mode: mode.unwrap_or(SocketMode::Owner),
-            handlers: args.event_handler,
-            handler_timeout: args.event_handler_timeout.unwrap_or(HANDLER_TIMEOUT),
+            handlers,
             log_level: args.log_level.or(file.log_level).unwrap_or(LogLevel::Info),
             log_format: args.log_format.or(file.log_format).unwrap_or(LogFormat::Text),
         })
     }
+}
+
+/// Checks the texts of a file that are parsed where they are used.
+fn checked(file: &File) -> Result<(), String> {
+    for (key, wrong) in [
+        ("name", file.name.as_deref().and_then(check::wrong_name)),
+        ("cluster", file.cluster.as_deref().and_then(check::wrong_cluster)),
+    ] {
+        if let Some(why) = wrong {
+            return Err(format!("{key}: {why}"));
+        }
+    }
+    for seed in file.join.iter().flatten() {
+        address::seed(seed).map_err(|why| format!("join: {why}, not {seed:?}"))?;
+    }
+    if let Some(name) = &file.discover {
+        address::group(name).map_err(|why| format!("discover: {why}, not {name:?}"))?;
+    }
+    Ok(())
 }
 
 /// Refuses an endpoint that strangers reach and that asks nobody for anything.

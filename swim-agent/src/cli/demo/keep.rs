@@ -1,6 +1,7 @@
 //! `swim demo --keep`: the cluster goes on, and others may join and ask it.
 
 use std::net::Ipv4Addr;
+use std::sync::Arc;
 
 use tokio::net::TcpListener;
 use tokio::sync::mpsc;
@@ -20,7 +21,9 @@ pub(super) async fn until_signal(stage: &mut Stage) -> Result<(), Failure> {
     // Nobody reads it: the agents of the demo leave together, on Ctrl-C.
     let (sender, _) = mpsc::channel(1);
     let access = Access { address: address.to_string(), local: true, token: None };
-    tokio::spawn(Admin::new(first, access, sender).serve(listener, std::future::pending()));
+    tokio::spawn(
+        Admin::new(first, access, sender, Arc::default()).serve(listener, std::future::pending()),
+    );
     stage.say(&format!(
         "\nThe cluster goes on until Ctrl-C. {name} answers and takes newcomers in:\n\
          \n  swim members --http-addr {address}\
