@@ -9,10 +9,8 @@ without being counted, nobody accused, and the admin endpoint has to answer mean
 Python 3.8 and no packages.
 """
 import argparse
-import calendar
 import json
 import os
-import re
 import selectors
 import socket
 import statistics
@@ -21,7 +19,7 @@ import tempfile
 import threading
 import time
 
-from figures import ROWS, isolate, row, start_cluster
+from figures import ROWS, isolate, row, seconds_of, start_cluster
 
 TICK = 0.01
 
@@ -97,15 +95,8 @@ class Reader(threading.Thread):
             elif item["type"] == "user":
                 payload = item["payload"]
                 often[payload] = often.get(payload, 0) + 1
-                stamp = item["time"]
-                late.append(seconds(stamp) - float(payload.rsplit(":", 1)[1]))
+                late.append(seconds_of(item["time"]) - float(payload.rsplit(":", 1)[1]))
         return often, late, missed
-
-
-def seconds(stamp):
-    clock = re.match(r"(\d+)-(\d+)-(\d+)T(\d+):(\d+):([\d.]+)Z", stamp)
-    days = time.strptime("-".join(clock.group(1, 2, 3)), "%Y-%m-%d")
-    return calendar.timegm(days) + int(clock.group(4)) * 3600 + int(clock.group(5)) * 60 + float(clock.group(6))
 
 
 class Watch(threading.Thread):
