@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """`swim agent` and HashiCorp's `serf agent` side by side: the same doings, one table.
 
-    cargo build --release
+    cargo build --profile dist
     scripts/compare_serf.py [--quick] [--only serf|swim] [--base 127.66]
 
 Four agents of one kind on loopback addresses, then four of the other, default LAN profiles, driven by their own commands. Needs
@@ -388,12 +388,13 @@ class Comparison:
 
     def while_listing(self, doing):
         """What a command comes to, and how long the others' lists take that are asked for meanwhile."""
-        waits, threads = [], []
+        waits, threads, end = [], [], time.monotonic() + 3
         for agent in self.others(1):
+            # The news takes a moment to reach them.
             def ask(agent=agent):
-                for pause in (0.05, 0.4):
-                    time.sleep(pause)
+                while time.monotonic() < end:
                     waits.append(self.kind.run(agent, *self.kind.list).took)
+                    time.sleep(0.2)
             threads.append(threading.Thread(target=ask))
         for thread in threads:
             thread.start()
@@ -501,13 +502,13 @@ def package():
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--binary", default="target/release/swim")
+    parser.add_argument("--binary", default="target/dist/swim")
     parser.add_argument("--base", default="127.66", help="first half of the loopback addresses")
     parser.add_argument("--only", choices=["serf", "swim"])
     parser.add_argument("--quick", action="store_true", help="each thing once or twice, to see that it runs")
     args = parser.parse_args()
     if not os.access(args.binary, os.X_OK):
-        sys.exit(f"{args.binary} is missing: cargo build --release, or --binary")
+        sys.exit(f"{args.binary} is missing: cargo build --profile dist, or --binary")
     columns = {}
     with tempfile.TemporaryDirectory() as directory:
         try:
