@@ -2,7 +2,7 @@
 """`swim agent` and HashiCorp's `serf agent` side by side: the same doings, one table.
 
     cargo build --profile dist
-    scripts/compare_serf.py [--quick] [--only serf|swim] [--base 127.66]
+    scripts/compare_serf.py [--quick] [--only serf|swim] [--steps idle stuck ...]
 
 Four agents of one kind on loopback addresses, then four of the other, default LAN profiles, driven by their own commands. Needs
 Debian's package `serf`, which it installs where it may. Linux only; Python 3.8 and no packages. Ends what it started and
@@ -213,6 +213,8 @@ class Comparison:
         self.column[what] = reached
         print(f"  {what}: {reached}", flush=True)
 
+    STEPS = ["idle", "queries", "events", "hangup", "crash", "terminate", "force_leave", "prune", "stuck", "stop"]
+
     def marks(self, index):
         directory = self.kind.directory
         path = os.path.join(directory, f"{self.kind.name}-{index}")
@@ -245,16 +247,14 @@ class Comparison:
     def others(self, index):
         return [agent for other, agent in self.agents.items() if other != index]
 
-    def run(self):
+    def run(self, steps):
         print(f"{self.kind.name}:", flush=True)
         self.afresh()
-        steps = [self.idle, self.queries, self.events, self.hangup, self.crash, self.terminate, self.force_leave,
-                 self.prune, self.stuck, self.stop]
         for step in steps:
             try:
-                step()
+                getattr(self, step)()
             except (RuntimeError, OSError, ValueError, KeyError, subprocess.TimeoutExpired) as error:
-                self.row(f"{step.__name__} went wrong", f"{type(error).__name__}: {error}")
+                self.row(f"{step} went wrong", f"{type(error).__name__}: {error}")
 
     def idle(self):
         settle, measured = (3, 5) if self.quick else (60, 60)
@@ -359,12 +359,12 @@ class Comparison:
             need("n4 is dead", lambda: all(a.when(self.kind.died.format("n4"), at) for a in self.others(4)))
             done, waits = self.while_listing(lambda: self.kind.run(self.agents[1], "force-leave", "n4"))
             took.append(done.took if done.code == 0 else None)
-            blocked += waits
+            blocked.append(max(waits))
             time.sleep(1)
             after.add(str((self.kind.states(self.agents[2]) or {}).get("n4", "gone")))
             self.launch(4, 1)
         self.row("force-leave of a dead member: the command returns", span(took))
-        self.row("`members` on the others meanwhile", span(blocked))
+        self.row("the longest that `members` took on the others then", span(blocked))
         self.row("what it is then", " or ".join(sorted(after)))
 
     def prune(self):
@@ -376,29 +376,30 @@ class Comparison:
             self.afresh()
             done, waits = self.while_listing(lambda: self.kind.run(self.agents[1], "force-leave", self.kind.prune, "n4"))
             took.append(done.took if done.code == 0 else None)
-            blocked += waits
+            blocked.append(max(waits))
             at = time.monotonic()
             back.append(time.monotonic() - at if until(lambda: self.alive(4), 30) else None)
         self.row("prune of a live member: the command returns", span(took))
-        self.row("`members` on the others meanwhile, live one pruned", span(blocked))
+        self.row("the longest that `members` took on the others, a live one pruned", span(blocked))
         self.row("the pruned one is in again, by itself", span(back))
 
     def has_force_leave(self):
         return "force-leave" in Done([self.kind.binary, "--help"], {}, 10).text
 
     def while_listing(self, doing):
-        """What a command comes to, and how long the others' lists take that are asked for meanwhile."""
-        waits, threads, end = [], [], time.monotonic() + 3
+        """What a command comes to, and how long the others' lists take until shortly after it."""
+        waits, threads, over = [], [], threading.Event()
         for agent in self.others(1):
             # The news takes a moment to reach them.
             def ask(agent=agent):
-                while time.monotonic() < end:
+                while not over.wait(0.2):
                     waits.append(self.kind.run(agent, *self.kind.list).took)
-                    time.sleep(0.2)
             threads.append(threading.Thread(target=ask))
         for thread in threads:
             thread.start()
         done = doing()
+        time.sleep(2)
+        over.set()
         for thread in threads:
             thread.join()
         return done, waits
@@ -505,6 +506,8 @@ def main():
     parser.add_argument("--binary", default="target/dist/swim")
     parser.add_argument("--base", default="127.66", help="first half of the loopback addresses")
     parser.add_argument("--only", choices=["serf", "swim"])
+    parser.add_argument("--steps", nargs="+", choices=Comparison.STEPS, default=Comparison.STEPS, metavar="STEP",
+                        help=f"only these: {' '.join(Comparison.STEPS)}")
     parser.add_argument("--quick", action="store_true", help="each thing once or twice, to see that it runs")
     args = parser.parse_args()
     if not os.access(args.binary, os.X_OK):
@@ -516,7 +519,7 @@ def main():
                 if args.only in (None, kind.name):
                     comparison = Comparison(kind(binary or find_serf(), args.base, directory), args.quick)
                     columns[kind.name] = comparison.column
-                    comparison.run()
+                    comparison.run(args.steps)
         finally:
             for process in STARTED:
                 if process.poll() is None:
