@@ -2,7 +2,7 @@
 """The figures of docs/results.md about real agents: N `swim agent` processes on loopback addresses.
 
     cargo build --release
-    scripts/figures.py [--nodes 32] [--starts 5] [--kills 9] [--idle 300]
+    scripts/figures.py [--nodes 32] [--starts 5] [--kills 9] [--idle 300] [--events 20 [--only-events]]
 
 Runs in a network namespace of its own where that is permitted (then loopback counters count only the agents), else on
 the machine's loopback, without bytes per second. Prints one table. Linux only; needs Python 3.8 and no packages.
@@ -13,6 +13,7 @@ import datetime
 import fcntl
 import json
 import os
+import selectors
 import signal
 import socket
 import statistics
@@ -20,6 +21,7 @@ import struct
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 import urllib.request
 
@@ -93,6 +95,12 @@ class Node:
 
     def get(self, path):
         with urllib.request.urlopen(self.http + path, timeout=10) as answer:
+            return json.load(answer)
+
+    def post(self, path, body):
+        request = urllib.request.Request(self.http + path, json.dumps(body).encode(),
+                                         {"Content-Type": "application/json"})
+        with urllib.request.urlopen(request, timeout=10) as answer:
             return json.load(answer)
 
     def usage(self):
@@ -212,6 +220,64 @@ def measure_joiner(binary, directory, nodes, times):
     row("a joiner is known to all, from its start", "<= 0.50 s", span(reached))
 
 
+class Streams:
+    """Streams of events of all agents, read by one thread; times are those that agents tell."""
+
+    def __init__(self, nodes):
+        self.seen, self.over = {}, threading.Event()
+        self.selector = selectors.DefaultSelector()
+        for node in nodes:
+            connection = socket.create_connection((node.host, 7373), 10)
+            connection.sendall(f"GET /v1/events HTTP/1.1\r\nHost: {node.host}\r\n\r\n".encode())
+            # Once its head is here, nothing is missed.
+            if b"200 OK" not in connection.recv(4096):
+                sys.exit(f"{node.name} gives no stream of events")
+            self.selector.register(connection, selectors.EVENT_READ, [node.name, b""])
+        self.thread = threading.Thread(target=self.read, daemon=True)
+        self.thread.start()
+
+    def read(self):
+        while not self.over.is_set():
+            for key, _ in self.selector.select(0.2):
+                data = key.fileobj.recv(1 << 16)
+                if not data:
+                    self.selector.unregister(key.fileobj)
+                *lines, key.data[1] = (key.data[1] + data).split(b"\n")
+                for line in lines:
+                    if line.startswith(b"data:") and b'"type":"user"' in line:
+                        event = json.loads(line[5:])
+                        self.seen.setdefault(event["name"], {})[key.data[0]] = seconds_of(event["time"])
+
+    def close(self):
+        self.over.set()
+        self.thread.join()
+        for key in list(self.selector.get_map().values()):
+            key.fileobj.close()
+
+
+def seconds_of(stamp):
+    """RFC 3339 in UTC as seconds since 1970."""
+    return datetime.datetime.fromisoformat(stamp.replace("Z", "+00:00")).timestamp()
+
+
+def measure_events(nodes, times):
+    """Each from another sender; from before it is submitted until the last agent's reader is told."""
+    streams, last, half, lost = Streams(nodes), [], [], 0
+    for round_ in range(times):
+        name, sender = f"event-{round_}", nodes[(round_ * 5) % len(nodes)]
+        at = time.time()
+        sender.post("/v1/event", {"name": name, "payload": "abc123"})
+        wait(lambda: len(streams.seen.get(name, ())) == len(nodes), 30, 0.1)
+        heard = sorted(streams.seen.get(name, {}).values())
+        lost += len(nodes) - len(heard)
+        half.append(heard[len(heard) // 2] - at)
+        last.append(heard[-1] - at)
+        time.sleep(1)
+    streams.close()
+    row("an event is with all", "<= 0.50 s median", span(last) + (f", {lost} LOST" if lost else ""))
+    row("an event is with half", "-", span(half))
+
+
 def measure_kills(binary, directory, nodes, kills):
     first, everywhere, health = [], [], 0
     for round_ in range(kills):
@@ -322,17 +388,24 @@ def main():
     parser.add_argument("--starts", type=int, default=5)
     parser.add_argument("--kills", type=int, default=9)
     parser.add_argument("--idle", type=float, default=300)
+    parser.add_argument("--events", type=int, default=20)
+    parser.add_argument("--only-events", action="store_true", help="nothing but those")
     args = parser.parse_args()
     nodes = []
     with tempfile.TemporaryDirectory() as directory:
         try:
             print(f"{args.nodes} agents, {os.cpu_count()} cores")
-            nodes = measure_starts(args.binary, directory, args.nodes, args.starts)
-            measure_idle(nodes, args.idle, own_network)
-            measure_joiner(args.binary, directory, nodes, 5)
-            measure_kills(args.binary, directory, nodes, args.kills)
-            measure_new_address(args.binary, directory, nodes)
-            measure_forgery(nodes)
+            if args.only_events:
+                nodes, _ = start_cluster(args.binary, directory, args.nodes)
+                measure_events(nodes, args.events)
+            else:
+                nodes = measure_starts(args.binary, directory, args.nodes, args.starts)
+                measure_idle(nodes, args.idle, own_network)
+                measure_events(nodes, args.events)
+                measure_joiner(args.binary, directory, nodes, 5)
+                measure_kills(args.binary, directory, nodes, args.kills)
+                measure_new_address(args.binary, directory, nodes)
+                measure_forgery(nodes)
         finally:
             for node in nodes:
                 node.kill()

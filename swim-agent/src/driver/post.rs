@@ -57,6 +57,8 @@ struct Open {
     packet: BytesMut,
     messages: usize,
     by_stream: bool,
+    /// Whether it tells notices.
+    tells: bool,
     /// Whether it asks for something that comes back on the stream.
     asks: bool,
 }
@@ -125,15 +127,19 @@ impl<T: Transport, C: Codec> Post<T, C> {
     }
 
     fn pack(&mut self, to: SocketAddr, message: &GossipMessage) {
-        use GossipMessage::{Fetch, Held, Sync, SyncRequest};
-        if self.open.to != Some(to) {
+        use GossipMessage::{Fetch, Held, Notices, Sync, SyncRequest};
+        let by_stream =
+            matches!(message, Sync { .. } | SyncRequest { .. } | Fetch { .. } | Held { .. });
+        let tells = matches!(message, Notices { .. });
+        // Notices are believed by the address that they come from, which a stream does not show.
+        let apart = by_stream && self.open.tells || tells && self.open.by_stream;
+        if self.open.to != Some(to) || apart {
             self.flush();
             self.start(to);
         }
         let len = self.codec.encoded_len(message);
-        // What waits for the same address goes along: one's own Alive with the request.
-        self.open.by_stream |=
-            matches!(message, Sync { .. } | SyncRequest { .. } | Fetch { .. } | Held { .. });
+        // What else waits for the same address goes along: one's own Alive with the request.
+        self.open.by_stream |= by_stream;
         if !self.open.by_stream && self.open.packet.len() + len > self.budget {
             self.flush();
             self.start(to);
@@ -145,12 +151,14 @@ impl<T: Transport, C: Codec> Post<T, C> {
     fn start(&mut self, to: SocketAddr) {
         self.codec.start(&mut self.open.packet);
         let open = &mut self.open;
-        (open.to, open.messages, open.by_stream, open.asks) = (Some(to), 0, false, false);
+        (open.to, open.messages) = (Some(to), 0);
+        (open.by_stream, open.tells, open.asks) = (false, false, false);
     }
 
     fn append(&mut self, message: &GossipMessage) {
         self.codec.append(message, &mut self.open.packet);
         self.open.messages += 1;
+        self.open.tells |= matches!(message, GossipMessage::Notices { .. });
         self.open.asks |= matches!(message, GossipMessage::SyncRequest { .. });
     }
 
@@ -190,5 +198,49 @@ impl<T: Transport, C: Codec> Post<T, C> {
     /// Ends all streams and waits until they are gone.
     pub(super) async fn close(self) {
         self.streams.close().await;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use swim_core::{MemberId, Notice, Said, Stamp, UserEvent, UserNotice};
+    use swim_transport::Network;
+    use swim_wire::ProtobufCodec;
+    use tokio::sync::mpsc;
+    use tokio::time::{Duration, timeout};
+
+    use super::super::exchange::Exchange;
+    use super::*;
+
+    #[tokio::test]
+    async fn notices_do_not_go_along_by_stream() {
+        let network = Network::new();
+        let [from, to] = ["10.0.0.1:7946", "10.0.0.2:7946"].map(|at| at.parse().unwrap());
+        let (transport, there) = (Arc::new(network.bind(from).unwrap()), network.bind(to).unwrap());
+        let codec = Arc::new(ProtobufCodec::new("swim").unwrap());
+        let meter = Arc::new(Meter::default());
+        let (inputs, _heard) = mpsc::channel(1);
+        let exchange = Arc::new(Exchange::new(Arc::clone(&codec), Arc::clone(&meter), inputs));
+        let streams = Outbound::new(Arc::clone(&transport), exchange);
+        let mut post = Post::new(transport, Arc::clone(&codec), meter, streams, 1_400);
+
+        let stamp = Stamp { ltime: 1, id: 1 };
+        let event = UserEvent { origin: MemberId::from("n1"), name: "e".into(), payload: vec![] };
+        let said = Said::Whole(UserNotice::Event(Arc::new(event)));
+        let notices = vec![Notice { stamp, after: [].into(), said }];
+        let tell = GossipMessage::Notices { notices };
+        let fetch = GossipMessage::Fetch { stamps: vec![stamp] };
+        for message in [&tell, &fetch, &tell] {
+            post.send(to, message, &mut Origin::Proven);
+        }
+        post.flush();
+        for _ in 0..2 {
+            let (mut packet, mut messages) = (BytesMut::new(), Vec::new());
+            let received = timeout(Duration::from_secs(30), there.recv_from(&mut packet)).await;
+            received.expect("a datagram").unwrap();
+            codec.decode(&packet, &mut messages).unwrap();
+            assert!(matches!(messages[..], [GossipMessage::Notices { .. }]), "{messages:?}");
+        }
+        there.accept().await.unwrap();
     }
 }
