@@ -13,7 +13,7 @@ pub struct MemberIdx(pub u32);
 pub(crate) const MAX_ACCUSERS: usize = 4;
 
 /// Distinct accusers of one suspect, each with its local health when it accused.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
 pub struct Accusers {
     members: [u32; MAX_ACCUSERS],
     health: [u8; MAX_ACCUSERS],
@@ -69,7 +69,7 @@ impl Accusers {
 }
 
 /// What is claimed of a member, without what travels with it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct Rumor {
     /// Whom it is about.
     pub member: MemberIdx,

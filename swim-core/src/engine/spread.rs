@@ -34,7 +34,7 @@ pub(super) struct Waiting {
 }
 
 /// Notices that wait to be told: fewest sent first, then oldest.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(super) struct NoticeQueue<B> {
     heap: Heap<Priority, Waiting>,
     queued: u64,

@@ -6,7 +6,7 @@ use super::mark::Mark;
 use swim_core::{DigestRef, MemberIdx, Message, Outgoing, Rumor};
 
 /// A message whose lists lie in the letter.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub enum Item {
     /// Are you there?
     Ping {
@@ -63,7 +63,7 @@ pub enum Item {
 }
 
 /// Messages in one packet, with what they list.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Hash)]
 pub struct Letter {
     /// The messages, in order.
     pub items: Vec<Item>,
