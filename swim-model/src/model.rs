@@ -24,6 +24,8 @@ pub struct Check {
     /// When the search is given up: stateright itself looks at its clock only between threads.
     until: Option<Instant>,
     given_up: Arc<AtomicBool>,
+    /// Whether the search is over: ways that it found are then walked again, however long that takes.
+    over: Arc<AtomicBool>,
 }
 
 /// What a search found.
@@ -50,16 +52,23 @@ impl Check {
     pub fn new(scenario: Scenario) -> Self {
         let cluster = Cluster::new(&scenario);
         let seeds = cluster.machines().next().map(|first| draws(first, scenario.members));
-        Self { seeds: seeds.unwrap_or_default(), scenario, until: None, given_up: Arc::default() }
+        Self {
+            seeds: seeds.unwrap_or_default(),
+            scenario,
+            until: None,
+            given_up: Arc::default(),
+            over: Arc::default(),
+        }
     }
 
     /// Searches all states, or until so long has passed, or until something does not hold.
     pub fn run(mut self, threads: usize, patience: Duration) -> Report {
         let (start, properties) = (Instant::now(), self.properties());
         self.until = start.checked_add(patience);
-        let given_up = self.given_up.clone();
+        let (given_up, over) = (self.given_up.clone(), self.over.clone());
         let checker = self.checker().threads(threads);
         let checker = checker.finish_when(HasDiscoveries::AnyFailures).spawn_dfs().join();
+        over.store(true, Ordering::Relaxed);
         let found = checker.discoveries();
         let mut broken = Vec::new();
         let mut unseen = Vec::new();
@@ -115,7 +124,8 @@ impl Model for Check {
     }
 
     fn actions(&self, cluster: &Cluster, actions: &mut Vec<Action>) {
-        if self.until.is_some_and(|until| Instant::now() > until) {
+        let late = self.until.is_some_and(|until| Instant::now() > until);
+        if late && !self.over.load(Ordering::Relaxed) {
             self.given_up.store(true, Ordering::Relaxed);
             return;
         }

@@ -87,7 +87,8 @@ impl Scenario {
     /// Two of them probe, each by its own clock.
     pub fn two_clocks() -> Self {
         let budget = Budget { losses: 0, duplicates: 0, crashes: 1 };
-        Self { name: "two-clocks", awake: 2, budget, ..Self::crash() }
+        let horizon = Duration::from_millis(2_000);
+        Self { name: "two-clocks", awake: 2, budget, horizon, ..Self::crash() }
     }
 
     /// Four members, one of them probes.
