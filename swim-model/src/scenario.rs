@@ -78,10 +78,13 @@ impl Scenario {
         Self { name: "faults", budget, ..Self::crash() }
     }
 
-    /// All that may happen to three members of whom one probes.
+    /// All that may happen to three members of whom one probes. Without anti-entropy two nodes can be
+    /// left that hold one another alive at different incarnations: what there was to tell went to
+    /// the one who crashed.
     pub fn three() -> Self {
         let budget = Budget { losses: 1, duplicates: 1, crashes: 1 };
-        Self { name: "three", budget, ..Self::crash() }
+        let options = quick(Mechanisms { anti_entropy: true, ..swim() });
+        Self { name: "three", budget, options, ..Self::crash() }
     }
 
     /// Two of them probe, each by its own clock.
