@@ -40,7 +40,7 @@ impl From<String> for MemberId {
 /// What is held of a member (SWIM, section 4.2; `Left` is Serf's graceful departure).
 ///
 /// At equal incarnation `Left > Dead > Suspect > Alive`.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum MemberState {
     /// It answers, or nobody has claimed otherwise.
     Alive,

@@ -30,7 +30,7 @@ impl Body for u32 {
 }
 
 /// A notice, or that there is one.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct Notice<B> {
     /// Which.
     pub stamp: Stamp,
@@ -41,7 +41,7 @@ pub struct Notice<B> {
 }
 
 /// What a notice says, or how long that is.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub enum Said<B> {
     /// All of it.
     Whole(B),
@@ -74,7 +74,7 @@ impl<B: Body> Notice<B> {
 }
 
 /// The notices of a stretch of time in one hash.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct Recent {
     /// The sender's clock.
     pub clock: u64,

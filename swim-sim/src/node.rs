@@ -45,8 +45,15 @@ pub struct Io<P> {
 /// Packets kept for reuse.
 const SPARE: usize = 4_096;
 
+impl<P: Default> Default for Io<P> {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
 impl<P: Default> Io<P> {
-    pub(crate) fn new() -> Self {
+    /// Nothing so far.
+    pub fn new() -> Self {
         Self { sent: Vec::new(), changes: Vec::new(), heard: Vec::new(), spare: Vec::new() }
     }
 

@@ -54,6 +54,18 @@ pub use overlay::Overlay;
 pub(crate) use keeper::Keeper;
 pub(crate) use store::Store;
 
+/// What a file of these bytes holds; for fuzzers, which have no disk.
+#[doc(hidden)]
+pub fn parse(bytes: &[u8]) -> Option<State> {
+    store::parse(bytes).map(|(state, ..)| state)
+}
+
+/// A file that holds just this; for fuzzers.
+#[doc(hidden)]
+pub fn compacted(state: &State) -> Vec<u8> {
+    store::compacted(state)
+}
+
 /// Reads what a data directory holds, without a lock and without changing it. O(bytes).
 ///
 /// # Errors

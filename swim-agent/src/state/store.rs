@@ -167,18 +167,34 @@ pub(super) fn read(path: &Path) -> Result<(State, Damage), StateError> {
         found => found.map_err(failed)?,
     };
     let bytes = fs::read(path).map_err(failed)?;
-    if !bytes.starts_with(HEADER) && !HEADER.starts_with(&bytes) {
+    let Some((state, damage, skipped)) = parse(&bytes) else {
         return Err(StateError::Foreign { path: path.to_owned() });
-    }
-    let (mut state, mut skipped) = (State::default(), 0);
-    let damage = frame::scan(&bytes, |kind, payload| match Record::read(kind, payload) {
-        Some(record) => state.apply(record),
-        None => skipped += 1,
-    });
+    };
     if skipped > 0 {
         tracing::debug!(skipped, path = %path.display(), "records of a newer release were skipped");
     }
     Ok((state, damage))
+}
+
+/// What the bytes of a file say, what could not be read, and how many records a newer release wrote;
+/// `None` if the file is none of ours.
+pub(super) fn parse(bytes: &[u8]) -> Option<(State, Damage, usize)> {
+    if !bytes.starts_with(HEADER) && !HEADER.starts_with(bytes) {
+        return None;
+    }
+    let (mut state, mut skipped) = (State::default(), 0);
+    let damage = frame::scan(bytes, |kind, payload| match Record::read(kind, payload) {
+        Some(record) => state.apply(record),
+        None => skipped += 1,
+    });
+    Some((state, damage, skipped))
+}
+
+/// The bytes of a file that says just this. O(members).
+pub(super) fn compacted(state: &State) -> Vec<u8> {
+    let mut bytes = HEADER.to_vec();
+    state.records().for_each(|record| record.append(&mut bytes));
+    bytes
 }
 
 /// Whether the directory is that of the node `name` of `cluster`, or nobody's.
@@ -216,8 +232,7 @@ fn tell(path: &Path, damage: &Damage) {
 /// Writes all of `state` into a new file that takes the place of the old one when it is whole and
 /// on the disk. Returns it and its length.
 fn written(directory: &Path, state: &State) -> io::Result<(File, u64)> {
-    let mut bytes = HEADER.to_vec();
-    state.records().for_each(|record| record.append(&mut bytes));
+    let bytes = compacted(state);
     let path = directory.join(NEW_FILE);
     // An append goes to the end, also after one that failed halfway.
     let options = OpenOptions::new().create(true).append(true).open(&path);

@@ -19,7 +19,7 @@ const KEPT_BYTES: usize = 4 << 20;
 const OVERHEAD: usize = 200;
 
 /// A notice that was heard.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(super) struct Entry<B> {
     /// What it says; `None` when that was let go.
     pub(super) notice: Option<Notice<B>>,
@@ -30,7 +30,7 @@ pub(super) struct Entry<B> {
 }
 
 /// Notices by stamp.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(super) struct Archive<B> {
     entries: BTreeMap<Stamp, Entry<B>>,
     /// Those that can be told, by when they came.

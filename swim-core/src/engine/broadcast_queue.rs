@@ -53,7 +53,7 @@ pub(super) type Waiting = (Priority, Entry);
 
 /// Members about whom there is news to tell. What is told is read from the record when it is
 /// sent, so newer news replaces older by itself.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(super) struct BroadcastQueue {
     pub(super) heap: Heap<Priority, Entry>,
     /// How many were put up so far.

@@ -22,7 +22,7 @@ const HELD: usize = 4_096;
 const HOLD: u32 = 5;
 
 /// What the next notice of this node comes after, and what has to wait.
-#[derive(Debug, Default)]
+#[derive(Debug, Default, Clone)]
 pub(super) struct Causality {
     /// Ascending.
     frontier: Vec<Stamp>,

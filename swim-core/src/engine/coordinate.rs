@@ -40,7 +40,7 @@ const MOST: f64 = Coordinate::MAX.as_micros() as f64;
 
 /// The own coordinate, and the last one of each member heard from: 15 bytes a member, none before
 /// the first is heard.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(super) struct Coordinates {
     /// In microseconds, as all here.
     position: [f64; 3],

@@ -45,7 +45,7 @@ pub enum Timer {
 pub(super) type TimerKey = Handle;
 
 /// Timers by time, first armed first among equals.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(super) struct Deadlines {
     heap: Heap<(Time, u64), Timer>,
     armed: u64,
@@ -73,6 +73,12 @@ impl Deadlines {
 
     pub(super) fn next(&self) -> Option<Time> {
         self.heap.peek().map(|((at, _), _)| at)
+    }
+
+    /// What is armed, in no order: when, which in the order of arming, and what.
+    #[cfg(feature = "model")]
+    pub(super) fn entries(&self) -> impl Iterator<Item = ((Time, u64), Timer)> + '_ {
+        self.heap.entries()
     }
 
     /// How many were armed so far.

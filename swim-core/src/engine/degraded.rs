@@ -14,13 +14,13 @@ use super::output::{Output, Profile};
 use crate::time::Time;
 
 /// What the last probes said of this node's own paths.
-#[derive(Debug, Default)]
+#[derive(Debug, Default, Clone)]
 pub(super) struct Paths {
-    score: u32,
+    pub(super) score: u32,
     /// When the score was last above [`BAD`].
-    bad: Option<Time>,
+    pub(super) bad: Option<Time>,
     /// Whether the last probe brought no answer from anybody: there is nobody to tell.
-    deaf: bool,
+    pub(super) deaf: bool,
 }
 
 /// A probe that was answered without relays speaks for the paths,

@@ -10,7 +10,7 @@ use crate::member::MemberState;
 use crate::time::Time;
 
 /// This node said goodbye.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(super) struct Departure<A> {
     confirmed: Vec<A>,
     needed: usize,

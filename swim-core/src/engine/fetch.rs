@@ -21,7 +21,7 @@ struct Want {
 }
 
 /// All that are wanted.
-#[derive(Debug, Default)]
+#[derive(Debug, Default, Clone)]
 pub(super) struct Wants {
     by_stamp: BTreeMap<Stamp, Want>,
     timer: Option<TimerKey>,

@@ -8,7 +8,7 @@ use super::output::{Output, Profile};
 use crate::time::Time;
 
 /// An address at which somebody may live again.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 struct Lost<A> {
     address: A,
     tries: u32,
@@ -17,7 +17,7 @@ struct Lost<A> {
 }
 
 /// Addresses without a live member. Bounded: beyond [`MAX_LOST`] the most-tried goes.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(super) struct Healing<A> {
     lost: Vec<Lost<A>>,
     /// Rounds so far, each at least one healing interval.

@@ -14,7 +14,7 @@ pub(super) struct Handle {
     generation: u32,
 }
 
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 struct Slot<K, V> {
     key: K,
     value: V,
@@ -34,7 +34,7 @@ impl Handle {
 }
 
 /// Entries by key; both ends are at hand.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(super) struct Heap<K, V> {
     slots: Vec<Slot<K, V>>,
     /// Slots by place in the tree: on even levels no key is above those below it, on odd levels
@@ -97,6 +97,12 @@ impl<K: Copy + Ord, V: Copy> Heap<K, V> {
     /// Takes an entry; `None` if it is gone already. O(log n).
     pub(super) fn remove(&mut self, handle: Handle) -> Option<V> {
         self.is_held(handle).then(|| self.take(handle.slot).1)
+    }
+
+    /// All entries, in no order. O(n).
+    #[cfg(feature = "model")]
+    pub(super) fn entries(&self) -> impl Iterator<Item = (K, V)> + '_ {
+        self.order.iter().map(|&slot| &self.slots[slot as usize]).map(|slot| (slot.key, slot.value))
     }
 
     /// The key and value of an entry.

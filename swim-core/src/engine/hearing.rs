@@ -8,10 +8,10 @@ use std::time::Duration;
 use crate::time::Time;
 
 /// How long this node has been hearing others.
-#[derive(Debug, Default)]
+#[derive(Debug, Default, Clone)]
 pub(super) struct Hearing {
-    passed: Duration,
-    last: Option<Time>,
+    pub(super) passed: Duration,
+    pub(super) last: Option<Time>,
     messages: u64,
 }
 

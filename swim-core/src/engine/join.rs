@@ -10,7 +10,7 @@ use crate::member::MemberState;
 use crate::time::Time;
 
 /// A join that nobody has answered so far.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 struct Asking<A> {
     seeds: Vec<A>,
     attempts: u32,
@@ -18,7 +18,7 @@ struct Asking<A> {
 }
 
 /// What this node asked for.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(super) struct Join<A> {
     asking: Option<Asking<A>>,
     /// `Sync`s that may still come in answer to this node's requests.

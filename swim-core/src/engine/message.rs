@@ -15,7 +15,7 @@ pub struct MemberIdx(pub u32);
 pub(crate) const MAX_ACCUSERS: usize = 4;
 
 /// Distinct accusers of one suspect, each with its local health when it accused.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
 pub struct Accusers {
     members: [u32; MAX_ACCUSERS],
     health: [u8; MAX_ACCUSERS],
@@ -72,7 +72,7 @@ impl Accusers {
 
 /// Whether somebody declared a member gone for good that [`Left`](MemberState::Left); in the order of
 /// precedence at one incarnation.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
 pub enum Removal {
     /// Nobody did: it said goodbye itself.
     #[default]
@@ -84,7 +84,7 @@ pub enum Removal {
 }
 
 /// What is claimed of a member, without what travels with it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct Rumor {
     /// Whom it is about.
     pub member: MemberIdx,

@@ -14,6 +14,8 @@ mod degraded;
 mod departure;
 mod dissemination;
 mod fetch;
+#[cfg(feature = "model")]
+mod fingerprint;
 mod healing;
 mod heap;
 mod hearing;
@@ -89,7 +91,7 @@ const FIRST_SEQ: usize = 1 << 20;
 const LEAST_DELAY: Duration = Duration::from_millis(1);
 
 /// Timers of which there is one each.
-#[derive(Debug, Default)]
+#[derive(Debug, Default, Clone)]
 struct SingleTimers {
     period: Option<TimerKey>,
     gossip: Option<TimerKey>,
@@ -110,6 +112,7 @@ struct SingleTimers {
 /// Late, early and repeated calls are harmless. Nothing allocates in steady state: while no member
 /// joins, dies or is suspected and views agree.
 #[derive(Debug)]
+#[cfg_attr(feature = "model", derive(Clone))]
 pub struct Engine<P: Profile> {
     config: Config,
     rng: SwimRng,

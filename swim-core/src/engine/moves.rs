@@ -13,7 +13,7 @@ use crate::time::Time;
 const MAX_MOVES: usize = 32;
 
 /// The latest moves, the oldest first.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(super) struct Moves<A> {
     from: VecDeque<(MemberIdx, A, Time)>,
 }

@@ -23,7 +23,7 @@ use crate::wire_size;
 const LEAP: u64 = 1 << 40;
 
 /// All that a node knows of notices.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(super) struct Notices<B> {
     /// Lamport's: at or above all stamps that were heard.
     pub(super) clock: u64,

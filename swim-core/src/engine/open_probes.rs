@@ -26,7 +26,7 @@ pub(super) const PINGS: usize = 7;
 /// them it answers. The last is that of the ping by stream.
 pub(super) const SEQS: u64 = PINGS as u64 + 1;
 /// An open probe; at most one per member.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(super) struct Probe {
     pub(super) member: MemberIdx,
     /// The first of its [`SEQS`].
@@ -80,12 +80,12 @@ impl Probe {
 /// The open probes, oldest first. A healthy node has one or two, one that lost sight of half the
 /// cluster thousands: at 5,000 a walk to find one would read 800 KB for each answer. Taking one out
 /// moves those on its shorter side, about 1 us there; most are taken at the front.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(super) struct Probes {
-    open: VecDeque<Probe>,
+    pub(super) open: VecDeque<Probe>,
     /// Whom they are of, with the first `seq` of each.
     members: HashTable<(MemberIdx, u64)>,
-    seq: u64,
+    pub(super) seq: u64,
     /// Round trips to anybody.
     pub(super) typical: Rtt,
 }

@@ -11,7 +11,7 @@ use crate::notice::Stamp;
 use crate::time::Time;
 
 /// A query of this node's user.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 struct Open {
     id: u64,
     until: Time,
@@ -22,7 +22,7 @@ struct Open {
 }
 
 /// What this node asks, and does for others that answer.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(super) struct Queries {
     open: Vec<Open>,
     /// Answers of others that may still be passed on in this period.

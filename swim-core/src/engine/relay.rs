@@ -10,23 +10,23 @@ use crate::time::Time;
 use crate::tuning;
 
 /// A ping under way for another member.
-#[derive(Debug)]
-struct Relay<A> {
+#[derive(Debug, Clone)]
+pub(super) struct Relay<A> {
     /// This node's own, under which it pings the target.
-    seq: u64,
-    target: MemberIdx,
+    pub(super) seq: u64,
+    pub(super) target: MemberIdx,
     /// The asker's, which the answer repeats.
-    asker_seq: u64,
-    asker: A,
-    sent: Time,
-    nacked: bool,
+    pub(super) asker_seq: u64,
+    pub(super) asker: A,
+    pub(super) sent: Time,
+    pub(super) nacked: bool,
     timer: TimerKey,
 }
 
 /// The pings under way for others, oldest first.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(super) struct Relays<A> {
-    open: Vec<Relay<A>>,
+    pub(super) open: Vec<Relay<A>>,
 }
 
 /// More are counted and answered with a nack at once: askers have other relays, and need not doubt

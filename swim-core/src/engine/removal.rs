@@ -11,7 +11,7 @@ use crate::member::MemberState;
 use crate::time::Time;
 
 /// Members that were removed, and by whom, while they are Left and not forgotten. Few at any time.
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Default)]
 pub(super) struct Removals {
     removed: BTreeMap<MemberIdx, (Removal, Option<MemberIdx>)>,
 }

@@ -12,7 +12,7 @@ use crate::rng::SwimRng;
 pub(super) type Moved<'a> = &'a mut dyn FnMut(MemberIdx, u32);
 
 /// Members before `cursor` were probed in this pass. Every member is probed within 2n - 1 steps.
-#[derive(Debug, Default)]
+#[derive(Debug, Default, Clone)]
 pub(super) struct Ring {
     order: Vec<MemberIdx>,
     cursor: usize,

@@ -35,7 +35,7 @@ pub(super) struct Waiting {
 }
 
 /// Notices that wait to be told: fewest sent first, then oldest.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(super) struct NoticeQueue<B> {
     heap: Heap<Priority, Waiting>,
     queued: u64,
@@ -91,7 +91,7 @@ impl<B> NoticeQueue<B> {
 /// A way through all places of the ring, so that who was told a moment ago is not told again before
 /// the others. It begins anywhere and takes strides of its own: members that joined alike have
 /// rings alike, and following these would all tell the same few.
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Default)]
 struct Walk {
     place: usize,
     stride: usize,

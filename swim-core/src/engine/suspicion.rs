@@ -14,7 +14,7 @@ use crate::time::Time;
 use crate::tuning;
 
 /// A suspicion is bound to one incarnation of its member: a newer one ends it.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(super) struct Suspicion {
     pub(super) started: Time,
     /// Distinct accusers by origin; none while only this node suspects and doubts itself.
@@ -40,17 +40,17 @@ pub(super) struct Suspicion {
 }
 
 /// A member that answered this node itself while rumours called it suspect.
-#[derive(Debug)]
-struct Vouch {
-    incarnation: Incarnation,
+#[derive(Debug, Clone)]
+pub(super) struct Vouch {
+    pub(super) incarnation: Incarnation,
     timer: TimerKey,
 }
 
 /// Suspects, and those this node vouches for. Few at any time, so ordered maps.
-#[derive(Debug, Default)]
+#[derive(Debug, Default, Clone)]
 pub(super) struct Suspicions {
-    suspects: BTreeMap<MemberIdx, Suspicion>,
-    vouched: BTreeMap<MemberIdx, Vouch>,
+    pub(super) suspects: BTreeMap<MemberIdx, Suspicion>,
+    pub(super) vouched: BTreeMap<MemberIdx, Vouch>,
 }
 
 impl Suspicions {

@@ -50,7 +50,7 @@ pub(super) fn make_room<T>(list: &mut Vec<T>, len: usize) {
 }
 
 /// All records, the probe ring over the live ones, and the hash of the view.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(super) struct Table<P> {
     pub(super) me: MemberIdx,
     records: Vec<Record>,
@@ -128,6 +128,12 @@ impl<P: Profile> Table<P> {
 
     pub(super) fn rtt(&mut self, member: MemberIdx) -> &mut Rtt {
         &mut self.rtts[member.0 as usize]
+    }
+
+    /// Round trips of a known member.
+    #[cfg(feature = "model")]
+    pub(super) fn measured(&self, member: MemberIdx) -> Rtt {
+        self.rtts[member.0 as usize]
     }
 
     /// Every known member. O(n).

@@ -4,7 +4,7 @@ use super::Engine;
 use super::output::Profile;
 
 /// Scales the probe interval.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(super) struct Tempo {
     factor: f64,
     /// Accusations and refutations at the last tuning.

@@ -8,7 +8,7 @@ use crate::member::Incarnation;
 pub(super) const BUCKETS: usize = 128;
 
 /// Sums of the versions of live members, by bucket.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(super) struct ViewHash {
     buckets: Box<[u64; BUCKETS]>,
     whole: u64,

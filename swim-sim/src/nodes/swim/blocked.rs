@@ -11,7 +11,7 @@ use std::time::Duration;
 use swim_core::{MemberIdx, Time, Timer};
 
 /// Deadlines that matter while a node is blocked.
-#[derive(Debug, Default)]
+#[derive(Debug, Default, Clone)]
 pub(super) struct Blocked {
     active: bool,
     suspicions: BTreeMap<MemberIdx, Time>,

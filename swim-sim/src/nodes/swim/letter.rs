@@ -8,7 +8,7 @@ use swim_core::{
 };
 
 /// A message whose lists lie in the letter.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub enum Item {
     /// Are you there?
     Ping {
@@ -67,7 +67,7 @@ pub enum Item {
 }
 
 /// A message about notices whose lists lie in the letter.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub enum NoticeItem {
     /// Some of them: which of the letter's notices.
     Tell(Range<usize>),
@@ -87,7 +87,7 @@ pub enum NoticeItem {
 }
 
 /// Messages in one packet, with what they list.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Hash)]
 pub struct Letter {
     /// The messages, in order.
     pub items: Vec<Item>,

@@ -3,7 +3,7 @@
 use swim_core::{MemberIdx, Profile, wire_size};
 
 /// Whether a member says that its paths are bad.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash)]
 pub struct Mark(pub bool);
 
 impl Profile for Mark {

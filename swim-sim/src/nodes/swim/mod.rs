@@ -26,7 +26,7 @@ use push_pull::PushPull;
 use sink::Sink;
 
 /// One node.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct SwimNode {
     engine: Engine<Mark>,
     me: MemberIdx,
@@ -71,6 +71,11 @@ impl SwimNode {
     /// The engine.
     pub fn engine(&self) -> &Engine<Mark> {
         &self.engine
+    }
+
+    /// From now on all of the engine's randomness comes from `seed`.
+    pub fn reseed(&mut self, seed: u64) {
+        self.engine.reseed(seed);
     }
 
     /// Its counters.

@@ -10,7 +10,7 @@ use crate::node::{Io, Via};
 use crate::rng::SimRng;
 
 /// When the next exchange is due.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(super) struct PushPull {
     every: Duration,
     next: Time,
