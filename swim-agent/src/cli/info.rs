@@ -7,7 +7,7 @@ use super::address;
 use super::client::{Client, Endpoint};
 use super::failure::Failure;
 use super::{history, members, output};
-use crate::http::types::{CoordinateBody, InfoBody, MemberDetailBody};
+use crate::http::types::{CoordinateBody, InfoBody, MemberDetailBody, MissingBody};
 
 /// Show what the agent says of itself: addresses, health, counters, accusations; or what it knows and
 /// remembers of one member.
@@ -66,12 +66,25 @@ fn coordinate(held: &CoordinateBody) -> String {
     format!("{x:.2} {y:.2} {z:.2} ms, {height:.2} ms above, error {error:.0} %")
 }
 
-fn readable(info: &InfoBody) -> String {
+fn missing(held: &MissingBody) -> String {
+    if held.count == 0 {
+        return "none".to_owned();
+    }
+    let names: Vec<_> = held.names.iter().map(|name| output::shortened(name)).collect();
+    let more = if held.count > names.len() { ", ..." } else { "" };
+    format!("{}: {}{more}", held.count, names.join(", "))
+}
+
+/// The facts: each as it is called here and in JSON, and its value.
+fn facts(info: &InfoBody) -> Vec<(&'static str, &'static str, String)> {
     let counts = &info.members;
     let convergence = &info.convergence;
     let attempts = info.join_attempts.map_or_else(|| "none".to_owned(), |count| count.to_string());
-    // As they are called here, and in JSON.
-    let facts = [
+    let accusations = match info.accusations.len() {
+        0 => "none".to_owned(),
+        count => format!("the latest {count}:"),
+    };
+    vec![
         ("name", "name", output::printable(&info.name).into_owned()),
         ("address", "address", info.address.clone()),
         ("bound to", "bind_address", info.bind_address.clone()),
@@ -95,11 +108,7 @@ fn readable(info: &InfoBody) -> String {
         ("suspicion time-out", "suspicion_timeout_ms", format!("{} ms", info.suspicion_timeout_ms)),
         ("updates waiting", "queue", info.queue.to_string()),
         ("join attempts", "join_attempts", attempts),
-        (
-            "coordinate",
-            "coordinate.position_ms",
-            info.coordinate.as_ref().map_or("off".to_owned(), coordinate),
-        ),
+        ("coordinate", "coordinate", info.coordinate.as_ref().map_or("off".to_owned(), coordinate)),
         ("view", "view_hash", info.view_hash.clone()),
         (
             "rounds to converge",
@@ -116,20 +125,15 @@ fn readable(info: &InfoBody) -> String {
             "convergence.false_positive_rate",
             format!("{:.1} %", 100.0 * convergence.false_positive_rate),
         ),
-    ];
+        ("not seen since start", "missing", missing(&info.missing)),
+        ("accusations", "accusations", accusations),
+    ]
+}
+
+fn readable(info: &InfoBody) -> String {
     let mut text = String::new();
-    for (name, key, value) in facts {
+    for (name, key, value) in facts(info) {
         explained(&mut text, info, (name, key), &value);
-    }
-    let missing = &info.missing;
-    if missing.count > 0 {
-        let names: Vec<_> = missing.names.iter().map(|name| output::shortened(name)).collect();
-        let more = if missing.count > names.len() { ", ..." } else { "" };
-        let told = format!("{}: {}{more}", missing.count, names.join(", "));
-        explained(&mut text, info, ("not seen since start", "missing"), &told);
-    }
-    if !info.accusations.is_empty() {
-        text.push_str("accusations\n");
     }
     info.accusations.iter().for_each(|it| text.push_str(&history::lines(it, &info.name)));
     text.push_str("counters\n");

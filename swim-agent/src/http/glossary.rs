@@ -7,7 +7,7 @@ use swim_agent::Info;
 use super::info;
 
 /// The facts; the counters are explained where they are counted.
-const FACTS: [(&str, &str); 25] = [
+const FACTS: [(&str, &str); 23] = [
     ("name", "Its name, unique in the cluster."),
     ("address", "What the agent tells others to reach it at."),
     ("bind_address", "What its sockets are bound to."),
@@ -48,13 +48,8 @@ const FACTS: [(&str, &str); 25] = [
         "The latest accusations of anybody that the agent heard or made, and what was said of itself.",
     ),
     (
-        "coordinate.position_ms",
-        "Where it is in the space of round trips: distances of positions and both heights estimate them.",
-    ),
-    ("coordinate.height_ms", "How far its access is from there."),
-    (
-        "coordinate.error",
-        "The share by which coordinates miss what it measures, as a running mean; 1.5 before the first.",
+        "coordinate",
+        "Where it is in the space of round trips, how far its access is from there, and the share by which that misses what it measures: 1.5 before the first. null when switched off.",
     ),
     ("view_hash", "Agents that hold the same of all live members have the same."),
     ("convergence.avg_rounds_to_converge", "Gossip rounds that news took to come here, mean."),
