@@ -1,7 +1,7 @@
 // One member: all that the agent knows of it.
 
 import { Refused, get } from './api.js';
-import { byId, el, printable, setText } from './dom.js';
+import { byId, el, patch, printable, setText } from './dom.js';
 import { because, mark, when } from './events.js';
 import * as format from './format.js';
 import { literal } from './store.js';
@@ -43,7 +43,7 @@ export class Detail {
       const gone = error instanceof Refused && error.status === 404;
       parts = [gone ? forgotten() : el('p', { class: 'error' }, printable(error.message))];
     }
-    if (this.name === name) byId('detail-body').replaceChildren(...parts);
+    if (this.name === name) patch(byId('detail-body'), parts);
   }
 }
 

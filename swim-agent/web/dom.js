@@ -33,6 +33,28 @@ export function setAttribute(element, name, value) {
   else if (element.getAttribute(name) !== value) element.setAttribute(name, value);
 }
 
+/**
+ * Makes the children of an element like `wanted` and touches only what differs, so that whoever reads there
+ * keeps the place. A list grows at its beginning, and what is in it does not change; elsewhere each child keeps its place.
+ */
+export function patch(element, wanted) {
+  for (const [place, node] of wanted.entries()) {
+    const there = element.childNodes[place];
+    if (there === undefined) element.append(node);
+    else if (there.isEqualNode(node)) continue;
+    else if (element.localName === 'ol') there.before(node);
+    else if (there.nodeName !== node.nodeName) there.replaceWith(node);
+    else if (node.nodeType === Node.TEXT_NODE) there.data = node.data;
+    else {
+      for (const name of new Set([...there.getAttributeNames(), ...node.getAttributeNames()])) {
+        setAttribute(there, name, node.getAttribute(name));
+      }
+      patch(there, [...node.childNodes]);
+    }
+  }
+  while (element.childNodes.length > wanted.length) element.lastChild.remove();
+}
+
 // Control characters, line separators, and what turns the direction of writing or cannot be seen.
 const STEERS = /[\u0000-\u001f\u007f-\u009f\u00ad\u061c\u180e\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff\ufff9-\ufffb\u{e0000}-\u{e007f}]/gu;
 

@@ -5,7 +5,7 @@ import { Detail } from './detail.js';
 import { byId, el, printable, setText } from './dom.js';
 import { Events } from './events.js';
 import * as format from './format.js';
-import { Plot } from './plot.js';
+import { Plot, news } from './plot.js';
 import { Store } from './store.js';
 import { STATES, Table } from './table.js';
 
@@ -209,12 +209,10 @@ async function look() {
   if (before !== null && info.started !== before.started) restarted();
   showInfo();
   const fresh = await get(samples.length === 0 ? '/v1/series' : '/v1/series?last=5');
-  const known = new Set(samples.map((sample) => sample.time));
-  const news = fresh.samples.filter((sample) => !known.has(sample.time));
-  samples = [...samples, ...news];
-  const end = Date.parse(samples.at(-1)?.time);
-  samples = samples.filter((sample) => end - Date.parse(sample.time) <= MOST);
-  const length = samples.length > 0 ? end - Date.parse(samples[0].time) : 0;
+  samples.push(...news(samples, fresh, performance.now()));
+  const end = samples.at(-1)?.at;
+  samples = samples.filter((sample) => end - sample.at <= MOST);
+  const length = samples.length > 0 ? end - samples[0].at : 0;
   for (const plot of plots) plot.draw(samples, Math.max(length, LEAST));
 }
 

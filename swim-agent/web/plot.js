@@ -15,6 +15,18 @@ export function ceiling(value) {
   return [1, 1.5, 2, 3, 4, 5, 6, 8, 10].map((step) => step * power).find((round) => round >= value);
 }
 
+/**
+ * The samples of an answer that are not among `known`, each with when it was taken by this page's clock, `now`
+ * being that: the agent's may be stepped.
+ */
+export function news(known, { samples, interval_ms: interval }, now) {
+  const at = new Map(known.map((sample) => [sample.time, sample.at]));
+  const met = samples.findLastIndex((sample) => at.has(sample.time));
+  const last = samples.length - 1;
+  const end = met < 0 ? now : at.get(samples[met].time) + (last - met) * interval;
+  return samples.slice(met + 1).map((sample, place) => ({ ...sample, at: end - (last - met - 1 - place) * interval }));
+}
+
 export class Plot {
   /**
    * `lines` each have a `name`, a `key` in samples and a `mark` for the colour; `stacked` puts them upon
@@ -45,7 +57,7 @@ export class Plot {
     this.svg.addEventListener('pointerleave', () => this.point(null));
   }
 
-  /** Draws samples, the oldest first. */
+  /** Draws samples, the oldest first, over `span` milliseconds. */
   draw(samples, span) {
     this.samples = samples;
     this.span = span;
@@ -54,8 +66,7 @@ export class Plot {
     if (last === undefined) return;
     const stacks = samples.map((sample) => this.stack(sample));
     const most = ceiling(Math.max(...stacks.flat(), 0));
-    const end = Date.parse(last.time);
-    this.x = (sample) => WIDTH * (1 - (end - Date.parse(sample.time)) / span);
+    this.x = (sample) => WIDTH * (1 - (last.at - sample.at) / span);
     const y = (value) => HEIGHT - (HEIGHT - TOP) * (value / most);
     const shapes = this.lines.map((line, place) => {
       const points = samples.map((sample, at) => `${this.x(sample).toFixed(1)},${y(stacks[at][place]).toFixed(1)}`);

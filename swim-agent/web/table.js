@@ -167,12 +167,14 @@ export class Table {
   }
 
   row(member) {
-    const own = member.name === this.self();
     const name = printable(member.name);
     const short = shortened(member.name);
-    const button = el('button', { type: 'button', title: name === short ? null : name }, el('bdi', {}, short));
+    // Who points at it, comes by keyboard or listens gets the whole name.
+    const texts = name === short ? [el('bdi', {}, name)]
+      : [el('bdi', { class: 'short', 'aria-hidden': 'true' }, short), el('bdi', { class: 'whole' }, name)];
+    const button = el('button', { type: 'button', title: name === short ? null : name }, ...texts);
     const row = el('tr', {},
-      el('th', { scope: 'row', class: 'name' }, button, own ? el('span', { class: 'tag' }, 'this agent') : null),
+      el('th', { scope: 'row', class: 'name' }, button, el('span', { class: 'tag', hidden: '' }, 'this agent')),
       ...COLUMNS.slice(1).map(({ key }) => el('td', { class: key })));
     row.member = member.name;
     return row;
@@ -201,8 +203,10 @@ export class Table {
 }
 
 function patch(row, member, own) {
-  const [, state, address, lastSeen, trip, stream, metadata] = row.cells;
+  const [name, state, address, lastSeen, trip, stream, metadata] = row.cells;
   setAttribute(row, 'data-state', member.state);
+  // Who this agent is may be known later than its members.
+  name.lastChild.hidden = !own;
   if (state.firstChild?.textContent !== member.state) state.replaceChildren(chip(member.state));
   setText(address, member.address);
   const ms = seen(member);

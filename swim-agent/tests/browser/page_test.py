@@ -1,7 +1,9 @@
 """The page on the admin port in a real browser: what it shows, and how it behaves."""
 
+import datetime
 import os
 import tempfile
+import threading
 import unittest
 import urllib.request
 
@@ -21,6 +23,7 @@ class Members(PageTest):
         self.until_rows("a:alive")
         b = self.agent("b", "--join", a.bind)
         self.until_rows("a:alive", "b:alive")
+        self.until_tagged("a")
         b.process.kill()
         self.until_rows("a:alive", "b:dead")
         until("it is read out", lambda: "b died" in self.text("#announce"))
@@ -102,7 +105,7 @@ class Members(PageTest):
         self.keys(Keys.ENTER)
         until("the details are there", lambda: "Round trip" in self.one("#detail").text)
         shown = self.one("#detail").text
-        for part in ["b", "alive", "role", "db", self.agents[1].bind, "History", "joined"]:
+        for part in ["b", "alive", "role", "db", self.agents[1].bind, "History", "Nothing since the agent started"]:
             self.assertIn(part, shown)
         self.assertTrue(self.js("return document.querySelector('#detail').contains(document.activeElement)"))
         self.keys(Keys.ESCAPE)
@@ -120,7 +123,7 @@ class Members(PageTest):
         self.one("#rows tr:nth-child(2) button").click()
         until("the details are there", lambda: "History" in self.one("#detail").text)
         b.process.kill()
-        until("it has died", lambda: "died" in self.text("#detail .history") and "dead" in self.text("#detail dl"))
+        until("it has died", lambda: "died" in (self.text("#detail .history") or "") and "dead" in self.text("#detail dl"))
         self.assertIn("suspected", self.text("#detail .history"))
 
 
@@ -251,22 +254,109 @@ def happened(kind, **more):
     return {"time": "2026-01-01T00:00:00.000Z", "age_ms": 5, "type": kind, "name": "node-0", **nothing, **more}
 
 
+def sample(time):
+    """What an agent saw of itself at a time."""
+    counts = dict.fromkeys(["suspect", "dead", "left"], 0)
+    rates = dict.fromkeys([f"{what}_{way}" for what in ["messages", "datagrams", "bytes"] for way in ["sent", "received"]], 7)
+    return {"time": time.isoformat(), "alive": 1, **counts, **rates}
+
+
+INFO = {
+    "name": "node-1", "cluster": "large", "address": "10.0.0.1:7946", "version": "0", "uptime_ms": 7_200_000,
+    "started": "2026-01-01T00:00:00.000Z", "members": {"alive": 9_990, "suspect": 0, "dead": 10, "left": 0},
+    "local_health": 0, "ready": True, "unready": None, "queue": 0,
+}
+
+
 class Made(PageTest):
     """With answers that no agent would give within a test."""
 
-    def fake(self, members, **answers):
+    def fake(self, members, info=None, series=None, **answers):
         with urllib.request.urlopen(self.agent("a").url) as answer:
             policy = answer.headers["content-security-policy"]
-        info = {
-            "name": "node-1", "cluster": "large", "address": "10.0.0.1:7946", "version": "0", "uptime_ms": 7_200_000,
-            "started": "2026-01-01T00:00:00.000Z", "members": {"alive": 9_990, "suspect": 0, "dead": 10, "left": 0},
-            "local_health": 0, "ready": True, "unready": None, "queue": 0,
-        }
         answers = {f"/v1/members/{name}": answer for name, answer in answers.items()}
-        fake = FakeAgent(policy, {"/v1/info": info, "/v1/members": {"members": members},
-                                  "/v1/series": {"interval_ms": 5000, "samples": []}, **answers})
+        fake = FakeAgent(policy, {"/v1/info": info or INFO, "/v1/members": {"members": members},
+                                  "/v1/series": series or {"interval_ms": 5000, "samples": []}, **answers})
         self.agents.append(fake)
         self.open(fake)
+        return fake
+
+    def asked_again(self, fake, path):
+        """Waits until an answer that is given from now on has come and is shown."""
+        before = fake.asked[path]
+        until("it is asked again, twice", lambda: fake.asked[path] >= before + 2)
+
+    def test_the_agents_own_row_is_tagged_however_late_it_says_who_it_is(self):
+        rows_are_there = threading.Event()
+
+        def late():
+            rows_are_there.wait(60)
+            return INFO
+
+        self.fake([member(0), member(1)], info=late)
+        until("they are rows", lambda: len(self.rows()) == 2)
+        rows_are_there.set()
+        self.until_tagged("node-1")
+
+    def test_a_name_that_is_shortened_is_whole_for_keys_and_readers_of_screens(self):
+        whole = f"{'x' * 100}-node-0"
+        long = {**member(0), "name": whole}
+        self.fake([long, member(1)], **{whole: {"agent": "node-1", "member": long, "history": []}})
+        until("they are rows", lambda: len(self.rows()) == 2)
+        button = self.one("#rows tr:nth-child(2) button")
+        self.assertEqual(button.accessible_name, whole)
+        seen = "return [...arguments[0].children].filter((text) => text.offsetWidth > 1).map((text) => text.textContent)"
+        short = [f"{'x' * 29}…xxx-node-0"]
+        self.assertEqual(self.js(seen, button), short)
+        self.one("#rows tr:first-child button").send_keys(Keys.ARROW_DOWN)
+        self.assertEqual(self.js(seen, button), [whole])
+        self.keys(Keys.ARROW_UP)
+        self.assertEqual(self.js(seen, button), short)
+        button.click()
+        self.assertEqual(self.one("#detail-name").text, whole, "and whole for those who tap")
+
+    def test_details_that_are_asked_again_touch_only_what_differs(self):
+        told = {"agent": "node-1", "member": member(0), "history": [happened("joined", state="alive")]}
+        path = "/v1/members/node-0"
+        fake = self.fake([member(0)], **{"node-0": told})
+        until("it is a row", lambda: len(self.rows()) == 1)
+        self.one("#rows button").click()
+        until("the details are there", lambda: "joined" in self.one("#detail").text)
+        self.js("""window.changes = 0;
+            const count = (records) => { window.changes += records.length };
+            new MutationObserver(count).observe(document.querySelector('#detail'),
+                { subtree: true, childList: true, characterData: true, attributes: true });
+            for (const element of document.querySelectorAll('#detail *')) element.mine = true""")
+        self.asked_again(fake, path)
+        self.assertEqual(self.js("return window.changes"), 0)
+        told["member"] = {**member(0), "age_ms": 65_000, "state": "suspect"}
+        told["history"] = [happened("suspected", state="suspect", by="node-9"), *told["history"]]
+        until("it is suspected", lambda: "suspected" in self.text("#detail .history"))
+        self.assertIn("suspect for 1 min", self.text("#detail dl"))
+        fresh = self.js("""return [...document.querySelectorAll('#detail *')].filter((element) => !element.mine)
+            .map((element) => element.closest('li')?.textContent ?? element.outerHTML)""")
+        self.assertEqual({"suspected" in text for text in fresh}, {True}, fresh)
+        told["member"] = None
+        until("it is forgotten", lambda: "has forgotten" in self.text("#detail-body"))
+        self.assertIn("suspected", self.text("#detail .history"))
+
+    def test_plots_go_on_where_they_were_when_the_agents_clock_is_stepped(self):
+        noon = datetime.datetime(2026, 1, 1, 12, tzinfo=datetime.UTC)
+        samples = [sample(noon + datetime.timedelta(seconds=5 * number)) for number in range(12)]
+        series = {"interval_ms": 5000, "samples": samples}
+        fake = self.fake([member(0)], series=series)
+        places = """return document.querySelector('.plot:nth-child(2) polyline')?.getAttribute('points')
+            .split(' ').map((point) => Number(point.split(',')[0])) ?? []"""
+        until("they are drawn", lambda: len(self.js(places)) == 12)
+        for hours, count in [(-1, 13), (9, 14)]:
+            last = datetime.datetime.fromisoformat(samples[-1]["time"])
+            samples.append(sample(last + datetime.timedelta(hours=hours, seconds=5)))
+            until("one more is drawn", lambda: len(self.js(places)) == count)
+            drawn = self.js(places)
+            steps = [right - left for left, right in zip(drawn, drawn[1:])]
+            self.assertLess(max(steps) - min(steps), 1, drawn)
+            self.assertTrue(0 <= drawn[0] and drawn[-1] == 320, drawn)
+            self.assertIn("over the last 1 min", self.text(".plot:nth-child(2) desc"))
 
     def test_details_tell_by_which_ways_a_member_was_probed(self):
         probe = {

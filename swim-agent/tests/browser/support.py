@@ -1,5 +1,6 @@
 """Agents, a browser, and patience."""
 
+import collections
 import http.server
 import json
 import os
@@ -73,7 +74,7 @@ class Agent:
 
 
 class FakeAgent:
-    """Serves the page's own files, and answers of the test's making."""
+    """Serves the page's own files, and answers of the test's making, or what they return; counts what is asked."""
 
     def __init__(self, policy, answers):
         class Handler(http.server.BaseHTTPRequestHandler):
@@ -82,7 +83,10 @@ class FakeAgent:
                 if path == "/v1/events":
                     return self.stay_silent()
                 if path in answers:
-                    return self.answer(200, "application/json", json.dumps(answers[path]).encode())
+                    asked[path] += 1
+                    answer = answers[path]
+                    body = answer() if callable(answer) else answer
+                    return self.answer(200, "application/json", json.dumps(body).encode())
                 file = WEB / ("index.html" if path == "/" else Path(path).name)
                 if not file.is_file():
                     return self.answer(404, "application/json", b'{"error":"nothing is there"}')
@@ -106,6 +110,7 @@ class FakeAgent:
             def log_message(self, *args):
                 pass
 
+        asked = self.asked = collections.Counter()
         over = self.over = threading.Event()
         self.server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
         self.server.daemon_threads = True
@@ -205,6 +210,12 @@ class PageTest(unittest.TestCase):
 
     def until_rows(self, *rows):
         until(f"the rows are {rows}", lambda: self.rows() == list(rows))
+
+    def until_tagged(self, *names):
+        """Waits until the rows of `names`, and no others, are seen to be this agent's own."""
+        tagged = """return [...document.querySelectorAll('#rows .tag')].filter((tag) => tag.checkVisibility())
+            .map((tag) => tag.closest('tr').querySelector('bdi').textContent)"""
+        until(f"{names} are tagged", lambda: self.js(tagged) == list(names))
 
     def picture(self, name):
         """Keeps a picture, if somebody wants to see some."""
