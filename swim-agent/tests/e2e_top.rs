@@ -170,6 +170,25 @@ fn it_shows_the_cluster_as_it_changes_and_gives_the_terminal_back() {
 }
 
 #[test]
+fn a_member_is_opened_with_its_history_as_it_grows() {
+    let seed = Agent::start("n1", &[]);
+    let mut other = Agent::join("n2", &seed);
+    let mut screen = Screen::top(&seed, (140, 40));
+    screen.until("2 alive");
+    screen.press("\x1b[B\r");
+    screen.until("nothing has happened");
+    other.process.kill();
+    screen.until("died          n2 by n1 (suspicion_expired)");
+    screen.until("pinged ");
+    // The agent is gone: what was seen of the member stays.
+    drop(seed);
+    screen.until("no answer from");
+    assert!(screen.text().contains("died          n2"), "{}", screen.text());
+    screen.press("q");
+    assert!(screen.ended().success());
+}
+
+#[test]
 fn every_way_out_gives_the_terminal_back() {
     let agent = Agent::start("n1", &[]);
     for out in ["\x1b", "q", "\x03"] {
@@ -229,8 +248,8 @@ fn an_agent_that_goes_is_said_and_one_that_comes_back_is_shown() {
     assert!(screen.ended().success());
 }
 
-/// Answers as an agent would that knows so many members; returns its address.
-fn pretend(info: String, members: usize) -> String {
+/// So many members, as an agent tells them.
+fn members(count: usize) -> String {
     let of = |at: usize| {
         json!({
             "name": format!("n{at:05}"), "address": "127.0.0.1:1", "state": "alive",
@@ -239,19 +258,23 @@ fn pretend(info: String, members: usize) -> String {
             "paths": {"datagram": null, "stream": null},
         })
     };
-    let members = json!({ "members": (0..members).map(of).collect::<Vec<_>>() }).to_string();
+    json!({ "members": (0..count).map(of).collect::<Vec<_>>() }).to_string()
+}
+
+/// Answers as an agent might, `answer` being given the path that is asked for and the id of the event that
+/// was read last; returns its address.
+fn pretend(mut answer: impl FnMut(&str, Option<&str>) -> String + Send + 'static) -> String {
     let listener = TcpListener::bind("127.0.0.1:0").expect("a port is free");
     let address = listener.local_addr().expect("it is bound").to_string();
     thread::spawn(move || {
         for stream in listener.incoming() {
             let mut stream = stream.expect("a connection");
-            let mut head = BufReader::new(stream.try_clone().expect("a descriptor")).lines();
-            let asked = head.next().and_then(Result::ok).unwrap_or_default();
-            let body = match asked.split(' ').nth(1) {
-                Some("/v1/info") => &info,
-                Some("/v1/members") => &members,
-                _ => "",
-            };
+            let head = BufReader::new(stream.try_clone().expect("a descriptor")).lines();
+            let head = head.map_while(Result::ok).take_while(|line| !line.is_empty());
+            let head: Vec<_> = head.collect();
+            let path = head.first().and_then(|line| line.split(' ').nth(1)).unwrap_or_default();
+            let last = head.iter().find_map(|line| line.strip_prefix("last-event-id: "));
+            let body = answer(path, last);
             let head = format!("HTTP/1.1 200 OK\r\nContent-Length: {}\r\n", body.len());
             // It may have gone.
             let _ = write!(stream, "{head}Connection: close\r\n\r\n{body}");
@@ -260,10 +283,41 @@ fn pretend(info: String, members: usize) -> String {
     address
 }
 
+/// Answers as an agent would that says `info` and knows `members`, and to which nothing happens.
+fn pretend_still(info: String, members: String) -> String {
+    pretend(move |path, _| match path {
+        "/v1/info" => info.clone(),
+        "/v1/members" => members.clone(),
+        _ => String::new(),
+    })
+}
+
+#[test]
+fn a_stream_that_broke_off_goes_on_after_the_event_that_was_read_last() {
+    let info = Agent::start("n1", &[]).ok(&["info", "--format", "json"]);
+    // Three that look the same, within a millisecond; the third breaks off before its end.
+    let told = "data: {\"type\":\"user\",\"name\":\"deploy\",\"payload\":\"v42\",\"origin\":\"n1\",\
+                \"ltime\":\"1\",\"time\":\"2026-01-01T00:00:00.000Z\"}\n";
+    let whole = |id: usize| format!("{told}id: 1a-{id}\n\n");
+    let parts = [format!("{}:\n\n{}{told}", whole(0), whole(1)), whole(2)];
+    let address = pretend(move |path, last| match (path, last) {
+        ("/v1/info", _) => info.clone(),
+        ("/v1/members", _) => members(1),
+        ("/v1/events?backlog=100", None) => parts[0].clone(),
+        ("/v1/events?backlog=100", Some("1a-1")) => parts[1].clone(),
+        _ => String::new(),
+    });
+    let mut screen = Screen::start(common::swim(&["top", "--http-addr", &address]), (100, 24));
+    let shown = || screen.text().matches("user       deploy  by n1: v42").count();
+    until("all are shown", || shown() == 3);
+    screen.press("q");
+    assert!(screen.ended().success());
+}
+
 #[test]
 fn ten_thousand_members_fit_on_a_small_screen() {
     let info = Agent::start("n1", &[]).ok(&["info", "--format", "json"]);
-    let address = pretend(info, 10_000);
+    let address = pretend_still(info, members(10_000));
     let mut screen = Screen::start(common::swim(&["top", "--http-addr", &address]), (40, 10));
     screen.until("n00004");
     screen.press("\x1b[F");
@@ -277,7 +331,7 @@ fn ten_thousand_members_fit_on_a_small_screen() {
 
 #[test]
 fn what_is_no_agent_is_said_before_the_screen_is_taken() {
-    let address = pretend("{}".to_owned(), 0);
+    let address = pretend_still("{}".to_owned(), members(0));
     let mut screen = Screen::start(common::swim(&["top", "--http-addr", &address]), (160, 24));
     assert_eq!(screen.ended().code(), Some(1));
     screen.until("does not answer as a swim agent does");

@@ -131,12 +131,18 @@ impl Client {
         self.body(request.send(json(body)?))
     }
 
-    /// The lines of an endless answer.
+    /// The lines of an endless answer; of events those after the one whose id is `last`, if one was read.
     pub(super) fn lines(
         &self,
         path: &str,
+        last: Option<&str>,
     ) -> Result<impl Iterator<Item = Result<String, Failure>> + '_, Failure> {
-        self.read_lines(self.shown(self.agent.get(self.url(path))).call())
+        let request = self.shown(self.agent.get(self.url(path)));
+        let request = match last {
+            Some(id) => request.header("last-event-id", id),
+            None => request,
+        };
+        self.read_lines(request.call())
     }
 
     /// Posts `body` to `path`; the lines of the answer as they come.

@@ -27,8 +27,7 @@ pub(super) struct Args {
 /// Asks once and prints the answer.
 pub(super) fn run(args: &Args) -> Result<(), Failure> {
     if let Some(name) = &args.name {
-        let path = format!("/v1/members/{}", encoded(name));
-        let body = Client::new(&args.endpoint).get(&path, &[])?;
+        let body = Client::new(&args.endpoint).get(&path(name), &[])?;
         return body.print(args.endpoint.format(), member);
     }
     let query = if args.explain { vec![("explain", "true".to_owned())] } else { Vec::new() };
@@ -36,9 +35,10 @@ pub(super) fn run(args: &Args) -> Result<(), Failure> {
     body.print(args.endpoint.format(), readable)
 }
 
-/// A name as a part of a path.
-fn encoded(name: &str) -> String {
-    percent_encoding::utf8_percent_encode(name, percent_encoding::NON_ALPHANUMERIC).to_string()
+/// Where an agent tells what it knows of a member.
+pub(super) fn path(name: &str) -> String {
+    let name = percent_encoding::utf8_percent_encode(name, percent_encoding::NON_ALPHANUMERIC);
+    format!("/v1/members/{name}")
 }
 
 fn member(body: &MemberDetailBody) -> String {

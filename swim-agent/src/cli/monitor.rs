@@ -24,7 +24,7 @@ pub(super) struct Args {
 pub(super) fn run(args: &Args) -> Result<(), Failure> {
     let client = Client::new(&args.endpoint);
     let info: InfoBody = client.get("/v1/info", &[])?.parse()?;
-    let lines = client.lines(&format!("/v1/events?backlog={}", args.backlog))?;
+    let lines = client.lines(&format!("/v1/events?backlog={}", args.backlog), None)?;
     // From here on no event is missed; whoever reads standard output is not disturbed.
     let name = output::printable(&info.name);
     failure::say(&format!("watching {name} at {}", client.address()));

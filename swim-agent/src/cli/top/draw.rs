@@ -2,6 +2,7 @@
 
 use std::time::{Duration, Instant};
 
+use anstream::adapter::strip_str;
 use ratatui::Frame;
 use ratatui::layout::{Constraint, Layout, Rect};
 use ratatui::style::{Color, Modifier, Style};
@@ -10,8 +11,9 @@ use ratatui::widgets::{Paragraph, Row, Table, TableState, Wrap};
 
 use super::keys;
 use super::state::{Pane, State};
+use crate::cli::history;
 use crate::cli::output::{self, printable};
-use crate::http::types::{InfoBody, MemberBody, PathBody};
+use crate::http::types::{IncidentBody, InfoBody, MemberBody, PathBody};
 
 /// Which looks the terminal may be given.
 pub(super) struct Theme {
@@ -241,22 +243,29 @@ fn event_line(event: &str, theme: &Theme) -> Line<'static> {
         _ => event,
     };
     match told.split_once("  ") {
-        Some((time, told)) => {
-            let kind = told.split(' ').next().unwrap_or_default();
-            Line::from(vec![
-                Span::raw(format!("{time}  ")),
-                Span::styled(kind.to_owned(), theme.word(kind)),
-                Span::raw(told[kind.len()..].to_owned()),
-            ])
+        Some((_, kind)) => {
+            let kind = kind.split(' ').next().unwrap_or_default();
+            colored(told, kind, theme)
         }
         None => Line::raw(told.to_owned()),
     }
 }
 
+/// A line in which the first `word` has its colour.
+fn colored(line: &str, word: &str, theme: &Theme) -> Line<'static> {
+    match line.split_once(word) {
+        Some((before, after)) => Line::from(vec![
+            Span::raw(before.to_owned()),
+            Span::styled(word.to_owned(), theme.word(word)),
+            Span::raw(after.to_owned()),
+        ]),
+        None => Line::raw(line.to_owned()),
+    }
+}
+
 /// All that is known of a member, and what happened to it.
 fn detail(state: &State, theme: &Theme, name: &str) -> Vec<Line<'static>> {
-    let shown = printable(name).into_owned();
-    let mut lines = vec![Line::styled(shown.clone(), bold())];
+    let mut lines = vec![Line::styled(printable(name).into_owned(), bold())];
     let mut fact = |title: &str, value: String, style: Style| {
         lines.push(Line::from(vec![Span::raw(format!("{title:<14}")), Span::styled(value, style)]));
     };
@@ -264,11 +273,26 @@ fn detail(state: &State, theme: &Theme, name: &str) -> Vec<Line<'static>> {
         Some(member) => facts(member, theme, &mut fact),
         None => fact("state", "forgotten".to_owned(), theme.word("forgotten")),
     }
-    lines.push(Line::styled("Events", bold()));
-    let told = format!("  {shown}  ");
-    let about = state.events.iter().filter(|event| event.contains(&told));
-    lines.extend(about.map(|event| event_line(event, theme)));
+    lines.push(Line::styled("History, the latest first", bold()));
+    match state.known(name) {
+        None => lines.push(Line::raw("  asking the agent")),
+        Some(Err(why)) => lines.push(Line::styled(format!("  {}", printable(why)), theme.alarm())),
+        Some(Ok(known)) if known.history.is_empty() => {
+            lines.push(Line::raw("  nothing has happened"));
+        }
+        Some(Ok(known)) => {
+            let incidents = known.history.iter();
+            lines.extend(incidents.flat_map(|it| incident(it, &known.agent, theme)));
+        }
+    }
     lines
+}
+
+/// An incident as `agent` remembers it, in the lines of `swim info NAME`.
+fn incident(incident: &IncidentBody, agent: &str, theme: &Theme) -> Vec<Line<'static>> {
+    let text = strip_str(&history::lines(incident, agent)).to_string();
+    let kind = printable(&incident.kind);
+    text.lines().map(|line| colored(line, &kind, theme)).collect()
 }
 
 fn facts(member: &MemberBody, theme: &Theme, fact: &mut impl FnMut(&str, String, Style)) {
@@ -320,13 +344,33 @@ mod tests {
     use ratatui::backend::TestBackend;
     use ratatui::buffer::Buffer;
     use ratatui::style::{Color, Modifier};
+    use serde_json::{Value, json};
 
     use super::{Theme, all};
     use crate::cli::top::keys::{Action, Step};
     use crate::cli::top::state::State;
     use crate::cli::top::state::tests::{four, info, members};
+    use crate::http::types::MemberDetailBody;
 
     const COLOR: Theme = Theme { color: true };
+
+    /// What an agent remembers of a member that was accused.
+    fn known(name: &str) -> MemberDetailBody {
+        let incident = |second: u8, kind: &str, by: Option<&str>, probe: Value| {
+            json!({
+                "time": format!("2026-11-24T12:00:0{second}.123Z"), "age_ms": (3 - u64::from(second)) * 1000,
+                "type": kind, "name": name, "by": by, "reason": by.map(|_| "rumor"), "state": null,
+                "incarnation": null, "address": null, "old_address": null, "probe": probe,
+            })
+        };
+        let probe = json!({"pings_ms": [700, 400], "asked_ms": 300, "relays": [], "stream": null, "silence": false});
+        let history = [
+            incident(1, "suspected", Some("n3"), Value::Null),
+            incident(0, "probe_failed", None, probe),
+        ];
+        let known = json!({"agent": "n1", "member": null, "history": history});
+        serde_json::from_value(known).unwrap()
+    }
 
     fn buffer(state: &mut State, (width, height): (u16, u16), theme: &Theme) -> Buffer {
         let mut terminal = Terminal::new(TestBackend::new(width, height)).unwrap();
@@ -431,12 +475,17 @@ mod tests {
     #[test]
     fn a_member_is_shown_whole_with_what_happened_to_it() {
         let mut state = four();
-        state
-            .tell("2026-11-24T12:00:01.123Z  suspected  n2  127.0.0.1:1  by n1 (probe)".to_owned());
-        state.tell("2026-11-24T12:00:02.123Z  joined     n3  127.0.0.1:1".to_owned());
         state.act(Action::Step(Step::Down));
         state.act(Action::Open);
-        let shown = screen(&mut state, (60, 20));
+        assert_eq!(state.whole(), Some("n2"));
+        assert_eq!(screen(&mut state, (60, 20))[14], "  asking the agent");
+        state.know("n2".to_owned(), Err("no such path\x07".to_owned()));
+        assert_eq!(screen(&mut state, (60, 20))[14], r"  no such path\u{7}");
+        state.know("n2".to_owned(), Ok(Box::new(known("n2"))));
+        // What is said of another one, or not said any more, changes nothing.
+        state.know("n2".to_owned(), Err("gone".to_owned()));
+        assert!(state.known("n3").is_none());
+        let shown = screen(&mut state, (80, 20));
         let expected = [
             "n2",
             "state         suspect",
@@ -448,11 +497,14 @@ mod tests {
             "datagrams     -",
             "streams       failing, 0s ago: refused",
             "metadata      role=db",
-            "Events",
-            "12:00:01.123Z  suspected  n2  127.0.0.1:1  by n1 (probe)",
+            "History, the latest first",
+            "  2026-11-24T12:00:01.123Z       2s ago  suspected     n2 by n3 (rumor)",
+            "      the agent n3 knows by which ways it was probed",
+            "  2026-11-24T12:00:00.123Z       3s ago  probe_failed  n2",
+            "      pinged 700, 400 ms before, no answer",
             "",
         ];
-        assert_eq!(shown[3..16], expected, "{shown:#?}");
+        assert_eq!(shown[3..19], expected, "{shown:#?}");
         // It is forgotten meanwhile.
         state.see(info(11_000, 0), members(&[]));
         assert_eq!(screen(&mut state, (60, 20))[4], "state         forgotten");

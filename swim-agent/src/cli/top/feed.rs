@@ -2,7 +2,7 @@
 //! its own, through one bounded queue. The threads end with the process.
 
 use std::sync::Arc;
-use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, SyncSender, channel, sync_channel};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -10,10 +10,11 @@ use anstream::adapter::strip_str;
 use ratatui::crossterm::event::{self, Event, KeyEvent};
 use ratatui::crossterm::terminal::disable_raw_mode;
 
+use super::state::Known;
 use crate::cli::client::Client;
 use crate::cli::failure::Failure;
-use crate::cli::monitor;
 use crate::cli::signals::{Hangups, Signals};
+use crate::cli::{info, monitor};
 use crate::http::types::{InfoBody, MembersBody};
 
 /// How often the agent is asked.
@@ -33,6 +34,8 @@ pub(super) enum News {
     Seen(Box<(InfoBody, MembersBody)>),
     /// It did not.
     Lost(String),
+    /// What it knows and remembers of the member of that name, or why it does not say.
+    Known(String, Known),
     /// Something happened, in a line.
     Event(String),
     Key(KeyEvent),
@@ -42,18 +45,28 @@ pub(super) enum News {
     End,
 }
 
+/// What comes, and which member to ask about besides.
+pub(super) struct Feed {
+    pub(super) news: Receiver<News>,
+    /// Takes the name of the member that is shown whole, and nothing when none is any more.
+    pub(super) shown: Sender<Option<String>>,
+}
+
 /// Starts all that feeds the screen.
-pub(super) fn start(client: Client) -> Result<Receiver<News>, Failure> {
+pub(super) fn start(client: Client) -> Result<Feed, Failure> {
     let (news, receiver) = sync_channel(QUEUE);
+    let (shown, names) = channel();
     let client = Arc::new(client);
     let (asker, sender) = (Arc::clone(&client), news.clone());
     spawn("asks", move || while sender.send(ask(&asker)).is_ok() {})?;
-    let sender = news.clone();
-    spawn("listens", move || while listen(&client, &sender).is_some() {})?;
+    let (asker, sender) = (Arc::clone(&client), news.clone());
+    spawn("asks about one", move || ask_about(&asker, &names, &sender))?;
+    let (sender, mut last) = (news.clone(), None);
+    spawn("listens", move || while listen(&client, &mut last, &sender).is_some() {})?;
     let sender = news.clone();
     spawn("reads keys", move || while sender.send(key()).is_ok() {})?;
     take_signals(news)?;
-    Ok(receiver)
+    Ok(Feed { news: receiver, shown })
 }
 
 fn spawn(name: &str, run: impl FnOnce() + Send + 'static) -> Result<(), Failure> {
@@ -76,6 +89,23 @@ pub(super) fn look(client: &Client) -> Result<Box<(InfoBody, MembersBody)>, Fail
     Ok(Box::new((info, members)))
 }
 
+/// Asks about the member that is shown whole, at once and then again and again, until nobody listens.
+fn ask_about(client: &Client, names: &Receiver<Option<String>>, news: &SyncSender<News>) {
+    let mut shown: Option<String> = None;
+    loop {
+        match names.recv_timeout(PERIOD) {
+            Ok(name) => shown = name,
+            Err(RecvTimeoutError::Timeout) => {}
+            Err(RecvTimeoutError::Disconnected) => return,
+        }
+        let Some(name) = &shown else { continue };
+        let known = client.get(&info::path(name), &[]).and_then(|body| body.parse().map(Box::new));
+        if news.send(News::Known(name.clone(), known.map_err(why))).is_err() {
+            return;
+        }
+    }
+}
+
 /// Without what the header says already.
 fn why(failure: Failure) -> String {
     match failure {
@@ -84,13 +114,25 @@ fn why(failure: Failure) -> String {
     }
 }
 
-/// Tells what happens until the stream ends, and waits a while; `None` when nobody listens.
-fn listen(client: &Client, news: &SyncSender<News>) -> Option<()> {
-    if let Ok(lines) = client.lines(BACKLOG) {
+/// Tells what happens after the event whose id is `last` until the stream ends, and waits a while; `None`
+/// when nobody listens.
+fn listen(client: &Client, last: &mut Option<String>, news: &SyncSender<News>) -> Option<()> {
+    if let Ok(lines) = client.lines(BACKLOG, last.as_deref()) {
+        let (mut data, mut id) = (None, None);
         for line in lines.map_while(Result::ok) {
-            let Some(data) = line.strip_prefix("data:") else { continue };
-            let line = monitor::readable(data.trim_start()).unwrap_or_else(|why| why.to_string());
-            news.send(News::Event(strip_str(&line).to_string())).ok()?;
+            match line.split_once(':') {
+                Some(("data", text)) => data = Some(text.trim_start().to_owned()),
+                Some(("id", text)) => id = Some(text.trim_start().to_owned()),
+                Some(_) => {}
+                // An empty line ends an event; one that broke off before comes again.
+                None => {
+                    if let Some(data) = data.take() {
+                        let line = monitor::readable(&data).unwrap_or_else(|why| why.to_string());
+                        news.send(News::Event(strip_str(&line).to_string())).ok()?;
+                    }
+                    *last = id.take().or_else(|| last.take());
+                }
+            }
         }
     }
     thread::sleep(PERIOD);

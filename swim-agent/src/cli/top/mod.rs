@@ -9,14 +9,13 @@ mod keys;
 mod state;
 
 use std::io::{IsTerminal, stdin, stdout};
-use std::sync::mpsc::Receiver;
 use std::time::{Duration, Instant};
 
 use ratatui::DefaultTerminal;
 
 use super::client::{Client, Endpoint, Format};
 use super::failure::Failure;
-use feed::News;
+use feed::{Feed, News};
 use state::State;
 
 /// Show members, events and health on a screen, live; `?` there tells the keys.
@@ -47,20 +46,23 @@ pub(super) fn run(args: &Args) -> Result<(), Failure> {
     // Who cannot be asked at all is told as every command tells it.
     let (info, members) = *feed::look(&client)?;
     state.see(info, members);
-    let news = feed::start(client)?;
+    let feed = feed::start(client)?;
     let mut screen = Screen::open()?;
-    let shown = show(&mut screen.0, &mut state, &news);
+    let shown = show(&mut screen.0, &mut state, &feed);
     drop(screen);
     shown
 }
 
-fn show(
-    terminal: &mut DefaultTerminal,
-    state: &mut State,
-    news: &Receiver<News>,
-) -> Result<(), Failure> {
+fn show(terminal: &mut DefaultTerminal, state: &mut State, feed: &Feed) -> Result<(), Failure> {
     let theme = draw::Theme::of_environment();
+    let news = &feed.news;
+    let mut whole = None;
     loop {
+        if state.whole() != whole.as_deref() {
+            whole = state.whole().map(str::to_owned);
+            // Who asks has ended only if nobody can.
+            let _ = feed.shown.send(whole.clone());
+        }
         terminal.draw(|frame| draw::all(frame, state, &theme, Instant::now()))?;
         let mut next = news.recv_timeout(TICK).ok();
         let until = Instant::now() + BREATH;
@@ -81,6 +83,7 @@ fn take(state: &mut State, news: News, now: Instant) -> bool {
             state.see(info, members);
         }
         News::Lost(why) => state.lose(why, now),
+        News::Known(name, known) => state.know(name, known),
         News::Event(line) => state.tell(line),
         News::Resized => {}
         News::Key(key) => return keys::action(key, state.typing).is_none_or(|it| state.act(it)),

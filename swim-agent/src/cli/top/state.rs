@@ -5,7 +5,7 @@ use std::collections::VecDeque;
 use std::time::Instant;
 
 use super::keys::{Action, Step};
-use crate::http::types::{InfoBody, MemberBody, MembersBody};
+use crate::http::types::{InfoBody, MemberBody, MemberDetailBody, MembersBody};
 
 /// Events that are kept to be read.
 const EVENTS: usize = 500;
@@ -26,6 +26,8 @@ pub(super) struct State {
     infos: VecDeque<InfoBody>,
     /// Newest first, each as `swim monitor` prints it.
     pub(super) events: VecDeque<String>,
+    /// What the agent remembers of the member of that name, or why it does not say.
+    known: Option<(String, Known)>,
     /// Since when the agent does not answer, and why.
     pub(super) lost: Option<(Instant, String)>,
     pub(super) sort: Sort,
@@ -42,6 +44,9 @@ pub(super) struct State {
     /// Rows that fit, as drawn last.
     page: usize,
 }
+
+/// What the agent knows and remembers of a member, or why it does not say.
+pub(super) type Known = Result<Box<MemberDetailBody>, String>;
 
 /// What fills the screen below the header.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -98,6 +103,7 @@ impl State {
             rows: Vec::new(),
             infos: VecDeque::new(),
             events: VecDeque::new(),
+            known: None,
             lost: None,
             sort: Sort::Name,
             reversed: false,
@@ -134,12 +140,28 @@ impl State {
         self.lost = Some((since, why));
     }
 
-    /// Something happened. What is told again, after the stream was opened anew, is no news.
-    pub(super) fn tell(&mut self, line: String) {
-        let is_timed = line.starts_with(|first: char| first.is_ascii_digit());
-        if is_timed && self.events.contains(&line) {
-            return;
+    /// Something was told of a member, or not: then what was told of it last stays.
+    pub(super) fn know(&mut self, name: String, known: Known) {
+        if known.is_ok() || !matches!(self.known(&name), Some(Ok(_))) {
+            self.known = Some((name, known));
         }
+    }
+
+    /// What the agent knows and remembers of the member of that name; `None` when it was not asked so far.
+    pub(super) fn known(&self, name: &str) -> Option<&Known> {
+        self.known.as_ref().filter(|(of, _)| of == name).map(|(_, known)| known)
+    }
+
+    /// The member that is shown whole, if one is.
+    pub(super) fn whole(&self) -> Option<&str> {
+        match &self.pane {
+            Pane::Detail(name) => Some(name),
+            _ => None,
+        }
+    }
+
+    /// Something happened.
+    pub(super) fn tell(&mut self, line: String) {
         self.events.push_front(line);
         self.events.truncate(EVENTS);
         // Who reads older ones keeps the place.
@@ -510,18 +532,18 @@ pub(super) mod tests {
     }
 
     #[test]
-    fn events_are_bounded_and_none_is_told_twice() {
+    fn events_are_bounded_and_all_are_told_equal_ones_too() {
         let mut state = four();
         for n in 0..2_000 {
             state.tell(format!("{n} event"));
         }
-        state.tell("1990 event".to_owned());
-        assert_eq!((state.events.len(), state.events[0].as_str()), (500, "1999 event"));
+        state.tell("1999 event".to_owned());
+        let told = |at: usize| state.events[at].as_str();
+        assert_eq!((state.events.len(), told(0), told(1)), (500, "1999 event", "1999 event"));
         // Who reads older ones is not moved.
         state.act(Action::Events);
         state.scrolled(500, 10);
         state.act(Action::Step(Step::Down));
-        // These have no time, and both are to be read.
         state.tell("missed 3 events".to_owned());
         state.tell("missed 3 events".to_owned());
         assert_eq!(state.scrolled(500, 10), 3);
