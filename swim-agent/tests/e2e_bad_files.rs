@@ -9,7 +9,7 @@ use std::os::unix::net::UnixListener;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
-use common::{Agent, Process, assert_fails, run, stderr, stdout, swim, text, until};
+use common::{Agent, Process, assert_fails, run, skip::skipped, stderr, stdout, swim, text, until};
 use serde_json::json;
 
 /// An empty place for the files of one test.
@@ -232,7 +232,7 @@ fn on_tiny_disk(place: &Path, script: &str) -> Option<Output> {
     match within("true") {
         Ok(output) if output.status.success() => Some(within(script).unwrap()),
         _ => {
-            eprintln!("skipped: this system permits no mounts in a user namespace");
+            skipped("this system permits no mounts in a user namespace");
             None
         }
     }
@@ -279,7 +279,7 @@ fn as_nobody(args: &[&str]) -> Option<Command> {
         again.args(fixed).args(args).env_remove("SWIM_HTTP_ADDR").env_remove("SWIM_TOKEN_FILE");
         return Some(again);
     }
-    eprintln!("skipped: root cannot run the command as somebody else here (setpriv)");
+    skipped("root cannot run the command as somebody else here (setpriv)");
     None
 }
 

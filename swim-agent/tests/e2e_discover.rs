@@ -5,7 +5,7 @@ mod common;
 
 use std::process::Command;
 
-use common::{Process, assert_fails, file, run, swim, until};
+use common::{Process, assert_fails, file, run, skip::skipped, swim, until};
 use rustix::process::Signal;
 use serde_json::Value;
 
@@ -29,7 +29,7 @@ impl Hosts {
         ];
         for step in steps {
             if let Err(why) = ip(&step) {
-                eprintln!("skipped: ip {step}: {why}");
+                skipped(&format!("ip {step}: {why}"));
                 return None;
             }
         }

@@ -1,8 +1,12 @@
 //! Every transport of this crate passes the suite.
 
+#[path = "../../swim-agent/tests/common/skip.rs"]
+mod skip;
+
 use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::sync::Arc;
 
+use skip::skipped;
 use swim_transport::{Faulty, MemoryTransport, NetTransport, Network, contract};
 
 const V4: SocketAddr = SocketAddr::new(std::net::IpAddr::V4(Ipv4Addr::LOCALHOST), 0);
@@ -24,7 +28,7 @@ async fn udp_and_tcp_over_ipv4() {
 #[tokio::test]
 async fn udp_and_tcp_over_ipv6() {
     if let Err(error) = NetTransport::bind(V6) {
-        eprintln!("skipped: this machine has no IPv6 loopback ({error})");
+        skipped(&format!("this machine has no IPv6 loopback ({error})"));
         return;
     }
     contract::run_all(async || net(V6)).await;

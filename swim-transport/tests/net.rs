@@ -1,11 +1,15 @@
 //! What only real sockets can show. Everything stays on the loopback interface.
 
+#[path = "../../swim-agent/tests/common/skip.rs"]
+mod skip;
+
 use std::error::Error;
 use std::io;
 use std::net::{SocketAddr, TcpListener, UdpSocket};
 use std::time::Duration;
 
 use bytes::BytesMut;
+use skip::skipped;
 use swim_transport::{BindError, NetTransport, Protocol, Transport};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
@@ -187,7 +191,7 @@ async fn a_used_buffer_is_received_into_again() {
 #[tokio::test]
 async fn a_wildcard_ipv6_transport_speaks_ipv4_under_plain_addresses() {
     let Ok(both) = NetTransport::bind(addr("[::]:0")) else {
-        eprintln!("skipped: this machine has no IPv6");
+        skipped("this machine has no IPv6");
         return;
     };
     let v4 = bind("127.0.0.1:0");

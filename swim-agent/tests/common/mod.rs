@@ -1,6 +1,8 @@
 //! Real `swim` processes, and patience.
 #![allow(dead_code, reason = "each test file uses a part of this")]
 
+pub(crate) mod skip;
+
 use std::collections::BTreeMap;
 use std::io::{BufRead, BufReader, Read};
 use std::net::SocketAddr;
