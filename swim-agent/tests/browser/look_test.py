@@ -2,6 +2,8 @@
 
 import unittest
 
+from selenium.webdriver.common.keys import Keys
+
 from support import PageTest, until
 
 
@@ -136,6 +138,9 @@ class Looks(PageTest):
         self.full()
         for width in [360, 320, 600, 768, 900, 1030, 1280, 1362, 1440]:
             self.emulate(width, 780)
+            # A long name is shown whole to who comes to it by keyboard.
+            self.one("#rows tr:nth-child(3) button").send_keys(Keys.ARROW_DOWN)
+            self.assertEqual(self.js("return document.activeElement.querySelector('.short').checkVisibility()"), False)
             wide = self.js("return document.documentElement.scrollWidth")
             self.assertLessEqual(wide, width)
             beyond = self.js("""return [...document.querySelectorAll('body *:not(.skip, .hidden)')].filter((element) =>
