@@ -159,12 +159,13 @@ fn each_event_handler_is_checked() {
     assert_eq!(output.status.code(), Some(2));
     let errors = stderr(&output);
     let expected = [
-        (2, "event_handlers.filter = \"member-jion\": no filter \"member-jion\"; there are *,"),
-        (5, "event_handlers.command = 3: "),
-        (6, "event_handlers.comand = \"x\": unknown field `comand`"),
-        (7, "event_handlers.command: expected a command for /bin/sh -c"),
-        (10, "event_handlers.command = \" \": expected a command"),
-        (14, "event_handlers.timeout = \"0s\": a time-out is within 1ms to 60m"),
+        (2, "event_handlers[0].filter = \"member-jion\": no filter \"member-jion\"; there are *,"),
+        (5, "event_handlers[1].command = 3: "),
+        (6, "event_handlers[1].comand = \"x\": unknown field `comand`"),
+        (7, "event_handlers[2].command: expected a command for /bin/sh -c"),
+        (10, "event_handlers[3].command = \" \": expected a command"),
+        (11, "event_handlers[3].timeout = \"soon\": expected a time"),
+        (14, "event_handlers[4].timeout = \"0s\": a time-out is within 1ms to 60m"),
     ];
     assert_eq!(errors.lines().count(), expected.len(), "{errors}");
     for (line, (number, text)) in errors.lines().zip(expected) {

@@ -243,6 +243,15 @@ fn a_seed_without_an_address_is_said_and_tried_again() {
 }
 
 #[test]
+fn an_agent_that_stands_still_is_told_from_none() {
+    let agent = Agent::start("a", &[]);
+    agent.process.signal(Signal::STOP);
+    let asked = agent.run(&["members"]);
+    agent.process.signal(Signal::CONT);
+    assert_fails(&asked, 3, "takes connections and does not answer");
+}
+
+#[test]
 fn a_monitor_whose_agent_is_killed_says_so_in_one_line() {
     let mut agent = Agent::start("a", &[]);
     let mut monitors = [&["monitor"][..], &["monitor", "--format", "json"]]

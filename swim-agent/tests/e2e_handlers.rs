@@ -76,6 +76,30 @@ fn a_query_is_answered_by_standard_output_alone_and_ends_with_the_last_answer() 
 }
 
 #[test]
+fn who_writes_nothing_neither_answers_nor_keeps_another_from_it() {
+    let logger = ["--event-handler", "*=cat > /dev/null"];
+    let answerer = ["--event-handler", "query:load=sleep 0.2; echo real"];
+    let agent = Agent::start("n1", &[logger, answerer].concat());
+    let said = agent.ok(&["query", "load", "--timeout", "60s"]);
+    assert!(said.contains("real") && said.contains("1 answer"), "{said}");
+    let started = Instant::now();
+    let said = agent.ok(&["query", "other", "--timeout", "60s"]);
+    assert!(said.contains("0 answers") && said.contains("declined"), "{said}");
+    assert!(started.elapsed() < Duration::from_secs(30), "it waited for nobody");
+}
+
+#[test]
+fn an_answer_that_is_too_large_is_told_to_both() {
+    let agent = Agent::start("n1", &["--event-handler", "query:big=head -c 70000 /dev/zero"]);
+    let said = agent.ok(&["query", "big", "--timeout", "60s"]);
+    assert!(said.contains("its handler failed"), "{said}");
+    until("the log names both sizes", || {
+        let log = agent.process.stderr();
+        log.contains("above the limit of 65536 bytes") && log.contains("query=\"big\"")
+    });
+}
+
+#[test]
 fn a_stuck_handler_holds_up_nothing_and_drops_are_counted() {
     let agent = Agent::start("n1", &["--event-handler", "user=sleep 600"]);
     let config = ureq::Agent::config_builder().http_status_as_error(false).proxy(None).build();

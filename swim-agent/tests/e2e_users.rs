@@ -7,7 +7,7 @@ use std::io::Write as _;
 use std::process::Stdio;
 use std::time::{Duration, Instant};
 
-use common::{Agent, Process, assert_fails, eventually, stderr, swim, text, until};
+use common::{Agent, Process, assert_fails, eventually, stderr, stdout, swim, text, until};
 use serde_json::{Value, json};
 
 /// Four agents that know each other, two of them `role=db`.
@@ -140,6 +140,28 @@ fn who_has_no_handler_or_a_failing_one_says_so_and_is_not_waited_for() {
 }
 
 #[test]
+fn a_query_for_nobody_fails_and_who_was_not_asked_is_named() {
+    let agent = Agent::start("n1", &["--event-handler", "query:q=echo yes"]);
+    assert_fails(&agent.run(&["query", "q", "--meta", "nokey=."]), 1, "no live member is meant");
+    assert_fails(&agent.run(&["query", "q", "--node", "nobody"]), 1, "by that: \"nobody\"");
+    let partly = agent.run(&["query", "q", "--node", "n1", "--node", "no\u{1b}body"]);
+    assert!(partly.status.success() && stdout(&partly).contains("1 ack, 1 answer in"));
+    let said = stderr(&partly);
+    assert!(said.contains("not asked") && said.contains(r"no\u{1b}body"), "{said}");
+}
+
+#[test]
+fn a_monitor_shows_the_beginning_of_a_long_payload() {
+    let agent = Agent::start("n1", &[]);
+    agent.ok(&["event", "long", &"x".repeat(5_000)]);
+    let monitor = Process::start(agent.command(&["monitor"]));
+    until("it is shown", || monitor.stdout().contains("(5000 bytes)"));
+    let shown = monitor.stdout();
+    let line = shown.lines().find(|line| line.contains("long")).unwrap();
+    assert!(line.chars().count() < 400, "{line}");
+}
+
+#[test]
 fn who_is_killed_while_a_query_runs_is_not_waited_for() {
     let mut agents = cluster_with(&["--event-handler", "query:slow=sleep 600"]);
     let args = ["query", "slow", "--node", "n4", "--node", "n3", "--timeout", "10m"];
@@ -167,7 +189,7 @@ fn reachability_returns_with_the_last_sign_and_names_who_gave_none() {
         (!output.status.success()).then_some(output)
     });
     assert_fails(&output, 1, "no sign of n4");
-    assert!(common::stdout(&output).contains("what to look at:"));
+    assert!(stdout(&output).contains("what to look at:"));
 }
 
 #[test]

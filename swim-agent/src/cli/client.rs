@@ -7,8 +7,8 @@ use std::time::Duration;
 use clap::ValueEnum;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
-use ureq::RequestBuilder;
 use ureq::http::Response;
+use ureq::{RequestBuilder, Timeout};
 
 use super::address;
 use super::failure::Failure;
@@ -56,6 +56,8 @@ pub(super) enum Format {
 
 /// How long an answer may take: longer than an agent takes to leave or to try a join.
 const ANSWER: Duration = Duration::from_secs(30);
+/// How long what an agent knows may take to be told.
+const FACTS: Duration = Duration::from_secs(10);
 const CONNECT: Duration = Duration::from_secs(5);
 /// A stream of events is never silent for longer: the agent sends a sign of life well before.
 const SILENCE: Duration = Duration::from_secs(60);
@@ -116,7 +118,8 @@ impl Client {
             )));
         }
         let pairs = query.iter().map(|(key, value)| (*key, value.as_str()));
-        self.body(self.shown(self.agent.get(self.url(path))).query_pairs(pairs).call())
+        let request = self.shown(self.agent.get(self.url(path))).query_pairs(pairs);
+        self.body(request.config().timeout_recv_response(Some(FACTS)).build().call())
     }
 
     /// Posts `body` to `path`.
@@ -165,9 +168,13 @@ impl Client {
         Ok(lines.map(|line| line.map_err(|error| self.gone(&error))))
     }
 
-    /// The failure of an agent that cannot be reached.
-    fn lost(&self, why: &impl ToString) -> Failure {
-        Failure::Unreachable { address: self.address.clone(), why: plain(why) }
+    /// The failure of an agent that cannot be reached, or accepts and says nothing.
+    fn lost(&self, why: &ureq::Error) -> Failure {
+        let address = self.address.clone();
+        match why {
+            ureq::Error::Timeout(Timeout::RecvResponse) => Failure::Silent { address },
+            why => Failure::Unreachable { address, why: plain(why) },
+        }
     }
 
     /// The failure of an agent that ended, or was killed, while it answered.
@@ -215,6 +222,8 @@ fn plain(why: &impl ToString) -> String {
     let why = why.to_string();
     match why.strip_prefix("io: ").unwrap_or(&why) {
         "Peer disconnected" => "it closed the connection, or was killed".to_owned(),
+        // Its signs of life are missing.
+        "timeout: per read" => "it says nothing any more: frozen, or very busy?".to_owned(),
         other => other.to_owned(),
     }
 }

@@ -51,6 +51,24 @@ pub(super) fn payload(argument: Option<&str>) -> Result<PayloadBody, Failure> {
     Ok(PayloadBody::new(bytes))
 }
 
+/// Characters of a payload that are shown where many are.
+const SHOWN: usize = 200;
+
+/// The beginning of a payload as people read it, and how long all of it is.
+pub(super) fn beginning(payload: &PayloadBody) -> String {
+    let text = readable(payload);
+    match text.char_indices().nth(SHOWN) {
+        Some((end, _)) => {
+            let bytes = payload.payload.as_ref().map_or_else(
+                || payload.payload_base64.as_ref().map_or(0, |text| text.len() / 4 * 3),
+                String::len,
+            );
+            format!("{}\u{2026} ({bytes} bytes)", &text[..end])
+        }
+        None => text,
+    }
+}
+
 /// A payload as people read it.
 pub(super) fn readable(payload: &PayloadBody) -> String {
     match (&payload.payload, &payload.payload_base64) {

@@ -32,6 +32,12 @@ pub(super) enum Failure {
         /// What the network said.
         why: String,
     },
+    /// Something accepts there and does not answer.
+    #[error("the agent at {address} takes connections and does not answer: frozen, or very busy?")]
+    Silent {
+        /// The admin endpoint that was tried.
+        address: String,
+    },
     /// An agent that answered has gone in the middle of it.
     #[error("the agent at {address} is gone: {why}")]
     Gone {
@@ -51,7 +57,7 @@ impl Failure {
         match self {
             Self::Failed(_) | Self::Output(_) => 1,
             Self::Usage(_) | Self::Several(_) => 2,
-            Self::Unreachable { .. } | Self::Gone { .. } => 3,
+            Self::Unreachable { .. } | Self::Silent { .. } | Self::Gone { .. } => 3,
         }
     }
 

@@ -63,7 +63,7 @@ fn told_line(told: &ToldBody) -> String {
         kind = output::printable(&told.kind),
         name = output::printable(&told.name),
         origin = output::printable(&told.origin),
-        payload = event::readable(&told.payload),
+        payload = event::beginning(&told.payload),
     );
     line.trim_end().to_owned()
 }

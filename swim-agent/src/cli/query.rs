@@ -1,10 +1,11 @@
 //! `swim query`: asks members something, and prints what they say as they say it.
 
 use std::borrow::Cow;
+use std::collections::BTreeSet;
 use std::time::Duration;
 
 use super::client::{Client, Endpoint, Format};
-use super::failure::Failure;
+use super::failure::{self, Failure};
 use super::{event, members, output};
 use crate::http::query::{QueryLine, QueryRequest};
 use crate::http::users::PayloadBody;
@@ -36,7 +37,8 @@ pub(super) struct Args {
     endpoint: Endpoint,
 }
 
-/// Asks, and prints until all have answered or the time is over. Silence is no failure.
+/// Asks, and prints until all have answered or the time is over. Silence is no failure; that it is for
+/// nobody is one.
 pub(super) fn run(args: &Args) -> Result<(), Failure> {
     let PayloadBody { payload, payload_base64 } = event::payload(args.payload.as_deref())?;
     let request = QueryRequest {
@@ -49,10 +51,35 @@ pub(super) fn run(args: &Args) -> Result<(), Failure> {
         ack: Some(!args.no_ack),
         relays: args.relay,
     };
-    ask(&args.endpoint, &request, |line, text| match args.endpoint.format() {
-        Format::Json => output::line(text),
-        Format::Table => readable(line).map_or(Ok(()), |line| output::line(&line)),
-    })
+    let mut asked = BTreeSet::new();
+    ask(&args.endpoint, &request, |line, text| {
+        if let QueryLine::Query { expected, .. } = line {
+            asked.clone_from(expected);
+        }
+        match args.endpoint.format() {
+            Format::Json => output::line(text),
+            Format::Table => readable(line).map_or(Ok(()), |line| output::line(&line)),
+        }
+    })?;
+    not_asked(&args.node, &asked)
+}
+
+/// Says which of the named members the query was not for.
+fn not_asked(named: &[String], asked: &BTreeSet<String>) -> Result<(), Failure> {
+    let others = named.iter().filter(|name| !asked.contains(*name));
+    let others: Vec<_> = others.map(|name| format!("{name:?}")).collect();
+    if asked.is_empty() {
+        let named =
+            if others.is_empty() { String::new() } else { format!(": {}", others.join(", ")) };
+        return Err(Failure::Failed(format!("no live member is meant by that{named}")));
+    }
+    if !others.is_empty() {
+        failure::say(&format!(
+            "not asked, because no live member of that name matches: {}",
+            others.join(", ")
+        ));
+    }
+    Ok(())
 }
 
 /// Asks, and hands over each line, parsed and as it came.
@@ -101,7 +128,11 @@ fn readable(line: &QueryLine) -> Option<String> {
             format!("gone    {from}  ({after_ms} ms): {state}, not waited for any more")
         }
         QueryLine::Done { acks, answers, declined, gone, missing, dropped, after_ms } => {
-            let mut text = format!("{acks} acks, {answers} answers in {after_ms} ms");
+            let count = |count: &usize, what| {
+                format!("{count} {what}{}", if *count == 1 { "" } else { "s" })
+            };
+            let (acks, answers) = (count(acks, "ack"), count(answers, "answer"));
+            let mut text = format!("{acks}, {answers} in {after_ms} ms");
             if !declined.is_empty() {
                 text.push_str(&format!("; {} declined", declined.len()));
             }
@@ -124,7 +155,7 @@ fn readable(line: &QueryLine) -> Option<String> {
 /// Why a member declined, as people read it.
 fn readable_reason(reason: &str) -> Cow<'_, str> {
     match reason {
-        "none" => "no handler".into(),
+        "none" => "no handler, or none that wrote anything".into(),
         "busy" => "too much waits there".into(),
         "failed" => "its handler failed".into(),
         other => output::printable(other),

@@ -15,7 +15,7 @@ use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
 use super::file::File;
-use super::filter::{self, HandlerTable};
+use super::filter::HandlerTable;
 use super::settings::{Profile, closed};
 use crate::cli::address::{self, HttpAddr};
 use crate::cli::client::Format;
@@ -61,11 +61,16 @@ pub(in crate::cli) fn run(args: &Args) -> Result<(), Failure> {
     let lines = errors.iter().map(|problem| problem.line(&file)).collect();
     let ok = errors.is_empty();
     match args.format {
-        Format::Json => output::json(&Report { file, ok, errors })?,
+        Format::Json => output::json(&Report { file: file.clone(), ok, errors })?,
         Format::Table if ok => output::line(&format!("{}: ok", output::printable(&file)))?,
         Format::Table => {}
     }
-    if ok { Ok(()) } else { Err(Failure::Several(lines)) }
+    match args.format {
+        _ if ok => Ok(()),
+        // They are told; a program reads one of the two.
+        Format::Json => Err(Failure::Several(vec![format!("{file}: not ok")])),
+        Format::Table => Err(Failure::Several(lines)),
+    }
 }
 
 fn read(path: &Path) -> Result<String, Failure> {
@@ -141,31 +146,35 @@ impl<'i> Check<'i> {
         let Some(tables) = value.get_ref().as_array() else {
             return self.wrong(&whole, "expected tables, [[event_handlers]]".to_owned());
         };
-        for value in tables {
+        for (number, value) in tables.iter().enumerate() {
             let Some(table) = value.get_ref().as_table() else {
                 self.wrong(&Entry { value, ..whole }, "expected a table".to_owned());
                 continue;
             };
-            let entry = |(key, value)| Entry { table: Some(HANDLERS), key, value };
-            let entries: Vec<_> = table.iter().map(entry).collect();
-            let before = self.problems.len();
-            for entry in &entries {
-                if let Err(error) = parse::<HandlerTable>(entry.inner()) {
-                    self.wrong(entry, error);
-                }
+            self.handler(&format!("{HANDLERS}[{number}]"), value.span().start, table);
+        }
+    }
+
+    /// One of them, which begins there.
+    fn handler(&mut self, name: &str, start: usize, table: &DeTable<'_>) {
+        let entry = |(key, value)| Entry { table: Some(name), key, value };
+        let entries: Vec<_> = table.iter().map(entry).collect();
+        let mut good = DeTable::new();
+        for entry in &entries {
+            match parse::<HandlerTable>(entry.inner()) {
+                Ok(_) => merge(&mut good, entry.inner()),
+                Err(error) => self.wrong(entry, error),
             }
-            // What is missing may be what was wrong.
-            let whole_table = parse::<HandlerTable>(table.clone());
-            if let (true, Ok(table)) = (before == self.problems.len(), whole_table)
-                && let Err((key, error)) = table.handler(filter::PATIENCE)
-            {
-                match entries.iter().find(|entry| entry.key.get_ref() == key) {
-                    Some(entry) => self.wrong(entry, error),
-                    None => {
-                        let line = self.line(value.span().start);
-                        let key = Some(format!("{HANDLERS}.{key}"));
-                        self.problems.push(Problem { line, key, value: None, error });
-                    }
+        }
+        let Ok(good) = parse::<HandlerTable>(good) else { return };
+        for (key, error) in good.problems() {
+            match entries.iter().find(|entry| entry.key.get_ref() == key) {
+                // What is wrong by itself is told.
+                Some(entry) if parse::<HandlerTable>(entry.inner()).is_err() => {}
+                Some(entry) => self.wrong(entry, error),
+                None => {
+                    let (line, key) = (self.line(start), Some(format!("{name}.{key}")));
+                    self.problems.push(Problem { line, key, value: None, error });
                 }
             }
         }

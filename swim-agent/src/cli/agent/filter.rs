@@ -48,6 +48,19 @@ impl HandlerTable {
         handler.patience = limit.map_err(|why| ("timeout", why))?.unwrap_or(patience);
         Ok(handler)
     }
+
+    /// All keys that are wrong, and why: each by itself, the others taken for right.
+    pub(super) fn problems(&self) -> Vec<(&'static str, String)> {
+        let right = || Self { command: Some("true".to_owned()), ..Self::default() };
+        [
+            Self { filter: self.filter.clone(), ..right() },
+            Self { command: self.command.clone(), ..Self::default() },
+            Self { timeout: self.timeout.clone(), ..right() },
+        ]
+        .iter()
+        .filter_map(|table| table.handler(PATIENCE).err())
+        .collect()
+    }
 }
 
 /// One of the words before the `=`.

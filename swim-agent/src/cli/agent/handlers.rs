@@ -11,7 +11,8 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 
 use swim_agent::{
-    Decline, EventStream, Handle, QueryItem, QueryStream, ReceivedQuery, StreamItem, UserEvent,
+    Decline, EventStream, Handle, QueryItem, QueryStream, ReceivedQuery, RespondError, StreamItem,
+    UserEvent,
 };
 use swim_core::EventKind;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
@@ -259,11 +260,17 @@ async fn one(handle: &Handle, handler: &Handler, happened: &Happened) {
             return;
         }
     };
-    if let Some(query) = &happened.query
-        && let Err(error) = query.respond(written).await
-    {
-        debug!("event handler {command}: its answer was not sent: {error}");
-        happened.give_up(Decline::Failed);
+    let Some(query) = happened.query.as_ref().filter(|_| !written.is_empty()) else {
+        // Who writes nothing has nothing to say; another handler may.
+        return;
+    };
+    match query.respond(written).await {
+        Ok(()) => {}
+        Err(RespondError::Refused(error)) => {
+            warn!(query = query.event().name, "event handler {command}: {error}");
+            happened.give_up(Decline::Failed);
+        }
+        Err(error) => debug!("event handler {command}: its answer was not sent: {error}"),
     }
 }
 
