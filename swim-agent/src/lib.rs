@@ -78,6 +78,13 @@ mod event_log;
 mod handle;
 mod history;
 mod info;
+#[cfg(feature = "seal")]
+pub mod keys;
+#[cfg(not(feature = "seal"))]
+mod keys {
+    /// Nobody holds keys.
+    pub(crate) type Keyholder = std::convert::Infallible;
+}
 mod members;
 mod query;
 mod received;
