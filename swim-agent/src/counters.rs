@@ -81,6 +81,8 @@ counters! {
     refused_sealed,
     /// Packets that were not sealed and were heard, because this agent does not require it yet.
     unsealed_received,
+    /// Queries about keys that came in packets that were not sealed, dropped.
+    key_queries_dropped,
     /// Packets that could not be sealed, and were not sent.
     seal_errors,
     /// Messages of unknown kinds, skipped: their sender is newer.

@@ -8,11 +8,13 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use bytes::BytesMut;
 use lib_support::{Raw, SEED, addr, alive, builder, news, options, over, state};
 use swim_agent::keys::{Algorithm, Key, Keyring, Keys, KeysError, Mode, write_private};
 use swim_agent::{Counters, EventError, EventKind, EventStream, Handle, Query, StreamItem};
 use swim_core::{GossipMessage, MemberState, Notice, Said, Stamp, UserNotice, UserQuery};
 use swim_transport::{Network, Transport as _};
+use swim_wire::seal::{Carrier, Seal};
 use tokio::time::{sleep, timeout};
 
 fn key() -> Key {
@@ -96,6 +98,38 @@ async fn who_seals_not_is_neither_heard_nor_answered() {
     let open = lib_support::spawn(&network, 3).await;
     sleep(Duration::from_secs(10)).await;
     assert_eq!((open.members().len(), agents[0].members().len()), (1, 2));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_sealed_datagram_of_a_stranger_is_answered_with_three_times_its_bytes_at_most() {
+    let network = Network::new();
+    let ring = Keyring::new(key());
+    let agents = sealed(&network, &ring, 4).await;
+    let raw = Raw::new(&network, 99);
+    let seal = Seal::new("swim", ring, Mode::Require).unwrap();
+    let ask = |messages: &[GossipMessage]| {
+        let mut packet = raw.packet(messages);
+        seal.seal(Carrier::Datagram, &mut packet).unwrap();
+        raw.transport.send_to(addr(1), &packet).unwrap();
+        packet.len()
+    };
+    let ping = |from: &str| GossipMessage::Ping { seq: 1, from: from.into() };
+    let many: Vec<_> = (0..20).map(|_| ping("x")).collect();
+    for messages in [&[ping("x")][..], &[ping("n2"), ping("n3")], &many] {
+        let sent = ask(messages);
+        let mut received = 0;
+        let mut packet = BytesMut::new();
+        while let Ok(came) =
+            timeout(Duration::from_secs(5), raw.transport.recv_from(&mut packet)).await
+        {
+            assert_eq!(came.unwrap(), addr(1));
+            received += packet.len();
+            seal.open(Carrier::Datagram, &mut packet).expect("sealed for those with the key");
+        }
+        assert!(received > 0 && received <= 3 * sent, "{received} for {sent}");
+    }
+    assert_eq!(network.traffic(addr(1), addr(99)).streams, 0);
+    assert_eq!(agents[0].members().len(), 4);
 }
 
 #[tokio::test(start_paused = true)]
@@ -332,6 +366,7 @@ async fn a_plain_packet_changes_no_key() {
     sleep(Duration::from_secs(5)).await;
     let report = agent.keys().await.unwrap();
     assert_eq!((report.using(one.id()), report.holding(other.id())), (1, 1));
+    assert_eq!(counters(&agent).await.key_queries_dropped, 4);
 }
 
 #[tokio::test(start_paused = true)]

@@ -73,18 +73,20 @@ impl<C: Codec> Wire<C> {
         self.meter.decoded(&decoded);
         if !sealed && self.sealing.is_there() {
             self.meter.unsealed_received.one();
-            messages.iter_mut().for_each(forget_keys);
+            let dropped = messages.iter_mut().map(forget_keys).sum();
+            self.meter.key_queries_dropped.add(dropped);
         }
         Ok(())
     }
 }
 
-/// Takes queries about keys out of a packet that came open: anybody could have said that.
-fn forget_keys(message: &mut GossipMessage) {
-    if let GossipMessage::Notices { notices } = message {
-        notices.retain(|notice| match &notice.said {
-            Said::Whole(UserNotice::Query(query)) => query.name != Query::KEYS,
-            _ => true,
-        });
-    }
+/// Takes queries about keys out of a message that came open, for anybody could have said that; how many.
+fn forget_keys(message: &mut GossipMessage) -> usize {
+    let GossipMessage::Notices { notices } = message else { return 0 };
+    let before = notices.len();
+    notices.retain(|notice| match &notice.said {
+        Said::Whole(UserNotice::Query(query)) => query.name != Query::KEYS,
+        _ => true,
+    });
+    before - notices.len()
 }

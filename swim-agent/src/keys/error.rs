@@ -1,5 +1,6 @@
 //! What can go wrong with keys. Nothing here tells a secret.
 
+use std::fmt;
 use std::io;
 use std::path::PathBuf;
 
@@ -20,7 +21,7 @@ pub enum KeysError {
     )]
     Plain,
     /// Some have not said that they are ready for the step: it would cut them off.
-    #[error("{step} key {id} would cut off {}: {}", Count(.who.len()), .who.join(", "))]
+    #[error("{step} key {id} could cut off {} (--force does so)", Unconfirmed(.who))]
     Unconfirmed {
         /// `using` or `removing`.
         step: &'static str,
@@ -63,14 +64,34 @@ pub enum KeysError {
     Stopped(#[from] Stopped),
 }
 
-/// So many members, in words.
-struct Count(usize);
+/// Who has not confirmed, in words.
+struct Unconfirmed<'a>(&'a [String]);
 
-impl std::fmt::Display for Count {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        match self.0 {
-            1 => f.write_str("a member that has not confirmed"),
-            count => write!(f, "{count} members that have not confirmed"),
+/// Names that are told.
+const NAMED: usize = 16;
+
+impl fmt::Display for Unconfirmed<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (count, named) = (self.0.len(), self.0.len().min(NAMED));
+        match count {
+            1 => f.write_str("a member that has not confirmed: ")?,
+            _ => write!(f, "{count} members that have not confirmed: ")?,
         }
+        f.write_str(&self.0[..named].join(", "))?;
+        if named < count { f.write_str(", ...") } else { Ok(()) }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn of_many_the_first_are_named() {
+        let who = (0..1_000).map(|number| format!("n{number} (dead)")).collect();
+        let id = "1f2e3d4c".parse().unwrap();
+        let text = KeysError::Unconfirmed { step: "using", id, who }.to_string();
+        assert!(text.starts_with("using key 1f2e3d4c could cut off 1000 members that have not"));
+        assert!(text.contains("n15 (dead), ... (--force") && text.len() < 400, "{text}");
     }
 }

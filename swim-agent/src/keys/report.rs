@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use swim_core::MemberState;
+use swim_core::{Decline, MemberState};
 use swim_wire::seal::{Key, KeyId, KeyringError, Mode};
 
 use super::error::KeysError;
@@ -156,8 +156,7 @@ impl Handle {
                     None => drop(silent.insert(from, "its answer makes no sense".to_owned())),
                 },
                 Reply::Declined { from, why } => {
-                    let why = format!("has no keyring or no time: {}", why.as_str());
-                    silent.insert(from, why);
+                    silent.insert(from, declined(why).to_owned());
                 }
                 _ => {}
             }
@@ -175,5 +174,14 @@ impl Handle {
         }
         silent.retain(|name, _| !members.contains_key(name));
         Ok(KeyReport { members, silent })
+    }
+}
+
+/// Why a member says nothing of its keys.
+fn declined(why: Decline) -> &'static str {
+    match why {
+        Decline::NoHandler => "has no keyring",
+        Decline::Busy => "is too busy",
+        Decline::Failed => "failed",
     }
 }
