@@ -66,6 +66,25 @@ counters! {
     refused_limit,
     /// Packets that make no sense, refused.
     refused_malformed,
+    /// Packets that are not sealed, refused: this agent requires it.
+    refused_plain,
+    /// Packets sealed with a key that is not in this agent's keyring, refused.
+    refused_key,
+    /// Packets sealed wrongly, refused: forged, damaged, cut short, of another cluster of this key or of
+    /// another version.
+    refused_forged,
+    /// Sealed packets that came before, or too late to tell, refused.
+    refused_replayed,
+    /// Packets that this agent sealed itself and that came back, refused.
+    refused_own,
+    /// Sealed packets, refused: this agent has no keyring.
+    refused_sealed,
+    /// Packets that were not sealed and were heard, because this agent does not require it yet.
+    unsealed_received,
+    /// Queries about keys that came in packets that were not sealed, dropped.
+    key_queries_dropped,
+    /// Packets that could not be sealed, and were not sent.
+    seal_errors,
     /// Messages of unknown kinds, skipped: their sender is newer.
     skipped_messages,
     /// Unknown fields, skipped: their sender is newer.
@@ -83,7 +102,7 @@ counters! {
     transport_errors,
     /// Writes to the data directory that the disk refused.
     state_errors,
-    /// Queries with patterns that were not looked at, because too many came at a time.
+    /// Queries with patterns or about keys that were not looked at, because too many came at a time.
     queries_dropped,
     /// Acks and answers to queries of this agent's that were dropped, because who asked did not
     /// read them.

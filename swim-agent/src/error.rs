@@ -63,6 +63,10 @@ pub enum SpawnError {
         /// Why not, in words.
         why: String,
     },
+    /// Nothing can be sealed.
+    #[cfg(feature = "seal")]
+    #[error(transparent)]
+    Seal(#[from] swim_wire::seal::SealError),
     /// The data directory cannot be used.
     #[error(transparent)]
     State(#[from] StateError),
@@ -157,6 +161,9 @@ pub enum EventError {
     /// A ping is nothing but its acks.
     #[error("a query named \"swim.ping\" is answered by acks alone, and asks for none")]
     PingWithoutAck,
+    /// Agents ask it of each other.
+    #[error("the name \"swim.keys\" is reserved for what agents ask each other")]
+    Reserved,
     /// The agent has ended.
     #[error(transparent)]
     Stopped(#[from] Stopped),

@@ -17,6 +17,7 @@ use crate::event::EventStream;
 use crate::event_log::EventLog;
 use crate::history::Incident;
 use crate::info::Info;
+use crate::keys::Keyholder;
 use crate::members::Members;
 use crate::query::{Answers, Patterns, Query, matches};
 use crate::received::{Heard, QueryStream};
@@ -55,6 +56,8 @@ pub(crate) struct About {
     pub(crate) runtime: tokio::runtime::Handle,
     /// Looks up whom to join through.
     pub(crate) resolver: Resolver,
+    /// What packets are sealed with, if they are.
+    pub(crate) keys: Option<Arc<Keyholder>>,
 }
 
 /// What it is and knows; none of these waits.
@@ -292,6 +295,11 @@ impl Handle {
     /// sense, or too many open queries. Nobody was asked then.
     pub async fn query(&self, query: Query) -> Result<Answers, EventError> {
         query.check()?;
+        self.ask_all(query).await
+    }
+
+    /// The same without looking at what the query is.
+    pub(crate) async fn ask_all(&self, query: Query) -> Result<Answers, EventError> {
         let expected = self.expected(&query).await?;
         let (asker, answers) = Answers::new(&query, expected, self.members.clone());
         self.ask(|reply| Command::Query { query, asker, reply }).await??;

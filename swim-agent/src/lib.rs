@@ -62,9 +62,10 @@
 //!
 //! # Trust
 //!
-//! Packets are neither encrypted nor authenticated: whoever reaches the port and knows the
-//! cluster's name can take part. Run it on a network where that is acceptable, or bring a
-//! [`Transport`](swim_transport::Transport) that keeps others out.
+//! Unless the agent is given keys, packets are neither encrypted nor authenticated: whoever reaches the
+//! port and knows the cluster's name can take part. Run it on a network where that is acceptable, or
+//! give it some: `AgentBuilder::seal` and the module `keys`, with the feature `seal`. `docs/security.md`
+//! says against whom they help.
 #![forbid(unsafe_code)]
 
 mod address;
@@ -78,6 +79,13 @@ mod event_log;
 mod handle;
 mod history;
 mod info;
+#[cfg(feature = "seal")]
+pub mod keys;
+#[cfg(not(feature = "seal"))]
+mod keys {
+    /// Nobody holds keys.
+    pub(crate) type Keyholder = std::convert::Infallible;
+}
 mod members;
 mod query;
 mod received;

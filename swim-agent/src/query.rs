@@ -42,6 +42,10 @@ impl Query {
     /// The name of a query that agents ack, and no user answers: see [`Query::ping`].
     pub const PING: &'static str = "swim.ping";
 
+    /// The name of the query by which agents speak of their keys ; no user
+    /// can ask it, and none hears it.
+    pub(crate) const KEYS: &'static str = "swim.keys";
+
     /// A query of that name to all, with acks, without relays, for five seconds.
     pub fn new(name: impl Into<String>) -> Self {
         let UserQuery { name, payload, timeout, ack, relays, .. } = UserQuery::new(name);
@@ -61,6 +65,9 @@ impl Query {
 
     /// What can be said without the cluster.
     pub(crate) fn check(&self) -> Result<(), EventError> {
+        if self.name == Self::KEYS {
+            return Err(EventError::Reserved);
+        }
         if self.timeout < Duration::from_millis(1) || self.timeout > Self::MAX_TIMEOUT {
             return Err(EventError::Timeout { found: self.timeout });
         }

@@ -77,7 +77,7 @@ impl Drop for Heard {
 /// and waits no longer; keep it while an answer may come.
 #[derive(Debug, Clone)]
 pub struct ReceivedQuery {
-    heard: Arc<Heard>,
+    pub(crate) heard: Arc<Heard>,
 }
 
 impl ReceivedQuery {

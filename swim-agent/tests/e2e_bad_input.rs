@@ -5,12 +5,17 @@
 mod common;
 
 use std::ffi::OsStr;
+use std::fs::Permissions;
 use std::io::{Read as _, Write as _};
 use std::net::TcpStream;
 use std::os::unix::ffi::OsStrExt as _;
+use std::os::unix::fs::PermissionsExt as _;
 use std::process::{Output, Stdio};
+use std::sync::OnceLock;
 
-use common::{Agent, Process, assert_fails, free_port, run, stderr, stdout, swim, text, until};
+use common::{
+    Agent, Process, assert_fails, file, free_port, run, stderr, stdout, swim, text, until,
+};
 use serde_json::{Value, json};
 
 /// The commands that there are, as the help tells them, those below `meta` included.
@@ -50,6 +55,8 @@ fn asking() -> Vec<Vec<String>> {
         let more: &[&str] = match words[..] {
             ["join"] => &["127.0.0.1:1"],
             ["meta", "set"] => &["k=v"],
+            ["keys", "install"] => &["--key-file", key_file()],
+            ["keys", "use" | "remove"] => &["1f2e3d4c"],
             _ if help.lines().any(|line| line.starts_with("Usage:") && line.contains('<')) => {
                 &["x"]
             }
@@ -59,6 +66,18 @@ fn asking() -> Vec<Vec<String>> {
     }
     assert!(asking.len() >= 10, "{asking:?}");
     asking
+}
+
+/// A file with a key.
+fn key_file() -> &'static str {
+    static FILE: OnceLock<String> = OnceLock::new();
+    FILE.get_or_init(|| {
+        let key = stdout(&run(&["keygen"]));
+        let path = file("key", "");
+        std::fs::set_permissions(&path, Permissions::from_mode(0o600)).unwrap();
+        std::fs::write(&path, key).unwrap();
+        path
+    })
 }
 
 fn words(command: &[String]) -> Vec<&str> {

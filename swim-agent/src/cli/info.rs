@@ -90,6 +90,7 @@ fn facts(info: &InfoBody) -> Vec<(&'static str, &'static str, String)> {
         ("bound to", "bind_address", info.bind_address.clone()),
         ("admin", "http_address", info.http_address.clone()),
         ("cluster", "cluster", output::printable(&info.cluster).into_owned()),
+        ("sealing", "sealing", output::printable(&info.sealing).into_owned()),
         ("version", "version", info.version.clone()),
         ("state", "state", info.state.clone()),
         ("incarnation", "incarnation", info.incarnation.clone()),

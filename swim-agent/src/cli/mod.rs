@@ -11,6 +11,8 @@ mod force_leave;
 mod history;
 mod info;
 mod join;
+mod keygen;
+mod keys;
 mod leave;
 mod members;
 mod meta;
@@ -57,6 +59,8 @@ enum Command {
     Query(query::Args),
     Reachability(reachability::Args),
     Rtt(rtt::Args),
+    Keygen(keygen::Args),
+    Keys(keys::Args),
 }
 
 /// Parses the command line, does what it says, and tells how that went.
@@ -83,6 +87,8 @@ pub(crate) fn run() -> ExitCode {
         Command::Query(args) => query::run(&args),
         Command::Reachability(args) => reachability::run(&args),
         Command::Rtt(args) => rtt::run(&args),
+        Command::Keygen(args) => keygen::run(&args),
+        Command::Keys(args) => keys::run(&args),
     };
     done.map_or_else(|failure| failure.exit(), |()| ExitCode::SUCCESS)
 }

@@ -6,10 +6,10 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use bytes::Bytes;
+use bytes::BytesMut;
 use swim_core::GossipMessage;
 use swim_transport::Transport;
-use swim_wire::{Codec, DecodeError};
+use swim_wire::Codec;
 use tokio::sync::{Semaphore, mpsc, oneshot};
 use tokio::task::JoinSet;
 use tokio::time::{sleep, timeout};
@@ -18,6 +18,7 @@ use tracing::Instrument as _;
 use super::frame::{self, ReadError};
 use super::joins::Lookup;
 use super::users::Incoming;
+use super::wire::{Carrier, Refused, Wire};
 use crate::counters::Meter;
 
 /// Streams of this node's own that are open at a time; what is to go beyond that is dropped.
@@ -39,7 +40,11 @@ const PAUSES: [Duration; 2] = [Duration::from_millis(20), Duration::from_secs(1)
 #[derive(Debug)]
 pub(super) enum Input {
     /// A packet that came by stream. Answers to an inbound stream go back through `reply`.
-    Heard { from: SocketAddr, messages: Vec<GossipMessage>, reply: Option<oneshot::Sender<Bytes>> },
+    Heard {
+        from: SocketAddr,
+        messages: Vec<GossipMessage>,
+        reply: Option<oneshot::Sender<BytesMut>>,
+    },
     /// A stream of this node's own did what it was for.
     Reached { to: SocketAddr },
     /// A stream of this node's own failed, or brought no answer when one was due.
@@ -52,7 +57,7 @@ pub(super) enum Input {
 
 /// What all streams share.
 pub(super) struct Exchange<C> {
-    codec: Arc<C>,
+    wire: Arc<Wire<C>>,
     meter: Arc<Meter>,
     inputs: mpsc::Sender<Input>,
     large: Semaphore,
@@ -70,16 +75,18 @@ enum Failure {
     #[error("the answer was refused: {0}")]
     Read(#[from] ReadError),
     #[error("the answer was refused: {0}")]
-    Decode(#[from] DecodeError),
-    #[error("it closed the stream without an answer; is it of the same cluster?")]
+    Refused(#[from] Refused),
+    #[error(
+        "it closed the stream without an answer; is it of the same cluster? with the same keys?"
+    )]
     Unanswered,
     #[error("no answer within {} s", EXCHANGE_TIME.as_secs())]
     Time,
 }
 
 impl<C: Codec> Exchange<C> {
-    pub(super) fn new(codec: Arc<C>, meter: Arc<Meter>, inputs: mpsc::Sender<Input>) -> Self {
-        Self { codec, meter, inputs, large: Semaphore::new(frame::LARGE_AT_A_TIME) }
+    pub(super) fn new(wire: Arc<Wire<C>>, meter: Arc<Meter>, inputs: mpsc::Sender<Input>) -> Self {
+        Self { wire, meter, inputs, large: Semaphore::new(frame::LARGE_AT_A_TIME) }
     }
 
     pub(super) fn inputs(&self) -> &mpsc::Sender<Input> {
@@ -90,22 +97,23 @@ impl<C: Codec> Exchange<C> {
     async fn read<S: tokio::io::AsyncRead + Unpin>(
         &self,
         stream: &mut S,
+        from: SocketAddr,
     ) -> Result<Option<Vec<GossipMessage>>, Failure> {
-        let Some(packet) = frame::read(stream, &self.large).await? else { return Ok(None) };
+        let Some(mut packet) = frame::read(stream, &self.large).await? else { return Ok(None) };
         self.meter.stream_bytes_received.add(packet.len());
         let mut messages = Vec::new();
-        let decoded = self.codec.decode(&packet, &mut messages);
-        self.meter.decoded(&decoded.inspect_err(|error| self.meter.refused(error))?);
+        self.wire.read(Carrier::Stream, from, &mut packet, &mut messages)?;
         Ok(Some(messages))
     }
 
     async fn write<S: tokio::io::AsyncWrite + Unpin>(
         &self,
         stream: &mut S,
-        packet: Bytes,
+        mut packet: BytesMut,
     ) -> io::Result<()> {
+        self.wire.seal(Carrier::Stream, &mut packet)?;
         let len = packet.len();
-        frame::write_last(stream, packet).await?;
+        frame::write_last(stream, packet.freeze()).await?;
         self.meter.stream_bytes_sent.add(len);
         Ok(())
     }
@@ -115,7 +123,7 @@ impl<C: Codec> Exchange<C> {
         &self,
         transport: Arc<T>,
         to: SocketAddr,
-        packet: Bytes,
+        packet: BytesMut,
     ) -> Result<usize, Failure> {
         let connected = timeout(CONNECT_TIME, transport.connect(to)).await;
         // The address is to be free as soon as the driver ends.
@@ -124,7 +132,7 @@ impl<C: Codec> Exchange<C> {
         self.meter.streams_opened.one();
         self.write(&mut stream, packet).await?;
         for answers in 0..MOST_ANSWERS {
-            let Some(messages) = self.read(&mut stream).await? else { return Ok(answers) };
+            let Some(messages) = self.read(&mut stream, to).await? else { return Ok(answers) };
             // An error says that the driver has ended, and with it this task will.
             let heard = Input::Heard { from: to, messages, reply: None };
             let _ = self.inputs.send(heard).await;
@@ -137,7 +145,7 @@ impl<C: Codec> Exchange<C> {
     where
         S: tokio::io::AsyncRead + tokio::io::AsyncWrite + Unpin,
     {
-        let request = timeout(REQUEST_TIME, self.read(&mut stream)).await;
+        let request = timeout(REQUEST_TIME, self.read(&mut stream, from)).await;
         let Some(messages) = request.map_err(|_| Failure::Time)?? else { return Ok(()) };
         let (reply, answer) = oneshot::channel();
         let heard = Input::Heard { from, messages, reply: Some(reply) };
@@ -166,7 +174,7 @@ impl<T: Transport, C: Codec> Outbound<T, C> {
 
     /// Says `packet` to `to` by a stream of its own. With `asks`, a stream that brings no answer
     /// has failed. False when too many streams are open; the packet is dropped then.
-    pub(super) fn say(&mut self, to: SocketAddr, packet: Bytes, asks: bool) -> bool {
+    pub(super) fn say(&mut self, to: SocketAddr, packet: BytesMut, asks: bool) -> bool {
         while self.tasks.try_join_next().is_some() {}
         let Ok(slot) = Arc::clone(&self.slots).try_acquire_owned() else {
             self.exchange.meter.streams_withheld.one();

@@ -14,17 +14,20 @@ mod joins;
 mod own;
 mod post;
 mod rejoin;
+#[cfg_attr(not(feature = "seal"), path = "unsealed.rs")]
+mod sealing;
 mod strangers;
 mod users;
 mod view;
 mod wake;
+mod wire;
 
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
-use bytes::{Bytes, BytesMut};
+use bytes::BytesMut;
 use swim_core::{GossipAction, GossipMessage, GossipProtocol, Options};
 use swim_transport::Transport;
 use swim_wire::Codec;
@@ -41,6 +44,7 @@ use crate::builder::NetCounters;
 use crate::counters::Meter;
 use crate::event_log::Writer;
 use crate::handle::{About, Handle};
+use crate::keys::Keyholder;
 use crate::members::{MemberInfo, Members};
 use crate::query::{Patterns, Reply};
 use crate::received::QueryStream;
@@ -54,6 +58,7 @@ use post::{Answer, Origin, Post};
 use users::Users;
 use view::View;
 use wake::Receiver;
+use wire::{Carrier, Wire};
 
 /// Commands that wait for the driver; whoever sends more waits.
 const COMMANDS: usize = 64;
@@ -88,12 +93,14 @@ pub(crate) struct Setup<T, C> {
     pub(crate) remembered: Vec<(String, SocketAddr)>,
     /// Those of them that were live then.
     pub(crate) missing: BTreeMap<String, SocketAddr>,
+    /// What packets are sealed with, if they are.
+    pub(crate) keys: Option<Arc<Keyholder>>,
 }
 
 /// Owns the protocol and everything that it acts upon.
 struct Driver<T, C> {
     protocol: GossipProtocol,
-    codec: Arc<C>,
+    wire: Arc<Wire<C>>,
     meter: Arc<Meter>,
     net: Option<NetCounters>,
     about: Arc<About>,
@@ -147,6 +154,7 @@ pub(crate) fn start<T: Transport, C: Codec>(mut setup: Setup<T, C>) -> Handle {
         queries: queries.downgrade(),
         patterns: setup.patterns.clone(),
         runtime: runtime.clone(),
+        keys: setup.keys.take(),
     });
     let span = tracing::info_span!("agent", name = %about.name.escape_debug());
     let missing = std::mem::take(&mut setup.missing);
@@ -167,9 +175,9 @@ impl<T: Transport, C: Codec> Driver<T, C> {
     ) -> (Self, Sources<T>) {
         let Setup { runtime, protocol, options, codec, transport, net, seeds, .. } = setup;
         let Setup { own, meter, keeper, remembered, announcement, .. } = setup;
-        let codec = Arc::new(codec);
+        let wire = Arc::new(Wire::new(codec, about.keys.as_ref(), Arc::clone(&meter)));
         let (inputs, received) = mpsc::channel(INPUTS);
-        let exchange = Arc::new(Exchange::new(Arc::clone(&codec), Arc::clone(&meter), inputs));
+        let exchange = Arc::new(Exchange::new(Arc::clone(&wire), Arc::clone(&meter), inputs));
         let accept = exchange::accept(Arc::clone(&transport), Arc::clone(&exchange));
         let sources = Sources {
             receiver: Receiver::new(Arc::clone(&transport)),
@@ -179,14 +187,14 @@ impl<T: Transport, C: Codec> Driver<T, C> {
         };
         let streams = Outbound::new(Arc::clone(&transport), Arc::clone(&exchange));
         let budget = options.datagram_budget;
-        let post = Post::new(transport, Arc::clone(&codec), Arc::clone(&meter), streams, budget);
+        let post = Post::new(transport, Arc::clone(&wire), Arc::clone(&meter), streams, budget);
         let started = Instant::now();
         let joins = Joins::new(about.advertise_addr, seeds, remembered, started.into_std());
         let strangers = Strangers::new(started);
         let (messages, leaving, over) = (Vec::new(), Vec::new(), false);
         let driver = Self {
             protocol,
-            codec,
+            wire,
             meter,
             net,
             about,
@@ -231,7 +239,7 @@ impl<T: Transport, C: Codec> Driver<T, C> {
             }
             tokio::select! {
                 received = sources.receiver.next(&mut datagram) => {
-                    self.received(received, &datagram);
+                    self.received(received, &mut datagram);
                     self.hear_waiting(wake::AT_ONCE, &mut sources, &mut datagram).await;
                 }
                 Some(input) = sources.inputs.recv() => self.hear(input),
@@ -287,7 +295,7 @@ impl<T: Transport, C: Codec> Driver<T, C> {
         self.about.runtime.spawn(lookup.in_current_span());
     }
 
-    fn received(&mut self, received: std::io::Result<SocketAddr>, datagram: &[u8]) {
+    fn received(&mut self, received: std::io::Result<SocketAddr>, datagram: &mut [u8]) {
         match received {
             Ok(from) => self.hear_datagram(from, datagram),
             Err(error) => {
@@ -297,21 +305,16 @@ impl<T: Transport, C: Codec> Driver<T, C> {
         }
     }
 
-    fn hear_datagram(&mut self, from: SocketAddr, datagram: &[u8]) {
+    fn hear_datagram(&mut self, from: SocketAddr, datagram: &mut [u8]) {
         self.meter.datagrams_received.one();
         self.meter.datagram_bytes_received.add(datagram.len());
         let mut messages = std::mem::take(&mut self.messages);
-        match self.codec.decode(datagram, &mut messages) {
-            Ok(decoded) => self.meter.decoded(&decoded),
-            Err(error) => {
-                self.meter.refused(&error);
-                tracing::debug!(%from, %error, "a datagram was refused");
-            }
+        if let Err(error) = self.wire.read(Carrier::Datagram, from, datagram, &mut messages) {
+            tracing::debug!(%from, %error, "a datagram was refused");
         }
         let mut origin = self.origin(from, datagram.len());
         if matches!(origin, Origin::Proven) && !messages.is_empty() {
-            self.contacts.heard(from, Instant::now().into_std());
-            self.tidy_contacts();
+            self.heard_from(from);
         }
         let mut burden = Burden::default();
         for message in messages.drain(..) {
@@ -374,19 +377,8 @@ impl<T: Transport, C: Codec> Driver<T, C> {
         self.settle();
     }
 
-    /// Takes down how a stream went.
-    fn contact(&mut self, to: SocketAddr, failure: Option<String>) {
-        self.contacts.stream(to, failure, Instant::now().into_std());
-        self.tidy_contacts();
-    }
-
-    fn tidy_contacts(&mut self) {
-        let is_member = |address: &SocketAddr| self.protocol.member_at(address).is_some();
-        self.contacts.tidy(self.view.members(), is_member);
-    }
-
     /// A packet on a stream of somebody else's; what is to go back on it.
-    fn hear_stream(&mut self, from: SocketAddr, messages: Vec<GossipMessage>) -> Option<Bytes> {
+    fn hear_stream(&mut self, from: SocketAddr, messages: Vec<GossipMessage>) -> Option<BytesMut> {
         let mut origin = Origin::Stream { from, answer: Answer::default() };
         let mut burden = Burden::default();
         for message in messages {

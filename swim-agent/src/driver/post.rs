@@ -4,13 +4,14 @@
 use std::net::SocketAddr;
 use std::sync::Arc;
 
-use bytes::{Bytes, BytesMut};
+use bytes::BytesMut;
 use swim_core::GossipMessage;
 use swim_transport::Transport;
 use swim_wire::Codec;
 
 use super::exchange::Outbound;
 use super::strangers::{Allowance, Verdict};
+use super::wire::{Carrier, Wire};
 use crate::counters::Meter;
 
 /// What brought about the messages that are to be sent.
@@ -45,8 +46,8 @@ impl Answer {
     }
 
     /// The packet, unless there is nothing to say.
-    pub(super) fn finish(self) -> Option<Bytes> {
-        (self.messages > 0).then(|| self.packet.freeze())
+    pub(super) fn finish(self) -> Option<BytesMut> {
+        (self.messages > 0).then_some(self.packet)
     }
 }
 
@@ -66,10 +67,10 @@ struct Open {
 /// The way out.
 pub(super) struct Post<T, C> {
     transport: Arc<T>,
-    codec: Arc<C>,
+    wire: Arc<Wire<C>>,
     meter: Arc<Meter>,
     streams: Outbound<T, C>,
-    /// Most bytes of a datagram.
+    /// Most bytes of a datagram before it is sealed.
     budget: usize,
     /// Bytes of a packet without messages.
     envelope: usize,
@@ -83,31 +84,35 @@ pub(super) struct Post<T, C> {
 impl<T: Transport, C: Codec> Post<T, C> {
     pub(super) fn new(
         transport: Arc<T>,
-        codec: Arc<C>,
+        wire: Arc<Wire<C>>,
         meter: Arc<Meter>,
         streams: Outbound<T, C>,
         budget: usize,
     ) -> Self {
         let mut open = Open::default();
-        codec.start(&mut open.packet);
+        wire.codec().start(&mut open.packet);
         let envelope = open.packet.len();
-        let budget = budget.min(transport.max_datagram());
+        let budget = budget.min(transport.max_datagram()).saturating_sub(wire.overhead());
         let (broken, unsent) = (false, Vec::new());
-        Self { transport, codec, meter, streams, budget, envelope, open, broken, unsent }
+        Self { transport, wire, meter, streams, budget, envelope, open, broken, unsent }
     }
 
     /// What may be answered to a datagram of `received` bytes from an unproven address.
     pub(super) fn allowance(&self, received: usize) -> Allowance {
-        Allowance::new(received, self.envelope, self.budget)
+        // Both are longer by as much where packets are sealed.
+        let sealed = self.wire.overhead();
+        Allowance::new(received, self.envelope + sealed, self.budget + sealed)
     }
 
     /// Puts one message on its way; [`flush`](Self::flush) sends what is then still waiting for
     /// more to the same address.
     pub(super) fn send(&mut self, to: SocketAddr, message: &GossipMessage, origin: &mut Origin) {
         match origin {
-            Origin::Stream { from, answer } if *from == to => answer.add(&*self.codec, message),
+            Origin::Stream { from, answer } if *from == to => {
+                answer.add(self.wire.codec(), message);
+            }
             Origin::Stranger { from, allowance, remembered } if *from == to => {
-                match allowance.grant(message, self.codec.encoded_len(message)) {
+                match allowance.grant(message, self.wire.codec().encoded_len(message)) {
                     Verdict::Granted => self.pack(to, message),
                     Verdict::StreamOnly if *remembered => self.send_by_stream(to, message),
                     Verdict::StreamOnly | Verdict::Refused => self.meter.answers_withheld.one(),
@@ -137,7 +142,7 @@ impl<T: Transport, C: Codec> Post<T, C> {
             self.flush();
             self.start(to);
         }
-        let len = self.codec.encoded_len(message);
+        let len = self.wire.codec().encoded_len(message);
         // What else waits for the same address goes along: one's own Alive with the request.
         self.open.by_stream |= by_stream;
         if !self.open.by_stream && self.open.packet.len() + len > self.budget {
@@ -149,14 +154,14 @@ impl<T: Transport, C: Codec> Post<T, C> {
     }
 
     fn start(&mut self, to: SocketAddr) {
-        self.codec.start(&mut self.open.packet);
+        self.wire.codec().start(&mut self.open.packet);
         let open = &mut self.open;
         (open.to, open.messages) = (Some(to), 0);
         (open.by_stream, open.tells, open.asks) = (false, false, false);
     }
 
     fn append(&mut self, message: &GossipMessage) {
-        self.codec.append(message, &mut self.open.packet);
+        self.wire.codec().append(message, &mut self.open.packet);
         self.open.messages += 1;
         self.open.tells |= matches!(message, GossipMessage::Notices { .. });
         self.open.asks |= matches!(message, GossipMessage::SyncRequest { .. });
@@ -167,15 +172,16 @@ impl<T: Transport, C: Codec> Post<T, C> {
         let Some(to) = self.open.to.take().filter(|_| self.open.messages > 0) else { return };
         if !self.open.by_stream {
             self.send_datagram(to);
-        } else if !self.streams.say(to, self.open.packet.split().freeze(), self.open.asks)
-            && self.open.asks
+        } else if !self.streams.say(to, self.open.packet.split(), self.open.asks) && self.open.asks
         {
             self.unsent.push(to);
         }
     }
 
     fn send_datagram(&mut self, to: SocketAddr) {
-        match self.transport.send_to(to, &self.open.packet) {
+        let packet = &mut self.open.packet;
+        let sealed = self.wire.seal(Carrier::Datagram, packet);
+        match sealed.and_then(|()| self.transport.send_to(to, packet)) {
             Ok(()) => {
                 self.meter.datagrams_sent.one();
                 self.meter.datagram_bytes_sent.add(self.open.packet.len());
@@ -217,12 +223,13 @@ mod tests {
         let network = Network::new();
         let [from, to] = ["10.0.0.1:7946", "10.0.0.2:7946"].map(|at| at.parse().unwrap());
         let (transport, there) = (Arc::new(network.bind(from).unwrap()), network.bind(to).unwrap());
-        let codec = Arc::new(ProtobufCodec::new("swim").unwrap());
+        let codec = ProtobufCodec::new("swim").unwrap();
         let meter = Arc::new(Meter::default());
         let (inputs, _heard) = mpsc::channel(1);
-        let exchange = Arc::new(Exchange::new(Arc::clone(&codec), Arc::clone(&meter), inputs));
+        let wire = Arc::new(Wire::new(codec.clone(), None, Arc::clone(&meter)));
+        let exchange = Arc::new(Exchange::new(Arc::clone(&wire), Arc::clone(&meter), inputs));
         let streams = Outbound::new(Arc::clone(&transport), exchange);
-        let mut post = Post::new(transport, Arc::clone(&codec), meter, streams, 1_400);
+        let mut post = Post::new(transport, wire, meter, streams, 1_400);
 
         let stamp = Stamp { ltime: 1, id: 1 };
         let event = UserEvent { origin: MemberId::from("n1"), name: "e".into(), payload: vec![] };

@@ -17,6 +17,7 @@ use tokio::time::Instant;
 use super::exchange::Input;
 use super::post::Origin;
 use super::{Command, Driver};
+use crate::counters::Meter;
 use crate::event::{StreamItem, UserEvent};
 use crate::query::{Asker, Query, Reply, matches};
 use crate::received::Heard;
@@ -30,7 +31,7 @@ pub(super) struct Users {
     queries: broadcast::Sender<Arc<Heard>>,
     /// How the last one who has a query says that nobody answers it.
     commands: mpsc::WeakSender<Command>,
-    matching: Arc<Semaphore>,
+    pub(super) matching: Arc<Semaphore>,
 }
 
 impl Users {
@@ -40,6 +41,12 @@ impl Users {
     ) -> Self {
         let matching = Arc::new(Semaphore::new(MATCHING));
         Self { asked: BTreeMap::new(), queries, commands, matching }
+    }
+
+    /// A query as those have it who may answer.
+    pub(super) fn heard(&self, incoming: Incoming, meter: &Arc<Meter>) -> Arc<Heard> {
+        let event = told(&incoming);
+        Arc::new(Heard::new(incoming, event, (self.commands.clone(), Arc::clone(meter))))
     }
 }
 
@@ -87,7 +94,7 @@ impl<T: Transport, C: Codec> Driver<T, C> {
     /// A query reached this node.
     pub(super) fn hear_query(&mut self, incoming: Incoming) {
         let query = &incoming.query;
-        if query.name != Query::PING {
+        if query.name != Query::PING && query.name != Query::KEYS {
             self.view.tell(StreamItem::Query(told(&incoming)));
         }
         let me = &self.protocol.local_member().id;
@@ -126,6 +133,9 @@ impl<T: Transport, C: Codec> Driver<T, C> {
     /// A query is for this node.
     pub(super) fn is_asked(&mut self, incoming: Incoming) {
         let query = Arc::clone(&incoming.query);
+        if query.name == Query::KEYS {
+            return self.is_asked_for_keys(incoming);
+        }
         if query.ack {
             let actions = self.protocol.ack_query(incoming.id, &query);
             self.act(actions, &mut Origin::Proven);
@@ -133,9 +143,7 @@ impl<T: Transport, C: Codec> Driver<T, C> {
         if query.name == Query::PING {
             return;
         }
-        let event = told(&incoming);
-        let ends = (self.users.commands.clone(), Arc::clone(&self.meter));
-        let heard = Arc::new(Heard::new(incoming, event, ends));
+        let heard = self.users.heard(incoming, &self.meter);
         if let Err(broadcast::error::SendError(heard)) = self.users.queries.send(heard) {
             // Nobody listens.
             heard.settled.store(true, Relaxed);

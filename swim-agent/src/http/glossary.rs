@@ -7,12 +7,16 @@ use swim_agent::Info;
 use super::info;
 
 /// The facts; the counters are explained where they are counted.
-const FACTS: [(&str, &str); 23] = [
+const FACTS: [(&str, &str); 24] = [
     ("name", "Its name, unique in the cluster."),
     ("address", "What the agent tells others to reach it at."),
     ("bind_address", "What its sockets are bound to."),
     ("http_address", "Where its admin endpoint is."),
     ("cluster", "The cluster's name: packets of others are refused."),
+    (
+        "sealing",
+        "off, or which packets are sealed and heard: accept and send are steps to require, which hears sealed ones alone.",
+    ),
     ("version", "Of the program; all of one major version of the wire understand each other."),
     ("state", "What it says of itself: alive, or left when it leaves."),
     ("uptime_ms", "Time since it started."),

@@ -37,6 +37,7 @@ fn body(info: Info, dropped: u64, admin: &Admin) -> InfoBody {
         http_address: admin.access.address.clone(),
         started: events::rfc3339(admin.started),
         version: env!("CARGO_PKG_VERSION").to_owned(),
+        sealing: admin.handle.sealing().map_or("off", |mode| mode.name()).to_owned(),
         state: info.state.to_string(),
         incarnation: info.incarnation.to_string(),
         uptime_ms: millis(info.uptime),

@@ -10,6 +10,7 @@ pub(crate) mod health;
 mod history;
 mod info;
 mod join;
+pub(crate) mod keys;
 mod leave;
 mod listener;
 mod members;
@@ -133,6 +134,10 @@ fn router(admin: Arc<Admin>) -> Router {
         .route("/v1/series", get(series::series))
         .route("/v1/event", post(users::send))
         .route("/v1/query", post(query::query))
+        .route("/v1/keys", get(keys::list))
+        .route("/v1/keys/install", post(keys::install))
+        .route("/v1/keys/use", post(keys::use_key))
+        .route("/v1/keys/remove", post(keys::remove))
         .merge(page::routes())
         .fallback(unknown_path)
         .method_not_allowed_fallback(wrong_method)

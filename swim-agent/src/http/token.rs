@@ -1,12 +1,12 @@
 //! The word that lets in whoever comes from another machine.
 
 use std::fmt;
-use std::fs::File;
-use std::io::Read;
+use std::path::Path;
 use std::str::FromStr;
 
 use axum::http::{HeaderMap, header};
 use subtle::ConstantTimeEq;
+use swim_agent::keys::read_private;
 
 /// A bearer token, read from a file that not everybody may read.
 ///
@@ -30,11 +30,8 @@ impl Token {
         scheme.eq_ignore_ascii_case(b"Bearer ") && shown.ct_eq(self.0.as_bytes()).into()
     }
 
-    fn read(file: &File) -> Result<Self, String> {
-        private(file)?;
-        let mut text = Vec::new();
-        let most = MAX as u64 + 1;
-        file.take(most).read_to_end(&mut text).map_err(|error| error.to_string())?;
+    fn read(path: &Path) -> Result<Self, String> {
+        let text = read_private(path, MAX).map_err(|error| error.to_string())?;
         if text.len() > MAX {
             return Err(format!("a token of more than {MAX} bytes"));
         }
@@ -48,25 +45,11 @@ impl Token {
     }
 }
 
-/// Refuses a file that is everybody's.
-fn private(file: &File) -> Result<(), String> {
-    let metadata = file.metadata().map_err(|error| error.to_string())?;
-    #[cfg(unix)]
-    {
-        use std::os::unix::fs::PermissionsExt;
-        let mode = metadata.permissions().mode() & 0o777;
-        if mode & 0o007 != 0 {
-            return Err(format!("everybody may read it or more (mode {mode:o}): chmod 600 it"));
-        }
-    }
-    if metadata.is_dir() { Err("it is a directory".to_owned()) } else { Ok(()) }
-}
-
 impl FromStr for Token {
     type Err = String;
 
     fn from_str(path: &str) -> Result<Self, String> {
-        Self::read(&File::open(path).map_err(|error| error.to_string())?)
+        Self::read(Path::new(path))
     }
 }
 

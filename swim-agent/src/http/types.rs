@@ -132,6 +132,9 @@ pub(crate) struct InfoBody {
     pub(crate) bind_address: String,
     pub(crate) http_address: String,
     pub(crate) cluster: String,
+    /// `off`, `accept`, `send` or `require`.
+    #[serde(default)]
+    pub(crate) sealing: String,
     pub(crate) version: String,
     pub(crate) state: String,
     pub(crate) incarnation: String,

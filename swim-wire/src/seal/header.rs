@@ -18,7 +18,7 @@ const SEALED: u8 = 7;
 const VERSION: u8 = 1;
 
 /// Whether a packet is sealed, by whatever version. Every other is plain, or junk.
-pub(super) fn is_sealed(packet: &[u8]) -> bool {
+pub fn is_sealed(packet: &[u8]) -> bool {
     packet.first().is_some_and(|first| first & SEALED == SEALED)
 }
 

@@ -55,7 +55,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock, RwLockReadGuard};
 use bytes::BytesMut;
 
 pub use self::error::{KeyError, KeyringError, OpenError, SealError};
-pub use self::header::OVERHEAD;
+pub use self::header::{OVERHEAD, is_sealed};
 pub use self::key::{Algorithm, Key, KeyId};
 pub use self::keyring::Keyring;
 pub use self::wrap::WRAPPED_LEN;
@@ -97,6 +97,20 @@ pub enum Mode {
     /// Sends sealed packets and refuses plain ones. Before this step nothing is promised.
     #[default]
     Require,
+}
+
+impl Mode {
+    /// All, as they follow each other.
+    pub const ALL: [Self; 3] = [Self::Accept, Self::Send, Self::Require];
+
+    /// As configurations and agents name it.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Accept => "accept",
+            Self::Send => "send",
+            Self::Require => "require",
+        }
+    }
 }
 
 /// A packet that may be read.
@@ -187,7 +201,7 @@ impl Seal {
         carrier: Carrier,
         packet: &'p mut [u8],
     ) -> Result<Opened<'p>, OpenError> {
-        if !header::is_sealed(packet) {
+        if !is_sealed(packet) {
             return match self.mode() {
                 Mode::Require => Err(OpenError::Plain),
                 Mode::Accept | Mode::Send => Ok(Opened { packet, key: None }),

@@ -16,6 +16,7 @@ use toml::de::{DeTable, DeValue};
 
 use super::file::File;
 use super::filter::HandlerTable;
+use super::sealing::{KeyringFile, NO_KEYRING};
 use super::settings::{Profile, closed};
 use crate::cli::address::{self, HttpAddr};
 use crate::cli::client::Format;
@@ -204,7 +205,11 @@ impl<'i> Check<'i> {
             self.at(entries, Some("metadata"), &[], error);
         }
         let token = file.http_token_file.as_ref().map(|path| path.parse::<Token>());
+        let keyring = file.keyring_file.as_ref().map(|path| path.parse::<KeyringFile>());
+        let alone = file.sealing.is_some() && keyring.is_none();
         for (key, error) in [
+            ("keyring_file", keyring.and_then(Result::err)),
+            ("sealing", alone.then(|| NO_KEYRING.to_owned())),
             ("name", file.name.as_deref().and_then(wrong_name)),
             ("cluster", file.cluster.as_deref().and_then(wrong_cluster)),
             ("discover", file.discover.as_deref().and_then(|name| address::group(name).err())),

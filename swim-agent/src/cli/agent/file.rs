@@ -12,6 +12,7 @@ use swim_core::{Mechanisms, Options};
 use super::admin::SocketMode;
 use super::filter::HandlerTable;
 use super::logging::{LogFormat, LogLevel};
+use super::sealing::Sealing;
 use super::settings::{Fixed, Profile};
 use super::value;
 use crate::cli::address::HttpAddr;
@@ -39,6 +40,9 @@ pub(super) struct File {
     pub(super) http_token_file: Option<String>,
     #[serde(default, deserialize_with = "value::word")]
     pub(super) http_socket_mode: Option<SocketMode>,
+    pub(super) keyring_file: Option<String>,
+    #[serde(default, deserialize_with = "value::word")]
+    pub(super) sealing: Option<Sealing>,
     #[serde(default, deserialize_with = "value::word")]
     pub(super) log_level: Option<LogLevel>,
     #[serde(default, deserialize_with = "value::word")]
@@ -179,6 +183,8 @@ mod tests {
         assert_eq!(file.name.as_deref(), Some("node-1"));
         assert_eq!(file.http_token_file.as_deref(), Some("/etc/swim/token"));
         assert_eq!(file.http_socket_mode, Some(SocketMode::Group));
+        assert_eq!(file.keyring_file.as_deref(), Some("/etc/swim/keyring"));
+        assert_eq!(file.sealing, Some(Sealing::Send));
         assert_eq!(file.metadata["role"], "web");
         assert_eq!(file.data_dir.as_deref(), Some(Path::new("/var/lib/swim")));
         assert!(file.dns_server.is_some());

@@ -9,6 +9,7 @@ mod handlers;
 mod input;
 mod logging;
 mod reload;
+mod sealing;
 mod settings;
 mod value;
 
@@ -34,6 +35,7 @@ use filter::Handler;
 use handlers::Handlers;
 use logging::{LogFormat, LogLevel};
 use reload::Reload;
+use sealing::{KeyringFile, Sealing};
 use settings::{Profile, Settings};
 
 /// Run a member until SIGINT, SIGTERM or `swim leave`.
@@ -84,8 +86,14 @@ pub(super) struct Args {
     /// Who may connect to a Unix socket: its owner, or the group too [default: 600].
     #[arg(long, value_enum, value_name = "MODE")]
     http_socket_mode: Option<SocketMode>,
-    /// Configuration file; flags override it. SIGHUP reads log_level, metadata and
-    /// event_handlers again.
+    /// File with the keys that packets are sealed with [default: none, packets are open].
+    #[arg(long, value_name = "FILE", value_parser = KeyringFile::from_str)]
+    keyring_file: Option<KeyringFile>,
+    /// Which packets are sealed and which are heard [default: require, with a keyring].
+    #[arg(long, value_enum, value_name = "MODE")]
+    sealing: Option<Sealing>,
+    /// Configuration file; flags override it. SIGHUP reads log_level, metadata, event_handlers, sealing
+    /// and the keyring file again.
     #[arg(long, value_name = "FILE.toml")]
     config: Option<PathBuf>,
     /// Command to run when something happens, [FILTER=]COMMAND; may be given several times. See
@@ -179,6 +187,9 @@ async fn spawn(settings: &Settings) -> Result<Handle, Failure> {
     }
     if let Some(interface) = &settings.discover_interface {
         builder = builder.discover_interface(interface);
+    }
+    if let Some((keys, mode)) = &settings.sealing {
+        builder = builder.seal(keys.clone(), *mode);
     }
     if let Some(directory) = &settings.data_dir {
         builder = builder.data_dir(directory);

@@ -1,6 +1,6 @@
 //! SIGHUP: what the configuration file says now, without a restart.
 //!
-//! Log level, metadata and event handlers apply at once, with the flags still above the file, and
+//! Log level, metadata, event handlers, sealing and its keys apply at once, with the flags still above the file, and
 //! what was changed at run time above both. A file that makes no sense changes nothing.
 
 use swim_agent::Handle;
@@ -11,6 +11,7 @@ use tracing::{error, info, warn};
 use super::Args;
 use super::filter::Handler;
 use super::logging::Level;
+use super::sealing;
 use super::settings::Settings;
 use crate::cli::signals::Hangups;
 
@@ -37,13 +38,17 @@ impl Reload {
     ) {
         loop {
             hangups.next().await;
-            let Some(file) = self.args.config.as_deref().map(|path| path.display()) else {
+            let keyring = sealing::path(self.start.sealing.as_ref());
+            let Some(file) = self.args.config.as_ref().or(keyring.as_ref()) else {
                 warn!("SIGHUP: there is no configuration file to read again (--config names one)");
                 continue;
             };
+            let file = file.display();
             match self.reload(&handle, &handlers).await {
                 Ok(()) => {
-                    info!("SIGHUP: {file} was read again: log level, metadata, event handlers");
+                    info!(
+                        "SIGHUP: {file} was read again: log level, metadata, event handlers, sealing"
+                    );
                 }
                 Err(why) => error!("SIGHUP: nothing was changed: {why}"),
             }
@@ -58,11 +63,19 @@ impl Reload {
     ) -> Result<(), String> {
         let args = self.args.clone();
         // A file on a disk that hangs must not stop the agent.
-        let read = task::spawn_blocking(|| Settings::new(args).map_err(|why| why.to_string()));
+        let read = task::spawn_blocking(|| {
+            let settings = Settings::new(args).map_err(|why| why.to_string())?;
+            sealing::readable(settings.sealing.as_ref())?;
+            Ok::<_, String>(settings)
+        });
         let settings = read.await.map_err(|error| error.to_string())??;
         let later = settings.later(&self.start);
         let metadata = settings.metadata;
         handle.configure_metadata(metadata).await.map_err(|error| error.to_string())?;
+        if let (Some((_, mode)), Some(_)) = (&settings.sealing, handle.sealing()) {
+            // It was just read, so this fails only if the file has changed since.
+            handle.reload_keys(*mode).await.map_err(|error| error.to_string())?;
+        }
         // Nothing below can fail.
         handlers.send_replace(settings.handlers);
         self.level.set(settings.log_level);

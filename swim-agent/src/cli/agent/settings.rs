@@ -3,8 +3,10 @@
 use std::collections::BTreeMap;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
+use std::str::FromStr;
 
 use clap::ValueEnum;
+use swim_agent::keys::{Keys, Mode};
 use swim_core::Options;
 
 use super::Args;
@@ -13,6 +15,7 @@ use super::check;
 use super::file::{self, File, Protocol, knobs};
 use super::filter::{self, Handler};
 use super::logging::{LogFormat, LogLevel};
+use super::sealing;
 use crate::cli::address::{self, HttpAddr};
 use crate::cli::failure::Failure;
 use crate::http::Token;
@@ -68,6 +71,8 @@ pub(super) struct Settings {
     pub(super) http_addr: HttpAddr,
     pub(super) http_token: Option<Token>,
     pub(super) http_socket_mode: SocketMode,
+    /// Keys, and whether they are used.
+    pub(super) sealing: Option<(Keys, Mode)>,
     /// Those of the flags, then those of the file.
     pub(super) handlers: Vec<Handler>,
     pub(super) log_level: LogLevel,
@@ -112,7 +117,7 @@ impl Settings {
     }
 
     /// What applies at the start only, but for the protocol and the token.
-    fn fixed(&self) -> [Fixed; 13] {
+    fn fixed(&self) -> [Fixed; 14] {
         [
             ("name", format!("{:?}", self.name)),
             ("bind", self.bind.to_string()),
@@ -126,6 +131,7 @@ impl Settings {
             ("data_dir", format!("{:?}", self.data_dir)),
             ("http_addr", self.http_addr.to_string()),
             ("http_socket_mode", format!("{:?}", self.http_socket_mode)),
+            ("keyring_file", format!("{:?}", sealing::path(self.sealing.as_ref()))),
             ("log_format", format!("{:?}", self.log_format)),
         ]
     }
@@ -146,17 +152,22 @@ impl Settings {
             let culprit = |(key, why)| (path.clone(), format!("event_handlers.{key}: {why}"));
             handlers.push(table.handler(patience).map_err(culprit)?);
         }
-        let mode = args.http_socket_mode.or(file.http_socket_mode);
+        let socket = args.http_socket_mode.or(file.http_socket_mode);
         let mut metadata = file.metadata;
         metadata.extend(args.meta);
-        let read = |file: &String| {
-            let culprit = |why| (path.clone(), format!("http_token_file: {why}: {file:?}"));
-            file.parse().map_err(culprit)
-        };
         let http_token = match args.http_token_file {
-            None => file.http_token_file.as_ref().map(read).transpose()?,
+            None => parsed(&path, "http_token_file", file.http_token_file.as_deref())?,
             token => token,
         };
+        let keys = match args.keyring_file {
+            None => parsed(&path, "keyring_file", file.keyring_file.as_deref())?,
+            keys => keys,
+        };
+        let sealing = sealing::merged(keys, args.sealing.or(file.sealing));
+        let sealing = sealing.map_err(|why| match args.sealing {
+            Some(_) => ("--sealing".to_owned(), why),
+            None => (path.clone(), format!("sealing: {why}")),
+        })?;
         let source = if args.http_addr.is_some() { "--http-addr" } else { &path };
         let http_addr = args.http_addr.or(file.http_addr);
         let http_addr = http_addr.unwrap_or(HttpAddr::Tcp(loopback(ADMIN_PORT)));
@@ -177,12 +188,23 @@ impl Settings {
             data_dir: args.data_dir.or(file.data_dir),
             http_addr,
             http_token,
-            http_socket_mode: mode.unwrap_or(SocketMode::Owner),
+            http_socket_mode: socket.unwrap_or(SocketMode::Owner),
+            sealing,
             handlers,
             log_level: args.log_level.or(file.log_level).unwrap_or(LogLevel::Info),
             log_format: args.log_format.or(file.log_format).unwrap_or(LogFormat::Text),
         })
     }
+}
+
+/// What a key of the file names: the file at `path` is the culprit where that cannot be read.
+fn parsed<T: FromStr<Err = String>>(
+    path: &str,
+    key: &str,
+    named: Option<&str>,
+) -> Result<Option<T>, (String, String)> {
+    let culprit = |why, named: &str| (path.to_owned(), format!("{key}: {why}: {named:?}"));
+    named.map(|named| named.parse().map_err(|why| culprit(why, named))).transpose()
 }
 
 /// Checks the texts of a file that are parsed where they are used.
