@@ -253,9 +253,10 @@ class Host:
                     found.append((entry["message"][7:], entry.get("member"), entry.get("by"), entry.get("reason")))
         return found
 
-    def panics(self):
+    def logged(self, pattern):
+        """The last line of its log, and of what it says at its start, in which this is; None if there is none."""
         with open(self.log, encoding="utf-8", errors="replace") as log:
-            return [line.strip() for line in log if "panicked" in line]
+            return next((line.strip() for line in reversed(log.readlines()) if re.search(pattern, line)), None)
 
     def usage(self):
         """Threads, descriptors, resident KiB."""
