@@ -215,11 +215,14 @@ class Host:
         listed = run(f"nsenter --net=/run/netns/h{self.index} nft list ruleset")
         return sum(int(count) for count in re.findall(r"counter packets (\d+)", listed))
 
-    def get(self, path, limit=10):
-        client = Local(self.socket, timeout=limit)
+    def get(self, path):
+        return json.loads(self.text(path))
+
+    def text(self, path):
+        client = Local(self.socket, timeout=10)
         try:
             client.request("GET", path, headers={"Host": "localhost"})
-            return json.load(client.getresponse())
+            return client.getresponse().read().decode()
         finally:
             client.close()
 
@@ -259,14 +262,15 @@ class Host:
             return next((line.strip() for line in reversed(log.readlines()) if re.search(pattern, line)), None)
 
     def usage(self):
-        """Threads, descriptors, resident KiB."""
+        """Tasks, threads, descriptors, resident KiB."""
         proc, sizes = f"/proc/{self.process.pid}", {}
         with open(f"{proc}/status", encoding="ascii") as f:
             for line in f:
                 key, _, value = line.partition(":")
                 if key in ("Threads", "VmRSS"):
                     sizes[key] = int(value.split()[0])
-        return sizes["Threads"], len(os.listdir(f"{proc}/fd")), sizes["VmRSS"]
+        tasks = int(re.search(r"^swim_tasks (\d+)", self.text("/metrics"), re.MULTILINE).group(1))
+        return tasks, sizes["Threads"], len(os.listdir(f"{proc}/fd")), sizes["VmRSS"]
 
 
 def library():
