@@ -364,8 +364,8 @@ def disk(world):
     run(f"umount {host.data}")
     host.data = kept
     host.start()
-    return (f"full: told and counted, one view {took(live)}; written {took(written)} after there is room; restarted: one "
-            f"view after {took(healed)}; full at the start: exit {code}, `{host.logged('full|space')}`",
+    return (f"full: told and counted, one view {took(live)}; written {took(written)} after there is room; restarted: "
+            f"one view after {took(healed)}; full at the start: exit {code}, `{host.logged('full|space')}`",
             [*wrong, *([] if held == f"{turn}" + "x" * 200 else [f"lost: {held}"]),
              *([] if code == 1 else ["started on a full disk"]),
              *falsely(event for event in world.said("died") if event[1] != host.name)])
@@ -426,8 +426,9 @@ def latency(world):
     good, deaths = until(close, 300), world.said("died")
     told = world.counts()
     world.heal()
-    table = ", ".join(f"{a}-{b} {estimated[a, b] or 0:.1f}, {measured[a, b] or 0:.1f}, {wires[a, b]:.1f}" for a, b in pairs)
-    return (f"estimates within 30 % after {took(good)}; ms estimated, measured, TCP's handshake: {table}; {told}",
+    table = ", ".join(f"{a}-{b} " + " ".join(f"{kind[a, b] or 0:.1f}" for kind in (estimated, measured, wires))
+                      for a, b in pairs)
+    return (f"estimates within 30 % after {took(good)}; ms estimated, measured, by TCP's handshake: {table}; {told}",
             [*([] if good else ["estimates are off"]), *falsely(deaths)])
 
 
