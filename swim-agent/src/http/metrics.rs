@@ -115,6 +115,7 @@ fn gauges(to: &mut DescriptorEncoder<'_>, info: &Info) -> fmt::Result {
     let ready = health::unready(info).is_none();
     let join_attempts = info.join_attempts.unwrap_or_default();
     let convergence = &info.convergence;
+    let tasks = tokio::runtime::Handle::current().metrics().num_alive_tasks();
     for (name, value, unit, help) in [
         ("ready", f64::from(u8::from(ready)), &None, "1 when /readyz says yes."),
         (
@@ -124,6 +125,7 @@ fn gauges(to: &mut DescriptorEncoder<'_>, info: &Info) -> fmt::Result {
             "Local health: 0 is healthy, 8 the worst.",
         ),
         ("updates_waiting", info.queue_len as f64, &None, "Updates that wait to be told."),
+        ("tasks", tasks as f64, &None, "Tasks of the runtime that the agent runs in."),
         (
             "members_missing",
             info.missing.count as f64,
