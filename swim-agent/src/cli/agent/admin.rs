@@ -6,7 +6,7 @@ use std::io;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::pin::Pin;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use clap::ValueEnum;
 use tokio::net::TcpListener;
@@ -132,7 +132,7 @@ impl Bound {
 #[cfg(unix)]
 async fn alone(path: &Path) -> Option<fs::File> {
     let directory = fs::File::open(path.parent()?).ok()?;
-    let start = Instant::now();
+    let start = time::Instant::now();
     while let Err(fs4::TryLockError::WouldBlock) = fs4::FileExt::try_lock(&directory) {
         if start.elapsed() > OTHERS {
             return None;
@@ -187,5 +187,28 @@ impl Server {
         drop(self.stop);
         // Who does not take its answer in time goes without.
         let _ = time::timeout(LAST_ANSWERS, self.task).await;
+    }
+}
+
+#[cfg(all(test, unix))]
+mod tests {
+    use super::*;
+
+    #[tokio::test(start_paused = true)]
+    async fn one_agent_at_a_time_makes_a_socket_in_a_directory_and_none_waits_for_ever() {
+        let place = std::env::temp_dir().join(format!("swim-alone-{}", std::process::id()));
+        fs::create_dir_all(&place).unwrap();
+        let path = place.join("socket");
+        let first = alone(&path).await.expect("nobody else is there");
+        let start = time::Instant::now();
+        assert!(alone(&path).await.is_none(), "the other one has it");
+        assert!(start.elapsed() >= OTHERS);
+        let (second, ()) = tokio::join!(alone(&path), async {
+            time::sleep(OTHERS / 2).await;
+            drop(first);
+        });
+        assert!(second.is_some(), "it has waited for its turn");
+        assert!(alone(Path::new("/nowhere/socket")).await.is_none());
+        fs::remove_dir(&place).unwrap();
     }
 }
