@@ -33,8 +33,10 @@ pub(super) enum SocketMode {
 /// How long the last answers of the admin endpoint may take after the goodbye.
 const LAST_ANSWERS: Duration = Duration::from_secs(1);
 /// How long to wait for others that make a socket in the same directory; each takes a moment.
+#[cfg(unix)]
 const OTHERS: Duration = Duration::from_secs(2);
 /// How often to look whether they have.
+#[cfg(unix)]
 const LOOK: Duration = Duration::from_millis(10);
 
 type Serving = Pin<Box<dyn Future<Output = io::Result<()>> + Send>>;
@@ -48,6 +50,7 @@ pub(super) struct Bound {
 }
 
 /// A Unix socket in the file system, which is taken away with this.
+#[cfg_attr(not(unix), allow(dead_code, reason = "other systems have none"))]
 struct Socket(PathBuf);
 
 impl Drop for Socket {
