@@ -95,7 +95,7 @@ fn what_cannot_be_discovered_is_refused_in_one_line() {
     }
     let quiet = ["agent", "--http-addr", "none", "--bind", "127.64.9.1:0", "--discover", "lab"];
     let output = run(&[&quiet[..], &["--discover-interface", "no such"]].concat());
-    assert_fails(&output, 2, "no interface \"no such\"");
+    assert_fails(&output, 1, "no interface \"no such\"");
     let config = file("discover-wrong.toml", "name = \"a\"\ndiscover = \"a b\"\n");
     assert_fails(&run(&["agent", "--config", &config]), 2, "not \"a b\"");
     assert_fails(&run(&["check-config", &config]), 2, ":2: discover = \"a b\": expected 1 to 63");

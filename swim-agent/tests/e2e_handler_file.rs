@@ -6,7 +6,7 @@ mod common;
 use std::fs;
 use std::path::PathBuf;
 
-use common::{Agent, assert_fails, file, run, until};
+use common::{Agent, Process, assert_fails, file, run, until};
 use rustix::process::{Pid, Signal, test_kill_process_group};
 
 /// A file for handlers to write to, not there yet.
@@ -67,24 +67,51 @@ fn handlers_of_the_file_come_change_and_go_with_sighup_and_those_of_flags_stay()
 }
 
 #[test]
-fn a_command_that_runs_and_events_that_wait_outlive_their_handler() {
+fn a_command_that_runs_outlives_its_handler_and_what_waits_is_dropped_and_counted() {
     let (path, to) = fresh("file-outlive");
     let (go, to_go) = fresh("file-outlive-go");
+    let (told, to_told) = fresh("file-outlive-told");
     // Eight run at a time: the others wait.
-    let slow = format!("while ! test -e {to_go}; do sleep 0.1; done; echo $SWIM_USER_NAME >> {to}");
+    let slow = format!(
+        "echo begun >> {to}; while ! test -e {to_go}; do sleep 0.1; done; echo done >> {to}"
+    );
     let text = format!("[[event_handlers]]\nfilter = \"user\"\ncommand = \"{slow}\"\n");
     let config = file("outlive.toml", &text);
-    let agent = Agent::start("a", &["--config", &config]);
+    let flag = format!("user=echo $SWIM_USER_NAME >> {to_told}");
+    let agent = Agent::start("a", &["--config", &config, "--event-handler", &flag]);
+    let lines = |word: &str| read(&path).lines().filter(|line| *line == word).count();
     for number in 0..12 {
         agent.ok(&["event", &format!("e{number}")]);
     }
+    until("all are told", || read(&told).lines().count() == 12 && lines("begun") == 8);
     file("outlive.toml", "");
     hangup(&agent);
-    agent.ok(&["event", "late"]);
+    let dropped = || agent.json(&["info"])["counters"]["handler_events_dropped"].clone();
+    until("what waits is dropped while the others run", || dropped() == 4);
     fs::write(&go, "").unwrap();
-    until("all that were told before are done", || read(&path).lines().count() == 12);
-    assert!(!read(&path).contains("late"), "{}", read(&path));
-    assert_eq!(agent.json(&["info"])["counters"]["handler_events_dropped"], 0);
+    until("those that ran are done", || lines("done") == 8);
+    agent.ok(&["event", "late"]);
+    until("who stays is told", || read(&told).contains("late"));
+    assert_eq!((lines("begun"), dropped()), (8, 4.into()));
+}
+
+#[test]
+fn a_query_that_waits_for_a_handler_that_goes_is_declined() {
+    let config = file(
+        "declined.toml",
+        "[[event_handlers]]\nfilter = \"user,query\"\ncommand = \"sleep 600\"\n",
+    );
+    let agent = Agent::start("a", &["--config", &config]);
+    for _ in 0..8 {
+        agent.ok(&["event", "e"]);
+    }
+    let asking = ["query", "q", "--timeout", "10m", "--format", "json"];
+    let mut asking = Process::start(agent.command(&asking));
+    until("it is asked", || asking.stdout().contains("\"ack\""));
+    file("declined.toml", "");
+    hangup(&agent);
+    asking.wait();
+    until("who asked is told", || asking.stdout().contains("\"declined\":{\"a\":\"none\"}"));
 }
 
 #[test]

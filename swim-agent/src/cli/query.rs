@@ -174,10 +174,11 @@ pub(super) fn duration(text: &str) -> Result<Duration, String> {
         "ms" => 1,
         "s" => 1_000,
         "m" => 60_000,
-        _ => return Err("expected a time such as 500ms, 5s or 2m".to_owned()),
+        "h" => 3_600_000,
+        _ => return Err("expected a time such as 500ms, 5s, 2m or 1h".to_owned()),
     };
     let number: u64 =
-        number.parse().map_err(|_| "expected a time such as 500ms, 5s or 2m".to_owned())?;
+        number.parse().map_err(|_| "expected a time such as 500ms, 5s, 2m or 1h".to_owned())?;
     match number.checked_mul(factor) {
         Some(millis @ 1..=3_600_000) => Ok(Duration::from_millis(millis)),
         _ => Err("a time-out is within 1ms to 60m".to_owned()),
@@ -194,7 +195,9 @@ mod tests {
     fn times_have_a_unit_and_bounds() {
         assert_eq!(duration("500ms"), Ok(Duration::from_millis(500)));
         assert_eq!(duration("60m"), Ok(Duration::from_secs(3600)));
-        for wrong in ["", "5", "s", "0s", "61m", "-1s", "1h", "99999999999999999999s", "1.5s"] {
+        assert_eq!(duration("1h"), duration("60m"));
+        for wrong in ["", "5", "s", "0s", "61m", "-1s", "2h", "1d", "99999999999999999999s", "1.5s"]
+        {
             assert!(duration(wrong).is_err(), "{wrong}");
         }
     }

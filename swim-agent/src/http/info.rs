@@ -95,6 +95,7 @@ pub(super) fn counts(
 }
 
 /// What the count of events that handlers missed means.
-const HANDLERS: &str = "Events that handlers missed because too many waited for one.";
+const HANDLERS: &str = "Events that a handler missed because too many waited for it or it was taken \
+    away, and events of any kind that came too fast for all handlers.";
 /// What the count of lost datagrams means.
 pub(super) const LOST: &str = "Datagrams that the system said were lost on the way out.";

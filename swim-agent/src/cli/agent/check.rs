@@ -364,12 +364,20 @@ fn wrong_metadata(
 }
 
 /// Names and interfaces are looked up at the start only.
-fn wrong_advertise(given: &str) -> Option<String> {
+pub(super) fn wrong_advertise(given: &str) -> Option<String> {
     let alone = given.parse::<IpAddr>();
-    let ip = given.parse::<SocketAddr>().map(|address| address.ip()).or(alone);
-    let everything = ip.is_ok_and(|ip| ip.is_unspecified());
-    everything
-        .then(|| "it stands for every address of the host, and leads others nowhere".to_owned())
+    if let Ok(ip) = given.parse::<SocketAddr>().map(|address| address.ip()).or(alone) {
+        let why = "it stands for every address of the host, and leads others nowhere";
+        return ip.is_unspecified().then(|| why.to_owned());
+    }
+    let (name, port) = given.rsplit_once(':').unwrap_or((given, "0"));
+    let wrong = name.is_empty() || name.contains(char::is_control) || port.parse::<u16>().is_err();
+    wrong.then(|| "expected IP, INTERFACE or HOST, each with or without :PORT".to_owned())
+}
+
+/// `--advertise`.
+pub(super) fn advertise(given: &str) -> Result<String, String> {
+    wrong_advertise(given).map_or_else(|| Ok(given.to_owned()), Err)
 }
 
 pub(super) fn wrong_cluster(cluster: &str) -> Option<String> {

@@ -1,14 +1,19 @@
 //! Event handlers: commands that are run when something happens.
 //!
-//! Nothing waits for them: a handler has a queue of its own that is bounded, runs a few commands
-//! at a time, and each command has a time-out after which it is killed with all that it started.
-//! What finds the queue full is dropped and counted. Handlers come and go while the agent runs: one
-//! that stays keeps its queue, one that goes first does what it was told already.
+//! Nothing waits for them: they have a thread of their own, because to start a process takes about a
+//! millisecond in which its thread does nothing else. A handler has a queue of its own that is
+//! bounded, runs a few commands at a time, and each command has a time-out after which it is killed
+//! with all that it started. What finds the queue full is dropped and counted. Handlers come and go
+//! while the agent runs: one that stays keeps its queue, one that goes lets its commands end and
+//! drops what waits.
 
+use std::fs;
 use std::io;
 use std::process::Stdio;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+use std::thread;
+use std::time::Duration;
 
 use swim_agent::{
     Decline, EventStream, Handle, QueryItem, QueryStream, ReceivedQuery, RespondError, StreamItem,
@@ -17,8 +22,10 @@ use swim_agent::{
 use swim_core::EventKind;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::process::{Child, Command};
-use tokio::sync::{Semaphore, mpsc, watch};
-use tokio::task::{JoinHandle, JoinSet};
+use tokio::runtime;
+use tokio::sync::{mpsc, oneshot, watch};
+use tokio::task::JoinSet;
+use tokio::time;
 use tracing::{debug, info, warn};
 
 use super::filter::Handler;
@@ -29,17 +36,44 @@ use crate::http::users::MAX_PAYLOAD;
 const WAITING: usize = 256;
 /// Commands of one handler at a time.
 const AT_A_TIME: usize = 8;
+/// How long the thread may take to kill what still runs when the agent ends.
+const LAST_KILLS: Duration = Duration::from_secs(1);
+/// What runs commands.
+const SHELL: &str = "/bin/sh";
+
+/// Whether what is to run these handlers is there.
+///
+/// # Errors
+/// It is not, as in an image without a shell, in words.
+pub(super) fn check_shell(handlers: &[Handler]) -> Result<(), String> {
+    check(handlers, SHELL)
+}
+
+fn check(handlers: &[Handler], shell: &str) -> Result<(), String> {
+    match fs::metadata(shell) {
+        Err(error) if !handlers.is_empty() => {
+            Err(format!("event handlers need {shell} to run them: {error}"))
+        }
+        _ => Ok(()),
+    }
+}
 
 /// The handlers of an agent; they end when this is dropped.
 pub(super) struct Handlers {
     lists: watch::Sender<Vec<Handler>>,
     dropped: Arc<AtomicU64>,
-    task: JoinHandle<()>,
+    /// The thread ends when this is dropped,
+    stop: oneshot::Sender<()>,
+    /// and drops the other end of this when it has killed what ran.
+    ended: oneshot::Receiver<()>,
 }
 
 impl Handlers {
     /// Runs these, from the next event on.
-    pub(super) fn start(handle: &Handle, handlers: Vec<Handler>) -> Self {
+    ///
+    /// # Errors
+    /// The system has no thread left for them.
+    pub(super) fn start(handle: &Handle, handlers: Vec<Handler>) -> io::Result<Self> {
         let (lists, mut list) = watch::channel(handlers);
         list.mark_changed();
         let dropped = Arc::default();
@@ -49,9 +83,30 @@ impl Handlers {
             workers: JoinSet::new(),
             queues: Vec::new(),
         };
-        // From now on, not from whenever the task is first run.
+        // From now on, not from whenever the thread first runs.
         let streams = (handle.events(), handle.queries());
-        Self { lists, dropped, task: tokio::spawn(running.run(streams, list)) }
+        let (stop, stopped) = oneshot::channel();
+        let (alive, ended) = oneshot::channel();
+        let runtime = runtime::Builder::new_current_thread().enable_all().build()?;
+        thread::Builder::new().name("handlers".to_owned()).spawn(move || {
+            runtime.block_on(async {
+                tokio::select! {
+                    () = running.run(streams, list) => {}
+                    _ = stopped => {}
+                }
+            });
+            // Kills what still runs.
+            drop(runtime);
+            drop::<oneshot::Sender<()>>(alive);
+        })?;
+        Ok(Self { lists, dropped, stop, ended })
+    }
+
+    /// Kills what still runs.
+    pub(super) async fn finish(self) {
+        drop(self.stop);
+        // A command that the system cannot begin now, because a disk hangs, is not waited for.
+        let _ = time::timeout(LAST_KILLS, self.ended).await;
     }
 
     /// Where to send the handlers that run from then on.
@@ -59,19 +114,14 @@ impl Handlers {
         self.lists.clone()
     }
 
-    /// Counts events that were dropped because handlers were too slow.
+    /// Counts events that were dropped because handlers were too slow, or went.
     pub(super) fn dropped(&self) -> Arc<AtomicU64> {
         Arc::clone(&self.dropped)
     }
 }
 
-impl Drop for Handlers {
-    fn drop(&mut self) {
-        self.task.abort();
-    }
-}
-
-/// Events that were dropped because handlers were too slow.
+/// Events that were dropped because handlers were too slow, or went while some waited.
+#[derive(Clone)]
 struct Dropped(Arc<AtomicU64>);
 
 impl Dropped {
@@ -80,7 +130,9 @@ impl Dropped {
         let now = before + count;
         // Rarer and rarer: a flood of drops must not become one of lines.
         if now.next_power_of_two() != before.next_power_of_two() || before == 0 {
-            warn!("{now} events were dropped so far: event handlers are too slow");
+            warn!(
+                "{now} events were dropped so far: event handlers are too slow, or were taken away"
+            );
         }
     }
 }
@@ -137,7 +189,12 @@ impl Happened {
 }
 
 /// A handler, and what waits for it.
-type Queue = (Arc<Handler>, mpsc::Sender<Arc<Happened>>);
+struct Queue {
+    handler: Arc<Handler>,
+    jobs: mpsc::Sender<Arc<Happened>>,
+    /// Its worker starts nothing any more when this is dropped.
+    _stays: oneshot::Sender<()>,
+}
 
 /// What the task of the handlers owns.
 struct Running {
@@ -183,13 +240,13 @@ impl Running {
         }
     }
 
-    /// Those of `handlers` that run go on, others start, and who is not among them ends when it has
-    /// done what waits for it.
+    /// Those of `handlers` that run go on, others start, and who is not among them ends with the
+    /// commands that it runs.
     fn replace(&mut self, handlers: Vec<Handler>) {
         let mut before = std::mem::take(&mut self.queues);
         let mut added = 0;
         for handler in handlers {
-            let kept = before.iter().position(|(held, _)| **held == handler);
+            let kept = before.iter().position(|held| *held.handler == handler);
             let queue = match kept {
                 Some(kept) => before.swap_remove(kept),
                 None => {
@@ -207,14 +264,22 @@ impl Running {
 
     fn begin(&mut self, handler: Handler) -> Queue {
         let (sender, jobs) = mpsc::channel(WAITING);
+        let (stays, gone) = oneshot::channel();
         let handler = Arc::new(handler);
-        self.workers.spawn(work(self.handle.clone(), Arc::clone(&handler), jobs));
-        (handler, sender)
+        let worker = Worker {
+            handle: self.handle.clone(),
+            handler: Arc::clone(&handler),
+            jobs,
+            gone,
+            dropped: self.dropped.clone(),
+        };
+        self.workers.spawn(worker.run());
+        Queue { handler, jobs: sender, _stays: stays }
     }
 
     fn tell(&self, happened: &Arc<Happened>) {
-        for (handler, queue) in &self.queues {
-            if handler.wants(happened) && queue.try_send(Arc::clone(happened)).is_err() {
+        for Queue { handler, jobs, .. } in &self.queues {
+            if handler.wants(happened) && jobs.try_send(Arc::clone(happened)).is_err() {
                 self.dropped.add(1);
                 happened.give_up(Decline::Busy);
             }
@@ -223,21 +288,39 @@ impl Running {
     }
 }
 
-/// Starts the commands of one handler, in the order in which things happened, and ends with the last
-/// one when nothing more can come.
-async fn work(handle: Handle, handler: Arc<Handler>, mut jobs: mpsc::Receiver<Arc<Happened>>) {
-    let room = Arc::new(Semaphore::new(AT_A_TIME));
-    let mut running = JoinSet::new();
-    while let Ok(permit) = Arc::clone(&room).acquire_owned().await {
-        let Some(happened) = jobs.recv().await else { break };
-        let (handle, handler) = (handle.clone(), Arc::clone(&handler));
-        running.spawn(async move {
-            let _permit = permit;
-            one(&handle, &handler, &happened).await;
-        });
-        while running.try_join_next().is_some() {}
+/// What the task of one handler owns.
+struct Worker {
+    handle: Handle,
+    handler: Arc<Handler>,
+    jobs: mpsc::Receiver<Arc<Happened>>,
+    /// Comes when the handler is taken away.
+    gone: oneshot::Receiver<()>,
+    dropped: Dropped,
+}
+
+impl Worker {
+    /// Starts commands in the order in which things happened. When the handler is taken away, those
+    /// that run go on to their end, and what waits is dropped.
+    async fn run(mut self) {
+        let mut running = JoinSet::new();
+        loop {
+            tokio::select! {
+                biased;
+                _ = &mut self.gone => break,
+                Some(_) = running.join_next() => {}
+                Some(happened) = self.jobs.recv(), if running.len() < AT_A_TIME => {
+                    let (handle, handler) = (self.handle.clone(), Arc::clone(&self.handler));
+                    running.spawn(async move { one(&handle, &handler, &happened).await });
+                }
+            }
+        }
+        if !self.jobs.is_empty() {
+            self.dropped.add(self.jobs.len() as u64);
+        }
+        // Queries among them are declined by that.
+        drop(self.jobs);
+        while running.join_next().await.is_some() {}
     }
-    while running.join_next().await.is_some() {}
 }
 
 /// Runs one command to its end, and answers with what it wrote if it was asked.
@@ -247,7 +330,7 @@ async fn one(handle: &Handle, handler: &Handler, happened: &Happened) {
         None => handler.patience,
     };
     let command = handler.command.escape_debug();
-    let written = match tokio::time::timeout(patience, execute(handle, handler, happened)).await {
+    let written = match time::timeout(patience, execute(handle, handler, happened)).await {
         Ok(Ok(written)) => written,
         Ok(Err(error)) => {
             warn!(event = happened.kind, "event handler {command}: {error}");
@@ -289,13 +372,15 @@ impl Drop for Group {
 
 async fn execute(handle: &Handle, handler: &Handler, happened: &Happened) -> io::Result<Vec<u8>> {
     let asked = happened.query.is_some();
-    let mut command = Command::new("/bin/sh");
+    let mut command = Command::new(SHELL);
     command.arg("-c").arg(&handler.command).envs(input::environment(handle, happened));
     command.stdin(Stdio::piped()).kill_on_drop(true);
     command.stdout(if asked { Stdio::piped() } else { Stdio::null() });
     #[cfg(unix)]
     command.process_group(0);
-    let mut child = command.spawn()?;
+    // The system's error does not say of what.
+    let unrun = |error| io::Error::other(format!("{SHELL} cannot be run: {error}"));
+    let mut child = command.spawn().map_err(unrun)?;
     let mut group = Group(child.id());
     let written = talk(&mut child, handler, handle, happened).await?;
     let status = child.wait().await?;
@@ -330,4 +415,20 @@ async fn talk(
         Ok(written)
     };
     tokio::join!(write, read).1
+}
+
+#[cfg(test)]
+mod tests {
+    use super::check;
+    use crate::cli::agent::filter::handler;
+
+    #[test]
+    fn handlers_without_a_shell_are_refused_and_it_is_named() {
+        let one = [handler("user=true").unwrap()];
+        let why = check(&one, "/nowhere/sh").unwrap_err();
+        assert!(why.contains("/nowhere/sh"), "{why}");
+        assert_eq!(check(&[], "/nowhere/sh"), Ok(()), "nobody needs it");
+        let there = std::env::current_exe().unwrap();
+        assert_eq!(check(&one, there.to_str().unwrap()), Ok(()));
+    }
 }

@@ -38,6 +38,10 @@ use reload::Reload;
 use sealing::{KeyringFile, Sealing};
 use settings::{Profile, Settings};
 
+/// Threads for what may take long, such as filters over all members and reading files. Tokio's own
+/// limit is 512, and each is one of the tasks that a service may have.
+const BLOCKING_THREADS: usize = 16;
+
 /// Run a member until SIGINT, SIGTERM or `swim leave`.
 #[derive(Debug, Clone, clap::Args)]
 pub(super) struct Args {
@@ -49,7 +53,7 @@ pub(super) struct Args {
     bind: Option<SocketAddr>,
     /// Where others reach it, if not where it is bound: an IP address, an interface or a host, each
     /// with or without :PORT.
-    #[arg(long, value_name = "IP|IFACE|HOST")]
+    #[arg(long, value_name = "IP|IFACE|HOST", value_parser = check::advertise)]
     advertise: Option<String>,
     /// Member to join through, srv:NAME for those that SRV records name, or mdns:NAME for those that
     /// are announced on the network segment; may be given several times. Tried until one answers.
@@ -116,7 +120,8 @@ pub(super) fn run(args: Args) -> Result<(), Failure> {
     let settings = Settings::new(args.clone())?;
     let cannot_start = |error| failed("cannot start", &error);
     let log = logging::start(settings.log_level, settings.log_format).map_err(cannot_start)?;
-    let runtime = runtime::Builder::new_current_thread().enable_all().build();
+    let mut runtime = runtime::Builder::new_current_thread();
+    let runtime = runtime.enable_all().max_blocking_threads(BLOCKING_THREADS).build();
     let runtime = runtime.map_err(cannot_start)?;
     let reload = Reload::new(args, settings.clone(), log.level());
     let done = runtime.block_on(serve(settings, reload));
@@ -127,14 +132,20 @@ pub(super) fn run(args: Args) -> Result<(), Failure> {
 }
 
 async fn serve(settings: Settings, reload: Reload) -> Result<(), Failure> {
-    let signals = Signals::new().map_err(|error| failed("cannot take signals over", &error))?;
+    let mut signals = Signals::new().map_err(|error| failed("cannot take signals over", &error))?;
     let hangups = Hangups::new().map_err(|error| failed("cannot take signals over", &error))?;
-    // Before the agent: who cannot be steered does not join first.
-    let bound = Bound::new(&settings).await?;
-    let handle = spawn(&settings).await?;
+    let (bound, handle) = tokio::select! {
+        started = start(&settings) => started?,
+        signal = signals.next() => {
+            // Nobody has heard of it yet.
+            info!("{signal}: ended before it had started");
+            return Ok(());
+        }
+    };
     // From the first event on: nobody has joined yet.
-    let handlers = Handlers::start(&handle, settings.handlers.clone());
-    let (sender, leave) = mpsc::channel(1);
+    let handlers = Handlers::start(&handle, settings.handlers.clone())
+        .map_err(|error| failed("cannot start event handlers", &error))?;
+    let (sender, mut leave) = mpsc::channel(1);
     let at = bound.as_ref().map_or(&HttpAddr::None, |bound| &bound.address);
     let banner = banner::text(&handle, at, settings.profile);
     let server = bound.map(|bound| {
@@ -150,19 +161,32 @@ async fn serve(settings: Settings, reload: Reload) -> Result<(), Failure> {
         banner::when_ready(&watched).await;
     });
     let hangup = tokio::spawn(reload.run(handle.clone(), handlers.lists(), hangups));
-    let asked = until_left(&handle, signals, leave).await;
+    let asked = until_left(&handle, signals, &mut leave).await;
     hangup.abort();
     ready.abort();
-    drop(handlers);
-    for asked in asked? {
-        // Whoever asked may have gone.
-        let _ = asked.send(());
-    }
+    handlers.finish().await;
+    let mut asked = asked?;
+    tokio::spawn(async move {
+        // Who asks only now is told the same.
+        while let Some(request) = match asked.take() {
+            None => leave.recv().await,
+            first => first,
+        } {
+            // Whoever asked may have gone.
+            let _ = request.send(());
+        }
+    });
     if let Some(server) = server {
         server.finish().await;
     }
     info!("left the cluster");
     Ok(())
+}
+
+/// Binds the admin endpoint and starts the agent: who cannot be steered does not join first.
+async fn start(settings: &Settings) -> Result<(Option<Bound>, Handle), Failure> {
+    let bound = Bound::new(settings).await?;
+    Ok((bound, spawn(settings).await?))
 }
 
 async fn spawn(settings: &Settings) -> Result<Handle, Failure> {
@@ -194,26 +218,34 @@ async fn spawn(settings: &Settings) -> Result<Handle, Failure> {
     if let Some(directory) = &settings.data_dir {
         builder = builder.data_dir(directory);
     }
-    builder.spawn().await.map_err(|error| match error {
-        SpawnError::Bind(_) => Failure::Failed(format!("{error} (--bind names another address)")),
-        SpawnError::State(_) => Failure::Failed(format!("{error} (--data-dir names another)")),
-        SpawnError::NoRuntime => Failure::Failed(error.to_string()),
-        _ => Failure::Usage(error.to_string()),
-    })
+    builder.spawn().await.map_err(refused)
 }
 
-/// Waits for somebody to end the agent, and says goodbye. Returns who waits for an answer.
+/// Settings that no agent can have are wrong usage. What the host or the network lacks may be there
+/// later, an interface or the answer of a DNS server: who restarts the agent is to try again.
+fn refused(error: SpawnError) -> Failure {
+    match error {
+        SpawnError::Config(_) | SpawnError::Codec(_) | SpawnError::Advertise { .. } => {
+            Failure::Usage(error.to_string())
+        }
+        SpawnError::Bind(_) => Failure::Failed(format!("{error} (--bind names another address)")),
+        SpawnError::State(_) => Failure::Failed(format!("{error} (--data-dir names another)")),
+        _ => Failure::Failed(error.to_string()),
+    }
+}
+
+/// Waits for somebody to end the agent, and says goodbye. Returns who asked for it, to be answered.
 async fn until_left(
     handle: &Handle,
     mut signals: Signals,
-    mut leave: mpsc::Receiver<LeaveRequest>,
-) -> Result<Vec<LeaveRequest>, Failure> {
-    let mut asked = Vec::new();
+    leave: &mut mpsc::Receiver<LeaveRequest>,
+) -> Result<Option<LeaveRequest>, Failure> {
+    let mut asked = None;
     tokio::select! {
         signal = signals.next() => info!("{signal}: leaving the cluster"),
         Some(request) = leave.recv() => {
             info!("asked to leave the cluster");
-            asked.push(request);
+            asked = Some(request);
         }
         () = handle.stopped() => {
             return Err(Failure::Failed("the agent has ended: its sockets broke".to_owned()));
@@ -227,10 +259,30 @@ async fn until_left(
             return Err(Failure::Failed(why));
         }
     }
-    asked.extend(std::iter::from_fn(|| leave.try_recv().ok()));
     Ok(asked)
 }
 
 fn failed(what: &str, error: &io::Error) -> Failure {
     Failure::Failed(format!("{what}: {error}"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_network_that_may_come_later_is_no_wrong_usage() {
+        let bound = ([0, 0, 0, 0], 0).into();
+        let (name, why) = ("x".to_owned(), "it is not there".to_owned());
+        for later in [
+            SpawnError::NoAddress { bound, family: "IPv4" },
+            SpawnError::AdvertiseName { given: name.clone(), why: why.clone() },
+            SpawnError::Discover { name, why },
+            SpawnError::HostName,
+        ] {
+            assert!(matches!(refused(later), Failure::Failed(_)));
+        }
+        let never = SpawnError::Advertise { address: bound, why: "nobody can send to it" };
+        assert!(matches!(refused(never), Failure::Usage(_)));
+    }
 }

@@ -14,6 +14,7 @@ use super::admin::SocketMode;
 use super::check;
 use super::file::{self, File, Protocol, knobs};
 use super::filter::{self, Handler};
+use super::handlers::check_shell;
 use super::logging::{LogFormat, LogLevel};
 use super::sealing;
 use crate::cli::address::{self, HttpAddr};
@@ -93,12 +94,14 @@ impl Settings {
     pub(super) fn new(args: Args) -> Result<Self, Failure> {
         let file = args.config.as_deref().map(File::read).transpose()?.unwrap_or_default();
         let config = args.config.clone();
-        Self::merge(args, file).map_err(|(source, why)| match config {
+        let settings = Self::merge(args, file).map_err(|(source, why)| match config {
             Some(path) if source == path.display().to_string() => {
                 file::wrong(&path, &format!(": {why}"))
             }
             _ => Failure::Usage(format!("{source}: {why}")),
-        })
+        })?;
+        check_shell(&settings.handlers).map_err(Failure::Usage)?;
+        Ok(settings)
     }
 
     /// The keys that apply at the start only and whose value is another than at the `start`.
@@ -219,6 +222,9 @@ fn checked(file: &File) -> Result<(), String> {
     }
     for seed in file.join.iter().flatten() {
         address::seed(seed).map_err(|why| format!("join: {why}, not {seed:?}"))?;
+    }
+    if let Some(given) = &file.advertise {
+        check::advertise(given).map_err(|why| format!("advertise: {why}, not {given:?}"))?;
     }
     if let Some(name) = &file.discover {
         address::group(name).map_err(|why| format!("discover: {why}, not {name:?}"))?;
