@@ -225,9 +225,10 @@ async fn spawn(settings: &Settings) -> Result<Handle, Failure> {
 /// later, an interface or the answer of a DNS server: who restarts the agent is to try again.
 fn refused(error: SpawnError) -> Failure {
     match error {
-        SpawnError::Config(_) | SpawnError::Codec(_) | SpawnError::Advertise { .. } => {
-            Failure::Usage(error.to_string())
-        }
+        SpawnError::Config(_)
+        | SpawnError::Codec(_)
+        | SpawnError::Seal(_)
+        | SpawnError::Advertise { .. } => Failure::Usage(error.to_string()),
         SpawnError::Bind(_) => Failure::Failed(format!("{error} (--bind names another address)")),
         SpawnError::State(_) => Failure::Failed(format!("{error} (--data-dir names another)")),
         _ => Failure::Failed(error.to_string()),
