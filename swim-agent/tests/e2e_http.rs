@@ -156,7 +156,7 @@ fn what_is_asked_wrongly_is_refused_with_a_reason() {
     assert!(answer["error"].as_str().unwrap().contains("expected application/json"), "{answer}");
     // However large it is, who sends it hears how large it was.
     let body = format!(r#"{{"name":"{}"}}"#, "n".repeat(10_000_000));
-    for (path, limit) in [("/v1/event", 6 * 1024 * 1024 + 65_536), ("/v1/join", 65_536)] {
+    for (path, limit) in [("/v1/event", 6 * 65_536 + 65_536), ("/v1/leave", 65_536)] {
         let (status, answer) = ask(&agent, post, path, &[JSON], &body);
         let sizes = format!("a body of 10000011 bytes is above the limit of {limit} bytes");
         assert_eq!((status, &answer), (413, &json!({ "error": sizes })));
@@ -181,6 +181,13 @@ fn web_pages_from_elsewhere_are_refused() {
     }
     for path in ["/metrics", "/healthz", "/readyz"] {
         assert_eq!(ask(&agent, "POST", path, &[JSON], "{}").0, 405, "{path}");
+    }
+    // Nor does a page hold what it only may use: it says no origin then, but where it is from.
+    let site = ("sec-fetch-site", "cross-site");
+    for path in ["/v1/events", "/metrics", "/", "/nothing"] {
+        let (status, answer) = ask(&agent, "GET", path, &[site], "");
+        assert_eq!(status, 403, "{path}");
+        assert!(answer["error"].as_str().unwrap().contains("a page from elsewhere"), "{answer}");
     }
     let own = format!("http://{}", agent.http);
     assert_eq!(ask(&agent, "GET", "/v1/members", &[("origin", &own)], "").0, 200);
@@ -317,13 +324,36 @@ fn streams_of_events_are_limited_and_given_back() {
 }
 
 #[test]
-fn idle_connections_are_limited_and_do_not_hold_up_the_end() {
-    let mut agent = Agent::start("a", &[]);
-    let mut idle: Vec<_> =
-        (0..200).map(|_| std::net::TcpStream::connect(agent.http).unwrap()).collect();
-    // Those that wait in the queue are served when others go.
-    idle.truncate(5);
+fn open_queries_keep_no_monitor_out() {
+    let agent = Agent::start("a", &["--event-handler", "query=sleep 600"]);
+    let query = |wanted: u16| {
+        let config = ureq::Agent::config_builder().http_status_as_error(false).proxy(None).build();
+        let request = config.new_agent().post(format!("http://{}/v1/query", agent.http));
+        let body = r#"{"name":"q","timeout_ms":600000}"#;
+        let response = request.content_type("application/json").send(body).unwrap();
+        let status = response.status().as_u16();
+        assert!(status == 200 || status == wanted, "{status}");
+        (status == 200).then(|| response.into_body().into_reader())
+    };
+    let mut open = Vec::new();
+    while let Some(reader) = query(503) {
+        open.push(reader);
+        assert!(open.len() < 128, "there is a limit");
+    }
+    println!("{} queries are open", open.len());
+    assert!(events(&agent).is_ok(), "monitors have places of their own");
     assert_eq!(get(&agent, "/healthz").0, 200);
+}
+
+#[test]
+fn silent_connections_keep_nobody_out_and_do_not_hold_up_the_end() {
+    let mut agent = Agent::start("a", &[]);
+    let connect = |_| std::net::TcpStream::connect(agent.http).unwrap();
+    let silent: Vec<_> = (0..200).map(connect).collect();
+    for _ in 0..10 {
+        assert_eq!(get(&agent, "/healthz").0, 200);
+    }
     agent.process.signal(rustix::process::Signal::TERM);
     assert_eq!(agent.process.wait().code(), Some(0));
+    drop(silent);
 }

@@ -17,9 +17,9 @@ use swim_agent::{Answers, Decline, MemberState, Pattern, Query, Reply};
 use tokio::sync::OwnedSemaphorePermit;
 use tokio::time;
 
-use super::body::Body;
+use super::body::Payload;
 use super::error::ApiError;
-use super::users::{LARGE, PayloadBody};
+use super::users::PayloadBody;
 use super::{Shared, members};
 
 /// How often a silent stream says that it still stands.
@@ -108,10 +108,10 @@ pub(crate) enum QueryLine {
 /// Answers what members say, until all have or the time-out has passed.
 pub(super) async fn query(
     State(admin): Shared,
-    Body(request): Body<QueryRequest, LARGE>,
+    Payload(request): Payload<QueryRequest>,
 ) -> Result<Response, ApiError> {
-    let permit = admin.streams.clone().try_acquire_owned();
-    let permit = permit.map_err(|_| ApiError::unavailable("too many streams are open"))?;
+    let permit = admin.queries.clone().try_acquire_owned();
+    let permit = permit.map_err(|_| ApiError::unavailable("too many queries are open"))?;
     let query = parse(request)?;
     let name = query.name.clone();
     let answers = admin.handle.query(query).await?;
