@@ -112,6 +112,11 @@ impl Admin {
         self.dropped.load(Relaxed)
     }
 
+    /// Streams of events that are read.
+    fn streams_open(&self) -> usize {
+        MAX_STREAMS - self.streams.available_permits()
+    }
+
     /// Answers until `stop`, then finishes the answers under way. A stream of events is finished
     /// when its agent has ended.
     pub(crate) async fn serve<L: Listener>(

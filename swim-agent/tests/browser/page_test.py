@@ -260,7 +260,7 @@ class Made(PageTest):
         info = {
             "name": "node-1", "cluster": "large", "address": "10.0.0.1:7946", "version": "0", "uptime_ms": 7_200_000,
             "started": "2026-01-01T00:00:00.000Z", "members": {"alive": 9_990, "suspect": 0, "dead": 10, "left": 0},
-            "local_health": 0, "ready": True, "unready": None, "queue": 0,
+            "local_health": 0, "ready": True, "unready": None, "updates_waiting": 0,
         }
         answers = {f"/v1/members/{name}": answer for name, answer in answers.items()}
         fake = FakeAgent(policy, {"/v1/info": info, "/v1/members": {"members": members},
