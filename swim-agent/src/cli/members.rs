@@ -5,11 +5,11 @@ use std::thread;
 use std::time::Duration;
 
 use clap::ValueEnum;
-use regex::Regex;
 
 use super::client::{Body, Client, Endpoint, Format};
 use super::failure::Failure;
 use super::output;
+use crate::http::members::compile;
 use crate::http::types::{ContactBody, MemberBody, MembersBody, PathBody};
 
 /// List the members that the agent knows.
@@ -44,11 +44,7 @@ enum State {
 
 /// Checks a regular expression here, so that a mistake is wrong usage.
 fn regex(text: &str) -> Result<String, String> {
-    // The library draws the place of the mistake over several lines; the last says what it is.
-    let reason = |error: regex::Error| {
-        error.to_string().lines().last().unwrap_or_default().trim().to_owned()
-    };
-    Regex::new(text).map(|_| text.to_owned()).map_err(reason)
+    compile(text).map(|_| text.to_owned())
 }
 
 pub(super) fn key_regex(text: &str) -> Result<String, String> {

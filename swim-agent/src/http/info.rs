@@ -1,14 +1,12 @@
 //! `GET /v1/info`: what the agent says of itself.
 
-use std::time::Duration;
-
 use axum::Json;
 use axum::extract::rejection::QueryRejection;
 use axum::extract::{Query, State};
 use swim_agent::{Coordinate, Info};
 
 use super::types::{
-    ConvergenceBody, CoordinateBody, InfoBody, InfoQuery, MemberCounts, MissingBody,
+    ConvergenceBody, CoordinateBody, InfoBody, InfoQuery, MemberCounts, MissingBody, millis,
 };
 use super::{Admin, ApiError, Shared, events, glossary, health, history};
 
@@ -81,11 +79,6 @@ fn coordinate(held: Coordinate) -> CoordinateBody {
         height_ms: held.height().as_secs_f64() * 1e3,
         error: held.error(),
     }
-}
-
-/// Whole milliseconds.
-pub(super) fn millis(duration: Duration) -> u64 {
-    u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
 }
 
 /// What the protocol, the agent, its sockets and its handlers (`dropped`) have counted: name, count,

@@ -12,7 +12,7 @@ mod info;
 mod join;
 mod leave;
 mod listener;
-mod members;
+pub(crate) mod members;
 mod metadata;
 mod metrics;
 mod page;

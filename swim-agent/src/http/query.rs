@@ -19,6 +19,7 @@ use tokio::time;
 
 use super::body::Payload;
 use super::error::ApiError;
+use super::types::millis;
 use super::users::PayloadBody;
 use super::{Shared, members};
 
@@ -178,7 +179,7 @@ async fn next(mut reader: Reader) -> Option<(Result<Bytes, Infallible>, Reader)>
 
 impl Reader {
     fn line(&mut self, reply: Option<Reply>) -> QueryLine {
-        let after_ms = u64::try_from(self.asked.elapsed().as_millis()).unwrap_or(u64::MAX);
+        let after_ms = millis(self.asked.elapsed());
         match reply {
             Some(Reply::Ack { from }) => QueryLine::Ack { from, after_ms },
             Some(Reply::Answer { from, payload }) => {

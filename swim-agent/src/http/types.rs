@@ -3,6 +3,7 @@
 //! Incarnations are decimal strings: they exceed what a browser's number holds. Times are RFC 3339.
 
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
@@ -399,4 +400,9 @@ pub(crate) struct MissedBody {
     #[serde(rename = "type")]
     pub(crate) kind: String,
     pub(crate) missed: u64,
+}
+
+/// A duration as JSON has it: whole milliseconds.
+pub(crate) fn millis(duration: Duration) -> u64 {
+    u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
 }
