@@ -5,11 +5,12 @@ use std::thread;
 use std::time::Duration;
 
 use clap::ValueEnum;
+use regex::Regex;
 
 use super::client::{Body, Client, Endpoint, Format};
 use super::failure::Failure;
 use super::output;
-use crate::http::members::compile;
+use crate::http::members::reason;
 use crate::http::types::{ContactBody, MemberBody, MembersBody, PathBody};
 
 /// List the members that the agent knows.
@@ -44,7 +45,7 @@ enum State {
 
 /// Checks a regular expression here, so that a mistake is wrong usage.
 fn regex(text: &str) -> Result<String, String> {
-    compile(text).map(|_| text.to_owned())
+    Regex::new(text).map(|_| text.to_owned()).map_err(|error| reason(&error))
 }
 
 pub(super) fn key_regex(text: &str) -> Result<String, String> {

@@ -175,10 +175,15 @@ fn regex(parameter: &str, pattern: &str) -> Result<Regex, ApiError> {
 }
 
 /// The same, with what is wrong in words.
-pub(crate) fn compile(pattern: &str) -> Result<Regex, String> {
+pub(super) fn compile(pattern: &str) -> Result<Regex, String> {
     let compiled = RegexBuilder::new(pattern).size_limit(1 << 20).dfa_size_limit(1 << 20).build();
-    // The library draws the place of the mistake over several lines; the last says what it is.
-    compiled.map_err(|error| error.to_string().lines().last().unwrap_or_default().trim().to_owned())
+    compiled.map_err(|error| reason(&error))
+}
+
+/// What is wrong with a pattern: the library draws the place of the mistake over several lines; the last
+/// says what it is.
+pub(crate) fn reason(error: &regex::Error) -> String {
+    error.to_string().lines().last().unwrap_or_default().trim().to_owned()
 }
 
 #[cfg(test)]
