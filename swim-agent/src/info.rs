@@ -36,8 +36,12 @@ pub struct Info {
     pub counters: Counters,
     /// What the sockets counted; `None` over a transport of the caller's own.
     pub net: Option<NetStats>,
-    /// Updates waiting to be told.
-    pub queue_len: usize,
+    /// Updates that wait to be told.
+    pub updates_waiting: usize,
+    /// Events and queries of users that wait to be told.
+    pub notices_waiting: usize,
+    /// Queries of this agent's users that are open.
+    pub queries_open: usize,
     /// How often a join was tried in vain so far; `None` when none is under way.
     pub join_attempts: Option<u32>,
     /// Whether it has found its cluster: a seed answered once, or it was given no other seed than
@@ -53,7 +57,7 @@ pub struct Info {
     pub view_hash: u64,
     /// Members that were live before the restart and have not been seen since; none without a data
     /// directory.
-    pub missing: Missing,
+    pub members_missing: Missing,
     /// Since the agent started.
     pub uptime: Duration,
 }

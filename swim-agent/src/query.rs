@@ -197,6 +197,13 @@ pub(crate) struct Asker {
     pub(crate) until: Instant,
 }
 
+impl Asker {
+    /// Whether its time is not over and somebody reads what is said.
+    pub(crate) fn is_open(&self, now: Instant) -> bool {
+        self.until > now && !self.replies.is_closed()
+    }
+}
+
 /// Replies that wait for who asked, besides two for each member that is expected.
 const SPARE: usize = 64;
 /// And at most.

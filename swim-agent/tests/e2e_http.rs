@@ -55,15 +55,29 @@ fn what_is_asked_rightly_is_answered() {
     assert_eq!((status, body), (200, json!({"metadata": {"zone": "z1"}})));
 }
 
+/// A request that is wrong: method, path and body; the status it is answered with, and what names the
+/// culprit.
+type Wrong<'a> = (&'a str, &'a str, &'a str, u16, &'a str);
+
+/// Checks that each is refused, in words for people, and changes nothing.
+fn refused(agent: &Agent, requests: &[Wrong<'_>]) {
+    for &(method, path, body, status, culprit) in requests {
+        let (found, answer) = ask(agent, method, path, &[JSON], body);
+        let error = answer["error"].as_str().unwrap_or_default();
+        assert_eq!(found, status, "{method} {path} {error}");
+        assert!(error.contains(culprit), "{method} {path}: {culprit:?} is not in {error:?}");
+        for prose in ["deserialize", "u64", "u8,", "at line"] {
+            let told = error.contains(prose) && !error.contains("no JSON");
+            assert!(!told, "{method} {path}: {prose:?} is in {error:?}");
+        }
+    }
+    assert_eq!(agent.states(), "a:alive", "and nothing has changed");
+}
+
 #[test]
-fn what_is_asked_wrongly_is_refused_with_a_reason() {
-    let agent = Agent::start("a", &[]);
-    let large = format!(r#"{{"set":{{"k":"{}"}}}}"#, "v".repeat(600));
-    let huge = format!(r#"{{"addresses":["{}"]}}"#, "x".repeat(100_000));
-    let long = format!(r#"{{"name":"{}"}}"#, "x".repeat(100_000));
+fn paths_and_parameters_that_are_wrong_are_refused_with_a_reason() {
     let many = format!("/v1/members?{}", "name=a&".repeat(17));
-    let post = "POST";
-    for (method, path, body, status, culprit) in [
+    let wrong = [
         ("GET", "/v2/members", "", 404, "/v2/members"),
         ("DELETE", "/v1/info", "", 405, "DELETE"),
         ("GET", "/v1/leave", "", 405, "GET"),
@@ -88,6 +102,19 @@ fn what_is_asked_wrongly_is_refused_with_a_reason() {
         ("GET", "/v1/rtt?from=b%0A&to=a", "", 404, "\"b\\n\""),
         ("GET", "/v1/rtt?to=a", "", 400, "itself"),
         ("POST", "/v1/rtt?to=a", "", 405, "POST"),
+        ("GET", "/v1/force-leave", "", 405, "GET"),
+        ("GET", "/v1/members/b%20c", "", 404, r#"named "b c""#),
+        ("GET", "/v1/members/%ff", "", 400, "UTF-8"),
+        ("DELETE", "/v1/members/a", "", 405, "DELETE"),
+    ];
+    refused(&Agent::start("a", &[]), &wrong);
+}
+
+#[test]
+fn joins_and_queries_that_are_wrong_are_refused_with_a_reason() {
+    let huge = format!(r#"{{"addresses":["{}"]}}"#, "x".repeat(100_000));
+    let post = "POST";
+    let wrong = [
         (post, "/v1/join", "{", 400, "the body is no JSON: EOF"),
         (post, "/v1/join", r#"{"addresses":["a:1"]} x"#, 400, "the body is no JSON: trailing"),
         (post, "/v1/join", "[]", 422, "expected an object with addresses"),
@@ -118,6 +145,17 @@ fn what_is_asked_wrongly_is_refused_with_a_reason() {
         (post, "/v1/join", r#"{"addresses":["nowhere.invalid:1"]}"#, 504, "nowhere.invalid:1"),
         (post, "/v1/join", r#"{"addresses":["127.0.0.1"]}"#, 400, "127.0.0.1"),
         (post, "/v1/join", r#"{"addresses":["srv:a b"]}"#, 400, "srv:a b"),
+        (post, "/v1/join", &huge, 413, "a body of 100018 bytes is above the limit of 65536 bytes"),
+    ];
+    refused(&Agent::start("a", &[]), &wrong);
+}
+
+#[test]
+fn changes_that_are_wrong_are_refused_with_a_reason() {
+    let large = format!(r#"{{"set":{{"k":"{}"}}}}"#, "v".repeat(600));
+    let long = format!(r#"{{"name":"{}"}}"#, "x".repeat(100_000));
+    let post = "POST";
+    let wrong = [
         (post, "/v1/force-leave", "{}", 422, "name"),
         (post, "/v1/force-leave", r#"{"name":7}"#, 422, "name"),
         (post, "/v1/force-leave", r#"{"name":"b","prune":"yes"}"#, 422, "prune"),
@@ -125,7 +163,25 @@ fn what_is_asked_wrongly_is_refused_with_a_reason() {
         (post, "/v1/force-leave", r#"{"name":"a"}"#, 409, "\"a\" is this agent itself"),
         (post, "/v1/force-leave", r#"{"name":"b\n"}"#, 404, r#"named "b\n""#),
         (post, "/v1/force-leave", &long, 413, "above the limit of"),
-        ("GET", "/v1/force-leave", "", 405, "GET"),
+        (
+            "PUT",
+            "/v1/metadata",
+            r#"{"set":{"k":1}}"#,
+            422,
+            "set.k: invalid type: integer `1`, expected a string",
+        ),
+        ("PUT", "/v1/metadata", r#"{"put":{}}"#, 422, "put"),
+        ("PUT", "/v1/metadata", r#"{"set":{"k":"v"},"remove":["k"]}"#, 400, "k"),
+        ("PUT", "/v1/metadata", r#"{"set":{"":"v"}}"#, 400, "key"),
+        ("PUT", "/v1/metadata", &large, 400, "512"),
+    ];
+    refused(&Agent::start("a", &[]), &wrong);
+}
+
+#[test]
+fn keys_that_are_wrong_are_refused_with_a_reason() {
+    let (post, huge) = ("POST", format!(r#"{{"key":"{}"}}"#, "x".repeat(100_000)));
+    let wrong = [
         ("GET", "/v1/keys", "", 409, "this agent has no keyring"),
         (post, "/v1/keys", "{}", 405, "POST"),
         (post, "/v1/keys/install", "{}", 422, "key"),
@@ -142,38 +198,20 @@ fn what_is_asked_wrongly_is_refused_with_a_reason() {
         (post, "/v1/keys/use", r#"{"id":"00000000","force":1}"#, 422, "force"),
         (post, "/v1/keys/use", r#"{"id":"00000000"}"#, 409, "this agent has no keyring"),
         (post, "/v1/keys/remove", r#"{"id":"00000000"}"#, 409, "this agent has no keyring"),
-        ("GET", "/v1/members/b%20c", "", 404, r#"named "b c""#),
-        ("GET", "/v1/members/%ff", "", 400, "UTF-8"),
-        ("DELETE", "/v1/members/a", "", 405, "DELETE"),
-        (post, "/v1/join", &huge, 413, "a body of 100018 bytes is above the limit of 65536 bytes"),
-        (
-            "PUT",
-            "/v1/metadata",
-            r#"{"set":{"k":1}}"#,
-            422,
-            "set.k: invalid type: integer `1`, expected a string",
-        ),
-        ("PUT", "/v1/metadata", r#"{"put":{}}"#, 422, "put"),
-        ("PUT", "/v1/metadata", r#"{"set":{"k":"v"},"remove":["k"]}"#, 400, "k"),
-        ("PUT", "/v1/metadata", r#"{"set":{"":"v"}}"#, 400, "key"),
-        ("PUT", "/v1/metadata", &large, 400, "512"),
-    ] {
-        let (found, answer) = ask(&agent, method, path, &[JSON], body);
-        let error = answer["error"].as_str().unwrap_or_default();
-        assert_eq!(found, status, "{method} {path} {error}");
-        assert!(error.contains(culprit), "{method} {path}: {culprit:?} is not in {error:?}");
-        for prose in ["deserialize", "u64", "u8,", "at line"] {
-            let told = error.contains(prose) && !error.contains("no JSON");
-            assert!(!told, "{method} {path}: {prose:?} is in {error:?}");
-        }
-    }
-    let (status, answer) = ask(&agent, post, "/v1/join", &[], r#"{"addresses":["127.0.0.1:1"]}"#);
+    ];
+    refused(&Agent::start("a", &[]), &wrong);
+}
+
+#[test]
+fn bodies_of_another_type_or_size_are_refused_with_both() {
+    let agent = Agent::start("a", &[]);
+    let (status, answer) = ask(&agent, "POST", "/v1/join", &[], r#"{"addresses":["127.0.0.1:1"]}"#);
     assert_eq!(status, 415, "a form of a web page is no JSON");
     assert!(answer["error"].as_str().unwrap().contains("expected application/json"), "{answer}");
     // However large it is, who sends it hears how large it was.
     let body = format!(r#"{{"name":"{}"}}"#, "n".repeat(10_000_000));
-    for (path, limit) in [("/v1/event", 6 * 1024 * 1024 + 65_536), ("/v1/join", 65_536)] {
-        let (status, answer) = ask(&agent, post, path, &[JSON], &body);
+    for (path, limit) in [("/v1/event", 6 * 65_536 + 65_536), ("/v1/leave", 65_536)] {
+        let (status, answer) = ask(&agent, "POST", path, &[JSON], &body);
         let sizes = format!("a body of 10000011 bytes is above the limit of {limit} bytes");
         assert_eq!((status, &answer), (413, &json!({ "error": sizes })));
     }
@@ -197,6 +235,13 @@ fn web_pages_from_elsewhere_are_refused() {
     }
     for path in ["/metrics", "/healthz", "/readyz"] {
         assert_eq!(ask(&agent, "POST", path, &[JSON], "{}").0, 405, "{path}");
+    }
+    // Nor does a page hold what it only may use: it says no origin then, but where it is from.
+    let site = ("sec-fetch-site", "cross-site");
+    for path in ["/v1/events", "/metrics", "/", "/nothing"] {
+        let (status, answer) = ask(&agent, "GET", path, &[site], "");
+        assert_eq!(status, 403, "{path}");
+        assert!(answer["error"].as_str().unwrap().contains("a page from elsewhere"), "{answer}");
     }
     let own = format!("http://{}", agent.http);
     assert_eq!(ask(&agent, "GET", "/v1/members", &[("origin", &own)], "").0, 200);
@@ -333,13 +378,36 @@ fn streams_of_events_are_limited_and_given_back() {
 }
 
 #[test]
-fn idle_connections_are_limited_and_do_not_hold_up_the_end() {
-    let mut agent = Agent::start("a", &[]);
-    let mut idle: Vec<_> =
-        (0..200).map(|_| std::net::TcpStream::connect(agent.http).unwrap()).collect();
-    // Those that wait in the queue are served when others go.
-    idle.truncate(5);
+fn open_queries_keep_no_monitor_out() {
+    let agent = Agent::start("a", &["--event-handler", "query=sleep 600"]);
+    let query = |wanted: u16| {
+        let config = ureq::Agent::config_builder().http_status_as_error(false).proxy(None).build();
+        let request = config.new_agent().post(format!("http://{}/v1/query", agent.http));
+        let body = r#"{"name":"q","timeout_ms":600000}"#;
+        let response = request.content_type("application/json").send(body).unwrap();
+        let status = response.status().as_u16();
+        assert!(status == 200 || status == wanted, "{status}");
+        (status == 200).then(|| response.into_body().into_reader())
+    };
+    let mut open = Vec::new();
+    while let Some(reader) = query(503) {
+        open.push(reader);
+        assert!(open.len() < 128, "there is a limit");
+    }
+    println!("{} queries are open", open.len());
+    assert!(events(&agent).is_ok(), "monitors have places of their own");
     assert_eq!(get(&agent, "/healthz").0, 200);
+}
+
+#[test]
+fn silent_connections_keep_nobody_out_and_do_not_hold_up_the_end() {
+    let mut agent = Agent::start("a", &[]);
+    let connect = |_| std::net::TcpStream::connect(agent.http).unwrap();
+    let silent: Vec<_> = (0..200).map(connect).collect();
+    for _ in 0..10 {
+        assert_eq!(get(&agent, "/healthz").0, 200);
+    }
     agent.process.signal(rustix::process::Signal::TERM);
     assert_eq!(agent.process.wait().code(), Some(0));
+    drop(silent);
 }

@@ -94,7 +94,7 @@ fn counters_count_what_they_say() {
     let counted = |name: &str| of(&scrape(&a).1, name, None);
     until("probes are counted", || counted("swim_probes_total") >= 2.0);
     assert!(
-        counted("swim_datagram_received_bytes_total") > counted("swim_datagrams_received_total")
+        counted("swim_datagram_bytes_received_total") > counted("swim_datagrams_received_total")
     );
     assert!(counted("swim_uptime_seconds") > 0.0 && counted("swim_ready") == 1.0);
     let info = a.json(&["info"]);

@@ -81,6 +81,34 @@ fn info_tells_of_health_and_explains_every_word() {
 }
 
 #[test]
+fn info_tells_what_is_open() {
+    let a = Agent::start("a", &["--event-handler", "query=sleep 600"]);
+    let is = |key: &str, count: u64| {
+        until(&format!("{key} is {count}"), || a.json(&["info"])[key] == count);
+        let words = key.replace('_', " ");
+        let table = a.ok(&["info"]);
+        let line = table.lines().find(|line| line.starts_with(&words)).expect("the same word");
+        assert!(line.ends_with(&format!(" {count}")), "{line}");
+    };
+    a.ok(&["query", "q", "--timeout", "500ms"]);
+    for key in ["queries_open", "streams_open"] {
+        is(key, 0);
+    }
+    let _query = Process::start(a.command(&["query", "q", "--timeout", "10m"]));
+    is("queries_open", 1);
+    let monitors: Vec<_> = (0..2).map(|_| Process::start(a.command(&["monitor"]))).collect();
+    is("streams_open", 2);
+    drop(monitors);
+    until("it is noticed that they are gone", || {
+        a.ok(&["event", "e"]);
+        a.json(&["info"])["streams_open"] == 0
+    });
+    for key in ["updates_waiting", "notices_waiting"] {
+        is(key, 0);
+    }
+}
+
+#[test]
 fn a_table_bears_any_name() {
     let a = Agent::start("a", &[]);
     let long = format!("{}-last-words", "long ".repeat(38));
@@ -106,7 +134,6 @@ fn a_join_names_who_did_not_answer() {
     let a = Agent::start("a", &[]);
     let b = Agent::start("b", &[]);
     let nobody = format!("127.0.0.1:{}", free_port());
-    let start = Instant::now();
     let text = a.ok(&["join", &nobody, &b.gossip.to_string(), "nowhere.invalid:1"]);
     let lines: Vec<_> = text.lines().collect();
     assert_eq!((lines.len(), lines[0]), (3, "joined"), "{text}");
@@ -117,15 +144,12 @@ fn a_join_names_who_did_not_answer() {
     assert_eq!(body["joined"], 1);
     assert_eq!(body["unanswered"][0]["address"], nobody.as_str());
     assert!(text.contains("refused"), "{text}");
-    // Far less than the five seconds that silence takes; machines are slow at times.
-    let one = Instant::now();
-    assert_fails(&a.run(&["join", &nobody]), 1, &nobody);
-    assert!(
-        one.elapsed() < Duration::from_secs(4),
-        "{:?} after {:?}",
-        one.elapsed(),
-        start.elapsed()
-    );
+    // Silence takes five seconds each time; a refusal takes as long only on a machine that is held up.
+    until("a refusal ends it at once", || {
+        let start = Instant::now();
+        assert_fails(&a.run(&["join", &nobody]), 1, &nobody);
+        start.elapsed() < Duration::from_secs(4)
+    });
     let own = a.gossip.to_string();
     assert_fails(&a.run(&["join", &own]), 1, "it is this agent itself");
 }

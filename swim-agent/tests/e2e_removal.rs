@@ -151,17 +151,17 @@ fn who_does_not_come_back_after_an_outage_is_named_until_it_does_or_is_removed()
     until("all are on the disk", || {
         swim_agent::state::read(directory.as_ref()).unwrap().members.len() == 3
     });
-    assert_eq!(a.json(&["info"])["missing"], json!({"count": 0, "names": []}));
+    assert_eq!(a.json(&["info"])["members_missing"], json!({"count": 0, "names": []}));
     a.process.kill();
     agents.iter_mut().for_each(|agent| agent.process.kill());
     let a = Agent::start("a", &["--data-dir", &directory]);
-    assert_eq!(a.json(&["info"])["missing"], json!({"count": 3, "names": ["b", "c", "d"]}));
+    assert_eq!(a.json(&["info"])["members_missing"], json!({"count": 3, "names": ["b", "c", "d"]}));
     let words = a.ok(&["info"]);
-    assert!(words.contains("not seen since start          3: b, c, d\n"), "{words}");
+    assert!(words.contains("members missing               3: b, c, d\n"), "{words}");
     let _b = Agent::join("b", &a);
-    until("b is back", || a.json(&["info"])["missing"]["count"] == 2);
+    until("b is back", || a.json(&["info"])["members_missing"]["count"] == 2);
     assert_eq!(a.ok(&["force-leave", "c"]), "removed c, which was dead\n");
-    assert_eq!(a.json(&["info"])["missing"], json!({"count": 1, "names": ["d"]}));
+    assert_eq!(a.json(&["info"])["members_missing"], json!({"count": 1, "names": ["d"]}));
     assert_fails(&a.run(&["force-leave", "c"]), 1, "\"c\"");
     until("c is not asked after the next restart", || {
         let members = swim_agent::state::read(directory.as_ref()).unwrap().members;

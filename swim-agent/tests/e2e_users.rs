@@ -179,10 +179,10 @@ fn who_is_killed_while_a_query_runs_is_not_waited_for() {
 fn reachability_returns_with_the_last_sign_and_names_who_gave_none() {
     let mut agents = cluster();
     let started = Instant::now();
-    let report = agents[0].json(&["reachability"]);
+    let report = agents[0].json(&["reachability", "--timeout", "10m"]);
     println!("4 signs after {} ms, command {:?}", report["after_ms"], started.elapsed());
     assert_eq!((&report["expected"], &report["acks"]), (&4.into(), &4.into()));
-    assert!(report["after_ms"].as_u64().unwrap() < 4_000, "{report}");
+    assert!(started.elapsed() < common::PATIENCE, "it waits for nobody else: {report}");
     agents[3].process.kill();
     let output = eventually("it is noticed", || {
         let output = agents[0].run(&["reachability", "--timeout", "500ms"]);

@@ -65,7 +65,7 @@ function facts(info) {
     ['Health', health === 0 ? 'good' : `${health} of 8`, health === 0
       ? 'it hears what it should' : 'it doubts its own network or load, and gives others more time'],
     ['Ready', info.ready ? 'yes' : 'no', info.unready ?? 'it has found its cluster'],
-    ['Queue', info.queue.toLocaleString('en'), 'updates that wait to be told'],
+    ['Waiting', info.updates_waiting.toLocaleString('en'), 'updates that wait to be told'],
   ];
 }
 

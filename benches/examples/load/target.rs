@@ -101,7 +101,7 @@ pub(crate) fn agent(sender: &Sender, members: usize) -> Result<Target, Error> {
     loop {
         let info = runtime.block_on(handle.info())?;
         // What it has learned is told to all, which must be over before anything is measured.
-        if info.counts.alive == members + 1 && info.queue_len == 0 {
+        if info.counts.alive == members + 1 && info.updates_waiting == 0 {
             break;
         }
         if Instant::now() > until {

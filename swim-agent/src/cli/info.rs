@@ -107,7 +107,10 @@ fn facts(info: &InfoBody) -> Vec<(&'static str, &'static str, String)> {
         ("local health", "local_health", format!("{} (0 is healthy)", info.local_health)),
         ("probe interval", "probe_interval_ms", format!("{} ms", info.probe_interval_ms)),
         ("suspicion time-out", "suspicion_timeout_ms", format!("{} ms", info.suspicion_timeout_ms)),
-        ("updates waiting", "queue", info.queue.to_string()),
+        ("updates waiting", "updates_waiting", info.updates_waiting.to_string()),
+        ("notices waiting", "notices_waiting", info.notices_waiting.to_string()),
+        ("queries open", "queries_open", info.queries_open.to_string()),
+        ("streams open", "streams_open", info.streams_open.to_string()),
         ("join attempts", "join_attempts", attempts),
         ("coordinate", "coordinate", info.coordinate.as_ref().map_or("off".to_owned(), coordinate)),
         ("view", "view_hash", info.view_hash.clone()),
@@ -126,7 +129,7 @@ fn facts(info: &InfoBody) -> Vec<(&'static str, &'static str, String)> {
             "convergence.false_positive_rate",
             format!("{:.1} %", 100.0 * convergence.false_positive_rate),
         ),
-        ("not seen since start", "missing", missing(&info.missing)),
+        ("members missing", "members_missing", missing(&info.members_missing)),
         ("accusations", "accusations", accusations),
     ]
 }

@@ -10,6 +10,7 @@ use regex::Regex;
 use super::client::{Body, Client, Endpoint, Format};
 use super::failure::Failure;
 use super::output;
+use crate::http::members::reason;
 use crate::http::types::{ContactBody, MemberBody, MembersBody, PathBody};
 
 /// List the members that the agent knows.
@@ -44,11 +45,7 @@ enum State {
 
 /// Checks a regular expression here, so that a mistake is wrong usage.
 fn regex(text: &str) -> Result<String, String> {
-    // The library draws the place of the mistake over several lines; the last says what it is.
-    let reason = |error: regex::Error| {
-        error.to_string().lines().last().unwrap_or_default().trim().to_owned()
-    };
-    Regex::new(text).map(|_| text.to_owned()).map_err(reason)
+    Regex::new(text).map(|_| text.to_owned()).map_err(|error| reason(&error))
 }
 
 pub(super) fn key_regex(text: &str) -> Result<String, String> {

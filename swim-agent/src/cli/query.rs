@@ -8,6 +8,7 @@ use super::client::{Client, Endpoint, Format};
 use super::failure::{self, Failure};
 use super::{event, members, output};
 use crate::http::query::{QueryLine, QueryRequest};
+use crate::http::types::millis;
 use crate::http::users::PayloadBody;
 
 /// Ask members something: acks and answers are printed as they come, until all have answered or declined.
@@ -160,10 +161,6 @@ fn readable_reason(reason: &str) -> Cow<'_, str> {
         "failed" => "its handler failed".into(),
         other => output::printable(other),
     }
-}
-
-pub(super) fn millis(duration: Duration) -> u64 {
-    u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
 }
 
 /// Parses a number and `ms`, `s` or `m`.

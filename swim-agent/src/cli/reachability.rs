@@ -9,6 +9,7 @@ use super::client::{Endpoint, Format};
 use super::failure::Failure;
 use super::{output, query};
 use crate::http::query::{QueryLine, QueryRequest};
+use crate::http::types::millis;
 
 /// Ask all live members for a sign, and name those who gave none.
 #[derive(clap::Args)]
@@ -45,7 +46,7 @@ const CAUSES: &[&str] = &[
 pub(super) fn run(args: &Args) -> Result<(), Failure> {
     let request = QueryRequest {
         name: swim_agent::Query::PING.to_owned(),
-        timeout_ms: Some(query::millis(args.timeout)),
+        timeout_ms: Some(millis(args.timeout)),
         ..QueryRequest::default()
     };
     let (mut expected, mut report) = (0, None);

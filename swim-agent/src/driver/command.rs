@@ -223,14 +223,16 @@ impl<T: Transport, C: Codec> Driver<T, C> {
             convergence: protocol.convergence_stats(),
             counters: self.meter.read(),
             net: self.net.as_ref().map(|net| net()),
-            queue_len: protocol.queue_len(),
+            updates_waiting: protocol.queue_len(),
+            notices_waiting: protocol.events_waiting(),
+            queries_open: self.users.open(),
             join_attempts: self.joins.attempts(protocol.join_attempts()),
             joined: self.joins.joined() || !self.view.is_alone(),
             probe_interval: protocol.probe_interval(),
             suspicion_timeout: protocol.suspicion_timeout(),
             coordinate: protocol.coordinate(),
             view_hash: protocol.view_hash(),
-            missing: self.view.count_missing(),
+            members_missing: self.view.count_missing(),
             uptime: self.started.elapsed(),
         }
     }

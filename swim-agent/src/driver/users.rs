@@ -48,6 +48,11 @@ impl Users {
         let event = told(&incoming);
         Arc::new(Heard::new(incoming, event, (self.commands.clone(), Arc::clone(meter))))
     }
+
+    /// How many queries of this node's users are open.
+    pub(super) fn open(&self) -> usize {
+        self.asked.values().filter(|asker| asker.is_open(Instant::now())).count()
+    }
 }
 
 /// A query that reached this node.
@@ -69,7 +74,7 @@ impl<T: Transport, C: Codec> Driver<T, C> {
     /// A user asks all members something.
     pub(super) fn start_query(&mut self, query: Query, asker: Asker) -> Result<(), EventError> {
         let now = Instant::now();
-        self.users.asked.retain(|_, open| open.until > now && !open.replies.is_closed());
+        self.users.asked.retain(|_, asker| asker.is_open(now));
         let (id, actions) = self.protocol.start_query(query.into())?;
         self.users.asked.insert(id, asker);
         self.act(actions, &mut Origin::Proven);

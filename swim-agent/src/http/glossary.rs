@@ -7,7 +7,7 @@ use swim_agent::Info;
 use super::info;
 
 /// The facts; the counters are explained where they are counted.
-const FACTS: [(&str, &str); 24] = [
+const FACTS: [(&str, &str); 27] = [
     ("name", "Its name, unique in the cluster."),
     ("address", "What the agent tells others to reach it at."),
     ("bind_address", "What its sockets are bound to."),
@@ -39,12 +39,18 @@ const FACTS: [(&str, &str); 24] = [
         "Members by state as this agent holds them. Dead ones are forgotten after a while.",
     ),
     (
-        "queue",
+        "updates_waiting",
         "Updates that wait to be told. Steadily above some hundreds: news comes faster than it goes.",
     ),
+    (
+        "notices_waiting",
+        "Events and queries of users that wait to be told. What comes when too many do is refused.",
+    ),
+    ("queries_open", "Queries that were asked here and are not over."),
+    ("streams_open", "Streams of events that are read at the admin endpoint, of 64 at most."),
     ("join_attempts", "Attempts in vain of the join under way; null when there is none."),
     (
-        "missing",
+        "members_missing",
         "Members that were live before this agent restarted and have not been seen since; from its data directory. swim force-leave takes one off.",
     ),
     (

@@ -5,8 +5,7 @@ use std::time::{Duration, SystemTime};
 use swim_agent::{Event, FailedProbe, Incident, RelayReport, StreamContact};
 
 use super::events::rfc3339;
-use super::info::millis;
-use super::types::{IncidentBody, PathBody, ProbeBody, RelayBody};
+use super::types::{IncidentBody, PathBody, ProbeBody, RelayBody, millis};
 
 /// Incidents in their order.
 pub(super) fn bodies(incidents: Vec<Incident>) -> Vec<IncidentBody> {

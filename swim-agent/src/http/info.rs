@@ -1,14 +1,12 @@
 //! `GET /v1/info`: what the agent says of itself.
 
-use std::time::Duration;
-
 use axum::Json;
 use axum::extract::rejection::QueryRejection;
 use axum::extract::{Query, State};
 use swim_agent::{Coordinate, Info};
 
 use super::types::{
-    ConvergenceBody, CoordinateBody, InfoBody, InfoQuery, MemberCounts, MissingBody,
+    ConvergenceBody, CoordinateBody, InfoBody, InfoQuery, MemberCounts, MissingBody, millis,
 };
 use super::{Admin, ApiError, Shared, events, glossary, health, history};
 
@@ -52,7 +50,10 @@ fn body(info: Info, dropped: u64, admin: &Admin) -> InfoBody {
         },
         probe_interval_ms: millis(info.probe_interval),
         suspicion_timeout_ms: millis(info.suspicion_timeout),
-        queue: info.queue_len,
+        updates_waiting: info.updates_waiting,
+        notices_waiting: info.notices_waiting,
+        queries_open: info.queries_open,
+        streams_open: admin.streams_open(),
         join_attempts: info.join_attempts,
         coordinate: info.coordinate.map(coordinate),
         view_hash: format!("{:016x}", info.view_hash),
@@ -62,7 +63,10 @@ fn body(info: Info, dropped: u64, admin: &Admin) -> InfoBody {
             false_positive_rate: info.convergence.false_positive_rate,
         },
         counters: counts(&info, dropped).map(|(name, count, _)| (name.to_owned(), count)).collect(),
-        missing: MissingBody { count: info.missing.count, names: info.missing.names.clone() },
+        members_missing: MissingBody {
+            count: info.members_missing.count,
+            names: info.members_missing.names.clone(),
+        },
         glossary: None,
         accusations: Vec::new(),
         name: info.name,
@@ -76,11 +80,6 @@ fn coordinate(held: Coordinate) -> CoordinateBody {
         height_ms: held.height().as_secs_f64() * 1e3,
         error: held.error(),
     }
-}
-
-/// Whole milliseconds.
-pub(super) fn millis(duration: Duration) -> u64 {
-    u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
 }
 
 /// What the protocol, the agent, its sockets and its handlers (`dropped`) have counted: name, count,

@@ -1,34 +1,57 @@
 //! At most so many connections at a time, none that is idle for ever, and none whose request does not
-//! end: file descriptors are the gossip's first.
+//! end: file descriptors are the gossip's first. When all places are taken, who has been silent longest
+//! gives way, so that nobody keeps probes out by saying nothing.
 
 use std::io;
 use std::pin::Pin;
 use std::sync::Arc;
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
-use axum::serve::Listener;
+use axum::extract::connect_info::Connected;
+use axum::serve::{IncomingStream, Listener};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
-use tokio::time::{Instant, Sleep, sleep};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, oneshot};
+use tokio::time::{Sleep, sleep_until, timeout};
 
-/// How long a connection may be without a byte in either direction. A stream of events has a sign of
-/// life well before, unless its reader does not read.
-const IDLE: Duration = Duration::from_secs(60);
-/// How long a request may take to come, its body included: who sends a byte now and then is no better
-/// than who sends none.
-const REQUEST: Duration = Duration::from_secs(30);
+use super::place::Place;
 
-/// Takes the next connection when fewer than so many are open; others wait in the system's queue.
+/// How soon it is looked again for somebody who gives way.
+const LOOK_AGAIN: Duration = Duration::from_millis(100);
+
+/// Takes the next connection when fewer than so many are open or one gives way; others wait in the
+/// system's queue.
 pub(super) struct Limited<L> {
     listener: L,
     free: Arc<Semaphore>,
+    /// The connections, each with how it is asked to give way.
+    taken: Vec<(Place, oneshot::Sender<()>)>,
 }
 
 impl<L: Listener> Limited<L> {
     /// Lets `most` connections be open at a time.
     pub(super) fn new(listener: L, most: usize) -> Self {
-        Self { listener, free: Arc::new(Semaphore::new(most)) }
+        Self { listener, free: Arc::new(Semaphore::new(most)), taken: Vec::new() }
+    }
+
+    /// Waits for a free place, and has the one that has been silent longest give way.
+    async fn room(&mut self) -> Option<OwnedSemaphorePermit> {
+        loop {
+            if let Ok(permit) = Arc::clone(&self.free).try_acquire_owned() {
+                return Some(permit);
+            }
+            self.taken.retain(|(_, give_way)| !give_way.is_closed());
+            let silent = self.taken.iter().enumerate();
+            let silent = silent.filter_map(|(at, (place, _))| Some((place.silent()?, at))).min();
+            if let Some((_, at)) = silent {
+                // An error says that it has gone by itself.
+                let _ = self.taken.swap_remove(at).1.send(());
+            }
+            let freed = Arc::clone(&self.free).acquire_owned();
+            if let Ok(permit) = timeout(LOOK_AGAIN, freed).await {
+                return permit.ok();
+            }
+        }
     }
 }
 
@@ -37,10 +60,13 @@ impl<L: Listener> Listener for Limited<L> {
     type Addr = L::Addr;
 
     async fn accept(&mut self) -> (Connection<L::Io>, L::Addr) {
-        let permit = Arc::clone(&self.free).acquire_owned().await.ok();
         let (stream, from) = self.listener.accept().await;
-        let (idle, asking) = (Box::pin(sleep(REQUEST)), Some(Instant::now()));
-        (Connection { stream, idle, asking, _permit: permit }, from)
+        let permit = self.room().await;
+        let (place, (ask, asked)) = (Place::new(), oneshot::channel());
+        self.taken.retain(|(_, give_way)| !give_way.is_closed());
+        self.taken.push((place.clone(), ask));
+        let sleep = Box::pin(sleep_until(place.until()));
+        (Connection { stream, place, sleep, give_way: Some(asked), _permit: permit }, from)
     }
 
     fn local_addr(&self) -> io::Result<L::Addr> {
@@ -48,37 +74,54 @@ impl<L: Listener> Listener for Limited<L> {
     }
 }
 
-/// A connection that makes room for another when it is dropped, and breaks when it is idle.
+impl<L: Listener> Connected<IncomingStream<'_, Limited<L>>> for Place {
+    fn connect_info(stream: IncomingStream<'_, Limited<L>>) -> Self {
+        stream.io().place.clone()
+    }
+}
+
+/// A connection that makes room for another when it is dropped, and breaks when it is waited for in
+/// vain or is to give way.
 pub(super) struct Connection<S> {
     stream: S,
-    /// Ends when it has been idle for too long.
-    idle: Pin<Box<Sleep>>,
-    /// Since when a request has been coming; `None` once something was said to it.
-    asking: Option<Instant>,
+    place: Place,
+    /// Until when it is waited for.
+    sleep: Pin<Box<Sleep>>,
+    /// Says that it is to give way; `None` when nobody can say so any more.
+    give_way: Option<oneshot::Receiver<()>>,
     _permit: Option<OwnedSemaphorePermit>,
 }
 
 impl<S> Connection<S> {
-    /// Something was answered: the request has come, or is not waited for.
-    fn said(&mut self, written: &Poll<io::Result<usize>>) {
-        if written.is_ready() {
-            self.asking = None;
-        }
-    }
-
     /// `done` moved bytes, or waits and may have waited for too long.
     fn watched<T>(
         &mut self,
         context: &mut Context<'_>,
         done: Poll<io::Result<T>>,
+        read: bool,
     ) -> Poll<io::Result<T>> {
         if done.is_ready() {
-            let now = Instant::now();
-            let until = self.asking.map_or(now + IDLE, |since| (now + IDLE).min(since + REQUEST));
-            self.idle.as_mut().reset(until);
+            self.place.moved(read);
             return done;
         }
-        self.idle.as_mut().poll(context).map(|()| Err(io::ErrorKind::TimedOut.into()))
+        if let Some(asked) = &mut self.give_way
+            && let Poll::Ready(said) = Pin::new(asked).poll(context)
+        {
+            self.give_way = None;
+            if said.is_ok() {
+                return Poll::Ready(Err(io::ErrorKind::ConnectionAborted.into()));
+            }
+        }
+        loop {
+            let until = self.place.until();
+            if self.sleep.deadline() == until && self.sleep.is_elapsed() {
+                return Poll::Ready(Err(io::ErrorKind::TimedOut.into()));
+            }
+            if self.sleep.deadline() != until {
+                self.sleep.as_mut().reset(until);
+            }
+            ready!(self.sleep.as_mut().poll(context));
+        }
     }
 }
 
@@ -89,10 +132,7 @@ impl<S: AsyncRead + Unpin> AsyncRead for Connection<S> {
         buf: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
         let read = Pin::new(&mut self.stream).poll_read(context, buf);
-        if read.is_ready() {
-            self.asking.get_or_insert_with(Instant::now);
-        }
-        self.watched(context, read)
+        self.watched(context, read, true)
     }
 }
 
@@ -103,8 +143,7 @@ impl<S: AsyncWrite + Unpin> AsyncWrite for Connection<S> {
         buf: &[u8],
     ) -> Poll<io::Result<usize>> {
         let written = Pin::new(&mut self.stream).poll_write(context, buf);
-        self.said(&written);
-        self.watched(context, written)
+        self.watched(context, written, false)
     }
 
     fn poll_flush(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
@@ -121,8 +160,7 @@ impl<S: AsyncWrite + Unpin> AsyncWrite for Connection<S> {
         bufs: &[io::IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
         let written = Pin::new(&mut self.stream).poll_write_vectored(context, bufs);
-        self.said(&written);
-        self.watched(context, written)
+        self.watched(context, written, false)
     }
 
     fn is_write_vectored(&self) -> bool {
@@ -132,48 +170,129 @@ impl<S: AsyncWrite + Unpin> AsyncWrite for Connection<S> {
 
 #[cfg(test)]
 mod tests {
-    use tokio::io::{AsyncReadExt, AsyncWriteExt};
-    use tokio::net::{TcpListener, TcpStream};
+    use tokio::io::{AsyncReadExt, AsyncWriteExt, DuplexStream, duplex};
+    use tokio::time::{Instant, sleep};
 
     use super::*;
 
-    async fn accepted(limited: &mut Limited<TcpListener>) -> (Connection<TcpStream>, TcpStream) {
-        let client = TcpStream::connect(limited.local_addr().unwrap()).await.unwrap();
-        (limited.accept().await.0, client)
+    const SECOND: Duration = Duration::from_secs(1);
+
+    /// Accepts at once, and hands the other ends out.
+    #[derive(Default)]
+    struct Pipes(Vec<DuplexStream>);
+
+    impl Listener for Pipes {
+        type Io = DuplexStream;
+        type Addr = ();
+
+        async fn accept(&mut self) -> (DuplexStream, ()) {
+            let (ours, theirs) = duplex(64);
+            self.0.push(theirs);
+            (ours, ())
+        }
+
+        fn local_addr(&self) -> io::Result<()> {
+            Ok(())
+        }
+    }
+
+    async fn accepted(limited: &mut Limited<Pipes>) -> (Connection<DuplexStream>, DuplexStream) {
+        let (connection, ()) = limited.accept().await;
+        (connection, limited.listener.0.pop().unwrap())
+    }
+
+    fn limited(most: usize) -> Limited<Pipes> {
+        Limited::new(Pipes::default(), most)
     }
 
     #[tokio::test(start_paused = true)]
     async fn a_connection_without_a_byte_breaks_and_makes_room() {
-        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-        let mut limited = Limited::new(listener, 1);
+        let mut limited = limited(1);
         let (mut connection, mut client) = accepted(&mut limited).await;
+        connection.place.came();
         let start = Instant::now();
         for _ in 0..3 {
-            sleep(IDLE * 2 / 3).await;
+            sleep(40 * SECOND).await;
             connection.write_all(b"a sign of life").await.unwrap();
             client.read_exact(&mut [0; 14]).await.unwrap();
         }
         let error = connection.read(&mut [0; 1]).await.unwrap_err();
         assert_eq!(error.kind(), io::ErrorKind::TimedOut);
-        assert!(start.elapsed() >= IDLE * 3);
+        assert_eq!(start.elapsed().as_secs(), 180);
         drop(connection);
         accepted(&mut limited).await;
     }
 
-    #[tokio::test(start_paused = true)]
-    async fn a_request_that_trickles_in_breaks() {
-        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-        let mut limited = Limited::new(listener, 1);
-        let (mut connection, mut client) = accepted(&mut limited).await;
+    /// How long a connection stands on which a byte comes each second; and in the end none.
+    async fn trickle(connection: &mut Connection<DuplexStream>, mut client: DuplexStream) -> u64 {
         let start = Instant::now();
+        let writing = tokio::spawn(async move {
+            for _ in 0..120 {
+                sleep(SECOND).await;
+                // An error says that it was cut off.
+                let _ = client.write_all(b"x").await;
+            }
+            client
+        });
         let error = loop {
-            let mut byte = [0];
-            tokio::select! {
-                read = connection.read(&mut byte) => if let Err(error) = read { break error },
-                () = sleep(REQUEST / 10) => client.write_all(b"x").await.unwrap(),
+            if let Err(error) = connection.read(&mut [0]).await {
+                break error;
             }
         };
         assert_eq!(error.kind(), io::ErrorKind::TimedOut);
-        assert!(start.elapsed() <= REQUEST + REQUEST / 10, "{:?}", start.elapsed());
+        writing.abort();
+        start.elapsed().as_secs()
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_request_has_its_time_to_come_and_any_to_be_answered() {
+        for (stage, stands) in [("head", 3), ("body", 30), ("answering", 180), ("waiting", 4)] {
+            let (mut connection, client) = accepted(&mut limited(1)).await;
+            match stage {
+                "body" => connection.place.asked(false),
+                "answering" => connection.place.asked(true),
+                "waiting" => {
+                    connection.place.asked(true);
+                    connection.place.answered(true);
+                }
+                _ => {}
+            }
+            assert_eq!(trickle(&mut connection, client).await, stands, "{stage}");
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn who_has_been_silent_longest_gives_way_and_who_is_answered_does_not() {
+        let mut limited = limited(3);
+        let (mut answered, _a) = accepted(&mut limited).await;
+        answered.place.came();
+        sleep(SECOND / 2).await;
+        let (mut first, _b) = accepted(&mut limited).await;
+        sleep(SECOND / 2).await;
+        let (mut second, _c) = accepted(&mut limited).await;
+        let reading = tokio::spawn(async move { first.read(&mut [0; 1]).await.unwrap_err() });
+        let start = Instant::now();
+        let (_newcomer, _d) = accepted(&mut limited).await;
+        assert!(start.elapsed() < SECOND, "{:?}", start.elapsed());
+        assert_eq!(reading.await.unwrap().kind(), io::ErrorKind::ConnectionAborted);
+        for kept in [&mut answered, &mut second] {
+            let read = timeout(Duration::from_millis(1), kept.read(&mut [0])).await;
+            assert!(read.is_err(), "{read:?}");
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_crowd_that_has_just_come_waits_for_each_other() {
+        let mut limited = limited(1);
+        let (mut first, mut client) = accepted(&mut limited).await;
+        let answering = tokio::spawn(async move {
+            first.read_exact(&mut [0]).await.unwrap();
+            first.place.asked(true);
+            sleep(10 * SECOND).await;
+        });
+        client.write_all(b"x").await.unwrap();
+        let start = Instant::now();
+        accepted(&mut limited).await;
+        assert!(start.elapsed() >= 10 * SECOND && answering.await.is_ok());
     }
 }

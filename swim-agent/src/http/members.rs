@@ -12,8 +12,9 @@ use swim_core::MemberState;
 use tokio::task;
 
 use super::error::ApiError;
-use super::info::millis;
-use super::types::{ContactBody, MemberBody, MemberDetailBody, MembersBody, PathBody, PathsBody};
+use super::types::{
+    ContactBody, MemberBody, MemberDetailBody, MembersBody, PathBody, PathsBody, millis,
+};
 use super::{Shared, events, history};
 
 /// Parameters in one query: each is a regular expression, to be compiled and matched.
@@ -176,8 +177,13 @@ fn regex(parameter: &str, pattern: &str) -> Result<Regex, ApiError> {
 /// The same, with what is wrong in words.
 pub(super) fn compile(pattern: &str) -> Result<Regex, String> {
     let compiled = RegexBuilder::new(pattern).size_limit(1 << 20).dfa_size_limit(1 << 20).build();
-    // The library draws the place of the mistake over several lines; the last says what it is.
-    compiled.map_err(|error| error.to_string().lines().last().unwrap_or_default().trim().to_owned())
+    compiled.map_err(|error| reason(&error))
+}
+
+/// What is wrong with a pattern: the library draws the place of the mistake over several lines; the last
+/// says what it is.
+pub(crate) fn reason(error: &regex::Error) -> String {
+    error.to_string().lines().last().unwrap_or_default().trim().to_owned()
 }
 
 #[cfg(test)]

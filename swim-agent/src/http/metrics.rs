@@ -3,7 +3,6 @@
 //! Everything is read when it is asked for; nothing is registered for good. The names are a fixed set
 //! (`docs/admin.md`), and no label has a value that a peer or a user has chosen.
 
-use std::borrow::Cow;
 use std::fmt;
 
 use axum::extract::State;
@@ -27,6 +26,7 @@ pub(super) async fn metrics(State(admin): Shared) -> Result<Response, ApiError> 
     registry.register_collector(Box::new(Scrape {
         info: health::look(&admin).await?,
         dropped: admin.dropped(),
+        streams_open: admin.streams_open(),
     }));
     let mut text = String::new();
     encoding::text::encode(&mut text, &registry)
@@ -40,6 +40,7 @@ struct Scrape {
     info: Info,
     /// By event handlers.
     dropped: u64,
+    streams_open: usize,
 }
 
 impl Collector for Scrape {
@@ -47,11 +48,11 @@ impl Collector for Scrape {
         let info = &self.info;
         let counts = info::counts(info, self.dropped);
         for (name, count, help) in counts.filter(|(name, ..)| *name != "datagrams_lost") {
-            let (name, unit) = measured(name);
-            put(&mut to, &name, help, unit.as_ref(), &ConstCounter::new(count))?;
+            put(&mut to, name, help, None, &ConstCounter::new(count))?;
         }
         lost(&mut to, info)?;
         members(&mut to, info)?;
+        queues(&mut to, self)?;
         gauges(&mut to, info)?;
         let version = [("version", env!("CARGO_PKG_VERSION"))];
         let help = "The version of the agent; always 1.";
@@ -67,14 +68,6 @@ fn put(
     metric: &impl EncodeMetric,
 ) -> fmt::Result {
     metric.encode(to.encode_descriptor(name, help, unit, metric.metric_type())?)
-}
-
-/// A counter's name and unit as Prometheus wants them: the unit last.
-fn measured(name: &str) -> (Cow<'_, str>, Option<Unit>) {
-    match name.split_once("_bytes") {
-        Some((of, what)) => (Cow::Owned(format!("{of}{what}")), Some(Unit::Bytes)),
-        None => (Cow::Borrowed(name), None),
-    }
 }
 
 fn lost(to: &mut DescriptorEncoder<'_>, info: &Info) -> fmt::Result {
@@ -110,6 +103,29 @@ fn members(to: &mut DescriptorEncoder<'_>, info: &Info) -> fmt::Result {
     Ok(())
 }
 
+/// What waits, is open or has not come back, by number.
+fn queues(to: &mut DescriptorEncoder<'_>, scrape: &Scrape) -> fmt::Result {
+    let info = &scrape.info;
+    for (name, count, help) in [
+        ("updates_waiting", info.updates_waiting, "Updates that wait to be told."),
+        (
+            "notices_waiting",
+            info.notices_waiting,
+            "Events and queries of users that wait to be told.",
+        ),
+        ("queries_open", info.queries_open, "Queries that were asked here and are not over."),
+        ("streams_open", scrape.streams_open, "Streams of events that are read."),
+        (
+            "members_missing",
+            info.members_missing.count,
+            "Members that were live before the restart and have not been seen since.",
+        ),
+    ] {
+        put(to, name, help, None, &ConstGauge::new(count as u64))?;
+    }
+    Ok(())
+}
+
 fn gauges(to: &mut DescriptorEncoder<'_>, info: &Info) -> fmt::Result {
     let (seconds, ratio) = (Some(Unit::Seconds), Some(Unit::Other("ratio".to_owned())));
     let ready = health::unready(info).is_none();
@@ -124,14 +140,7 @@ fn gauges(to: &mut DescriptorEncoder<'_>, info: &Info) -> fmt::Result {
             &None,
             "Local health: 0 is healthy, 8 the worst.",
         ),
-        ("updates_waiting", info.queue_len as f64, &None, "Updates that wait to be told."),
         ("tasks", tasks as f64, &None, "Tasks of the runtime that the agent runs in."),
-        (
-            "members_missing",
-            info.missing.count as f64,
-            &None,
-            "Members that were live before the restart and have not been seen since.",
-        ),
         ("join_attempts", join_attempts.into(), &None, "Attempts in vain of the join under way."),
         (
             "rounds_to_converge",

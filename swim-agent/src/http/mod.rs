@@ -13,10 +13,11 @@ mod join;
 pub(crate) mod keys;
 mod leave;
 mod listener;
-mod members;
+pub(crate) mod members;
 mod metadata;
 mod metrics;
 mod page;
+mod place;
 pub(crate) mod query;
 pub(crate) mod rtt;
 mod series;
@@ -42,13 +43,16 @@ use tokio::sync::{Semaphore, mpsc, oneshot};
 
 use error::ApiError;
 use listener::Limited;
+use place::Place;
 use series::Series;
 pub(crate) use token::Token;
 
-/// Connections at a time, streams of events included.
+/// Connections at a time, streams of events and open queries included.
 const MAX_CONNECTIONS: usize = 128;
 /// Streams of events at a time; each keeps a connection and a task.
 const MAX_STREAMS: usize = 64;
+/// Open queries at a time, likewise. The connections that are left are for what is answered at once.
+const MAX_QUERIES: usize = 32;
 
 /// A request to leave; to be answered when the goodbye is said.
 pub(crate) type LeaveRequest = oneshot::Sender<()>;
@@ -58,10 +62,10 @@ pub(crate) type LeaveRequest = oneshot::Sender<()>;
 pub(crate) struct Access {
     /// Its address, as the command line takes it.
     pub(crate) address: String,
-    /// Whether only this machine reaches it.
-    pub(crate) local: bool,
-    /// What others must show, if they must.
+    /// What others must show; always something where other machines reach it.
     pub(crate) token: Option<Token>,
+    /// Bytes of an event or a query, [`swim_core::Options::event_limit`]: what bodies are bounded by.
+    pub(crate) event_limit: usize,
 }
 
 /// What the handlers share.
@@ -70,6 +74,9 @@ pub(crate) struct Admin {
     access: Access,
     leave: mpsc::Sender<LeaveRequest>,
     streams: Arc<Semaphore>,
+    queries: Arc<Semaphore>,
+    /// For bodies above the usual size.
+    large: Semaphore,
     /// Tells this run of the agent from others of it.
     started: SystemTime,
     series: Series,
@@ -88,14 +95,27 @@ impl Admin {
         leave: mpsc::Sender<LeaveRequest>,
         dropped: Arc<AtomicU64>,
     ) -> Self {
-        let started = SystemTime::now();
-        let streams = Arc::new(Semaphore::new(MAX_STREAMS));
-        Self { handle, access, leave, streams, started, series: Series::default(), dropped }
+        Self {
+            handle,
+            access,
+            leave,
+            streams: Arc::new(Semaphore::new(MAX_STREAMS)),
+            queries: Arc::new(Semaphore::new(MAX_QUERIES)),
+            large: Semaphore::new(body::LARGE_AT_A_TIME),
+            started: SystemTime::now(),
+            series: Series::default(),
+            dropped,
+        }
     }
 
     /// Events that its handlers missed.
     fn dropped(&self) -> u64 {
         self.dropped.load(Relaxed)
+    }
+
+    /// Streams of events that are read.
+    fn streams_open(&self) -> usize {
+        MAX_STREAMS - self.streams.available_permits()
     }
 
     /// Answers until `stop`, then finishes the answers under way. A stream of events is finished
@@ -111,7 +131,8 @@ impl Admin {
         let listener = Limited::new(listener, MAX_CONNECTIONS);
         let admin = Arc::new(self);
         let sampling = tokio::spawn(series::sample(Arc::clone(&admin)));
-        let served = axum::serve(listener, router(admin)).with_graceful_shutdown(stop).await;
+        let router = router(admin).into_make_service_with_connect_info::<Place>();
+        let served = axum::serve(listener, router).with_graceful_shutdown(stop).await;
         sampling.abort();
         served
     }
@@ -142,6 +163,7 @@ fn router(admin: Arc<Admin>) -> Router {
         .fallback(unknown_path)
         .method_not_allowed_fallback(wrong_method)
         .layer(middleware::from_fn_with_state(Arc::clone(&admin), guard::keep_out))
+        .layer(middleware::from_fn(place::follow))
         .with_state(admin)
 }
 

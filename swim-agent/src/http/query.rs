@@ -17,9 +17,10 @@ use swim_agent::{Answers, Decline, MemberState, Pattern, Query, Reply};
 use tokio::sync::OwnedSemaphorePermit;
 use tokio::time;
 
-use super::body::Body;
+use super::body::Payload;
 use super::error::ApiError;
-use super::users::{LARGE, PayloadBody};
+use super::types::millis;
+use super::users::PayloadBody;
 use super::{Shared, members};
 
 /// How often a silent stream says that it still stands.
@@ -108,10 +109,10 @@ pub(crate) enum QueryLine {
 /// Answers what members say, until all have or the time-out has passed.
 pub(super) async fn query(
     State(admin): Shared,
-    Body(request): Body<QueryRequest, LARGE>,
+    Payload(request): Payload<QueryRequest>,
 ) -> Result<Response, ApiError> {
-    let permit = admin.streams.clone().try_acquire_owned();
-    let permit = permit.map_err(|_| ApiError::unavailable("too many streams are open"))?;
+    let permit = admin.queries.clone().try_acquire_owned();
+    let permit = permit.map_err(|_| ApiError::unavailable("too many queries are open"))?;
     let query = parse(request)?;
     let name = query.name.clone();
     let answers = admin.handle.query(query).await?;
@@ -178,7 +179,7 @@ async fn next(mut reader: Reader) -> Option<(Result<Bytes, Infallible>, Reader)>
 
 impl Reader {
     fn line(&mut self, reply: Option<Reply>) -> QueryLine {
-        let after_ms = u64::try_from(self.asked.elapsed().as_millis()).unwrap_or(u64::MAX);
+        let after_ms = millis(self.asked.elapsed());
         match reply {
             Some(Reply::Ack { from }) => QueryLine::Ack { from, after_ms },
             Some(Reply::Answer { from, payload }) => {

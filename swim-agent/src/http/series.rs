@@ -11,8 +11,7 @@ use swim_agent::{Info, StateCounts};
 use tokio::time::{self, MissedTickBehavior};
 
 use super::error::ApiError;
-use super::info::millis;
-use super::types::{SampleBody, SeriesBody, SeriesQuery};
+use super::types::{SampleBody, SeriesBody, SeriesQuery, millis};
 use super::{Admin, Shared, events};
 
 /// How often the agent is looked at.

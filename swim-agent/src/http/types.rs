@@ -3,6 +3,7 @@
 //! Incarnations are decimal strings: they exceed what a browser's number holds. Times are RFC 3339.
 
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
@@ -155,8 +156,17 @@ pub(crate) struct InfoBody {
     /// Milliseconds that an unconfirmed suspicion lasts.
     pub(crate) suspicion_timeout_ms: u64,
     pub(crate) members: MemberCounts,
-    /// Updates waiting to be told.
-    pub(crate) queue: usize,
+    /// Updates that wait to be told.
+    pub(crate) updates_waiting: usize,
+    /// Events and queries of users that wait to be told.
+    #[serde(default)]
+    pub(crate) notices_waiting: usize,
+    /// Queries that were asked here and are open.
+    #[serde(default)]
+    pub(crate) queries_open: usize,
+    /// Streams of events that are read.
+    #[serde(default)]
+    pub(crate) streams_open: usize,
     /// How often a join was tried in vain so far; `null` when none is under way.
     pub(crate) join_attempts: Option<u32>,
     /// Where the agent is in the space of round trips; `null` where coordinates are switched off.
@@ -168,7 +178,7 @@ pub(crate) struct InfoBody {
     pub(crate) convergence: ConvergenceBody,
     /// Members that were live before the agent restarted and have not been seen since.
     #[serde(default)]
-    pub(crate) missing: MissingBody,
+    pub(crate) members_missing: MissingBody,
     /// The latest accusations of anybody and what was said of the agent itself, the latest first.
     #[serde(default)]
     pub(crate) accusations: Vec<IncidentBody>,
@@ -393,4 +403,9 @@ pub(crate) struct MissedBody {
     #[serde(rename = "type")]
     pub(crate) kind: String,
     pub(crate) missed: u64,
+}
+
+/// A duration as JSON has it: whole milliseconds.
+pub(crate) fn millis(duration: Duration) -> u64 {
+    u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
 }

@@ -10,14 +10,11 @@ use serde::{Deserialize, Serialize};
 use swim_agent::EventError;
 
 use super::Shared;
-use super::body::{self, Body};
+use super::body::Payload;
 use super::error::ApiError;
 
 /// Bytes of a payload above which no agent takes one, whatever its limit.
 pub(crate) const MAX_PAYLOAD: usize = 1024 * 1024;
-
-/// Bytes of a body with a payload, which may be six times as long in JSON as it is.
-pub(super) const LARGE: usize = 6 * MAX_PAYLOAD + body::USUAL;
 
 /// A payload in JSON.
 #[derive(Debug, Default, Clone, PartialEq, Serialize, Deserialize)]
@@ -97,7 +94,7 @@ pub(crate) struct SentBody {
 /// Answers when the event is on its way.
 pub(super) async fn send(
     State(admin): Shared,
-    Body(EventRequest { name, payload, payload_base64 }): Body<EventRequest, LARGE>,
+    Payload(EventRequest { name, payload, payload_base64 }): Payload<EventRequest>,
 ) -> Result<Json<SentBody>, ApiError> {
     let payload = PayloadBody { payload, payload_base64 }.bytes()?;
     let bytes = payload.len();

@@ -162,7 +162,7 @@ impl Handle {
             }
         }
         let info = self.info().await?;
-        for name in info.missing.names {
+        for name in info.members_missing.names {
             silent.entry(name).or_insert_with(|| "not seen since the restart".to_owned());
         }
         for member in self.members().iter().filter(|member| member.state != MemberState::Left) {

@@ -264,7 +264,7 @@ def sample(time):
 INFO = {
     "name": "node-1", "cluster": "large", "address": "10.0.0.1:7946", "version": "0", "uptime_ms": 7_200_000,
     "started": "2026-01-01T00:00:00.000Z", "members": {"alive": 9_990, "suspect": 0, "dead": 10, "left": 0},
-    "local_health": 0, "ready": True, "unready": None, "queue": 0,
+    "local_health": 0, "ready": True, "unready": None, "updates_waiting": 0,
 }
 
 

@@ -114,11 +114,11 @@ impl Bound {
 
     /// Who gets at it.
     pub(super) fn access(&self, settings: &Settings) -> Access {
-        let local = match &self.address {
-            HttpAddr::Tcp(address) => address.ip().is_loopback(),
-            HttpAddr::Unix(_) | HttpAddr::None => true,
-        };
-        Access { address: self.address.to_string(), local, token: settings.http_token.clone() }
+        Access {
+            address: self.address.to_string(),
+            token: settings.http_token.clone(),
+            event_limit: settings.options.event_limit,
+        }
     }
 
     fn serve(self, admin: Admin, stop: impl Future<Output = ()> + Send + 'static) -> Serving {

@@ -3,6 +3,7 @@
 use std::net::Ipv4Addr;
 use std::sync::Arc;
 
+use swim_core::Options;
 use tokio::net::TcpListener;
 use tokio::sync::mpsc;
 
@@ -20,7 +21,8 @@ pub(super) async fn until_signal(stage: &mut Stage) -> Result<(), Failure> {
     let (name, seed) = (first.name().to_owned(), first.advertise_addr());
     // Nobody reads it: the agents of the demo leave together, on Ctrl-C.
     let (sender, _) = mpsc::channel(1);
-    let access = Access { address: address.to_string(), local: true, token: None };
+    let event_limit = Options::local().event_limit;
+    let access = Access { address: address.to_string(), token: None, event_limit };
     tokio::spawn(
         Admin::new(first, access, sender, Arc::default()).serve(listener, std::future::pending()),
     );

@@ -147,14 +147,14 @@ fn rates(state: &State, info: &InfoBody) -> Line<'static> {
         })
     };
     Line::raw(format!(
-        "per s: out {} ({})  in {} ({})  probes {} failed {}  queue {}",
+        "per s: out {} ({})  in {} ({})  probes {} failed {}  waiting {}",
         rate("datagrams_sent"),
         bytes("datagram_bytes_sent"),
         rate("datagrams_received"),
         bytes("datagram_bytes_received"),
         rate("probes"),
         rate("probes_failed"),
-        info.queue,
+        info.updates_waiting,
     ))
 }
 
@@ -401,7 +401,7 @@ mod tests {
         let expected = [
             "n1  cluster swim  up 12s",
             "2 alive  1 suspect  1 dead  0 left  healthy",
-            "per s: out 25.0 (2500 B)  in 0.0 (0 B)  probes 0.0 failed 0.0  queue 0",
+            "per s: out 25.0 (2500 B)  in 0.0 (0 B)  probes 0.0 failed 0.0  waiting 0",
             "NAME                STATE    SEEN      RTT        ADDRESS                CHANGED   STREAM   METADATA",
             "n1                  alive    0s        0.0 ms     127.0.0.1:1            1m 1s     failing  role=db",
             "n2                  suspect  1s        0.2 ms     127.0.0.1:1            1m 1s     failing  role=db",

@@ -368,7 +368,7 @@ pub(super) mod tests {
             "http_address": "127.0.0.1:7373", "cluster": "swim", "version": "1", "state": "alive",
             "incarnation": "7", "uptime_ms": uptime_ms, "ready": true, "unready": null,
             "local_health": 0, "probe_interval_ms": 1000, "suspicion_timeout_ms": 5000,
-            "members": {"alive": 2, "suspect": 1, "dead": 1, "left": 0}, "queue": 0,
+            "members": {"alive": 2, "suspect": 1, "dead": 1, "left": 0}, "updates_waiting": 0,
             "join_attempts": null, "view_hash": "00",
             "convergence": {"avg_rounds_to_converge": 0.0, "message_overhead": 0.0,
                 "false_positive_rate": 0.0},
