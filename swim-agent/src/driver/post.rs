@@ -10,7 +10,7 @@ use swim_transport::Transport;
 use swim_wire::Codec;
 
 use super::exchange::Outbound;
-use super::strangers::{Allowance, Verdict};
+use super::strangers::{Allowance, Verdict, without_metadata};
 use crate::counters::Meter;
 
 /// What brought about the messages that are to be sent.
@@ -107,7 +107,17 @@ impl<T: Transport, C: Codec> Post<T, C> {
         match origin {
             Origin::Stream { from, answer } if *from == to => answer.add(&*self.codec, message),
             Origin::Stranger { from, allowance, remembered } if *from == to => {
-                match allowance.grant(message, self.codec.encoded_len(message)) {
+                let brief;
+                let (mut message, mut verdict) =
+                    (message, allowance.grant(message, self.codec.encoded_len(message)));
+                if verdict == Verdict::Refused
+                    && let Some(shorter) = without_metadata(message)
+                {
+                    brief = shorter;
+                    message = &brief;
+                    verdict = allowance.grant(message, self.codec.encoded_len(message));
+                }
+                match verdict {
                     Verdict::Granted => self.pack(to, message),
                     Verdict::StreamOnly if *remembered => self.send_by_stream(to, message),
                     Verdict::StreamOnly | Verdict::Refused => self.meter.answers_withheld.one(),
