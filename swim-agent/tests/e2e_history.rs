@@ -3,7 +3,7 @@
 
 mod common;
 
-use common::{Agent, assert_fails, text, until};
+use common::{Agent, Process, assert_fails, text, until};
 use serde_json::Value;
 
 /// The incidents of one kind in an answer, the latest first.
@@ -49,7 +49,7 @@ fn a_death_is_told_with_accusers_reasons_and_ways() {
     );
     let accusations = a.json(&["info"]);
     assert_eq!(of_kind(&accusations, "accusations", "died")[0]["name"], "c");
-    assert!(a.ok(&["info"]).contains("\naccusations\n"));
+    assert!(a.ok(&["info"]).contains("\naccusations "));
     let itself = a.json(&["info", "a"]);
     assert_eq!(itself["member"]["metadata"]["zone"], "z1");
     assert!(itself["member"]["last_seen"].is_null(), "none of itself");
@@ -67,6 +67,19 @@ fn an_agent_remembers_what_was_said_of_itself() {
     until("b knows who accused it", || {
         of_kind(&b.json(&["info"]), "accusations", "refuted").iter().any(|it| it["by"] == "a")
     });
+    let info = b.json(&["info"]);
+    assert!(info["standstill"]["lasted_ms"].as_u64().unwrap() >= 1_000, "{}", info["standstill"]);
+    let words = b.ok(&["info"]);
+    assert!(words.contains("b accused by a"), "{words}");
+    assert!(
+        words.lines().any(|it| it.starts_with("stood still") && it.ends_with(" ago")),
+        "{words}"
+    );
+    let log = b.process.stderr();
+    let warned =
+        |line: &str| line.contains(" WARN ") && line.contains("this agent stood still for");
+    assert!(log.lines().any(warned), "{log}");
+    assert!(log.contains("a held this agent suspect or gone"), "{log}");
     let back = of_kind(&a.json(&["info", "b"]), "history", "joined");
     assert!(!back.is_empty(), "a remembers that it came back");
 }
@@ -84,4 +97,32 @@ fn names_that_are_unknown_or_odd_are_answered() {
     assert_fails(&a.run(&["info", "a", "--explain"]), 2, "--explain");
     assert_fails(&a.run(&["info", "a", "b"]), 2, "'b'");
     assert_fails(&common::run(&["info", "a", "--http-addr", "127.62.0.1:1"]), 3, "127.62.0.1:1");
+}
+
+#[test]
+fn a_quick_restart_is_told_and_remembered() {
+    let directory = format!("{}/restart-{}", env!("CARGO_TARGET_TMPDIR"), std::process::id());
+    let a = Agent::start("a", &[]);
+    let c = Agent::join("c", &a);
+    let seed = a.gossip.to_string();
+    let mut b = Agent::start("b", &["--join", &seed, "--data-dir", &directory]);
+    for agent in [&a, &b, &c] {
+        agent.until_states("a:alive b:alive c:alive");
+    }
+    let monitor = Process::start(a.command(&["monitor"]));
+    until("the monitor watches", || monitor.stderr().contains("watching a at"));
+    // No goodbye, and back before anybody has missed it.
+    b.process.kill();
+    let bind = b.gossip.to_string();
+    let args = ["--join", &seed, "--data-dir", &directory, "--bind", &bind];
+    let _b = Agent::start("b", &args);
+    for agent in [&a, &c] {
+        until("it is remembered", || {
+            let detail = agent.json(&["info", "b"]);
+            detail["history"].as_array().unwrap().iter().any(|it| it["reason"] == "restarted")
+        });
+        assert!(agent.process.stderr().contains("restarted"));
+    }
+    until("it is told", || monitor.stdout().contains("(restarted)"));
+    std::fs::remove_dir_all(directory).unwrap();
 }

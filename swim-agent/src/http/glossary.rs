@@ -7,7 +7,7 @@ use swim_agent::Info;
 use super::info;
 
 /// The facts; the counters are explained where they are counted.
-const FACTS: [(&str, &str); 23] = [
+const FACTS: [(&str, &str); 24] = [
     ("name", "Its name, unique in the cluster."),
     ("address", "What the agent tells others to reach it at."),
     ("bind_address", "What its sockets are bound to."),
@@ -37,6 +37,10 @@ const FACTS: [(&str, &str); 23] = [
     (
         "queue",
         "Updates that wait to be told. Steadily above some hundreds: news comes faster than it goes.",
+    ),
+    (
+        "standstill",
+        "The last time that the agent stood still for a second or more: paused, starved of the processor, or suspended. Others suspect who is silent for so long.",
     ),
     ("join_attempts", "Attempts in vain of the join under way; null when there is none."),
     (

@@ -8,7 +8,7 @@ use axum::extract::{Query, State};
 use swim_agent::{Coordinate, Info};
 
 use super::types::{
-    ConvergenceBody, CoordinateBody, InfoBody, InfoQuery, MemberCounts, MissingBody,
+    ConvergenceBody, CoordinateBody, InfoBody, InfoQuery, MemberCounts, MissingBody, StandstillBody,
 };
 use super::{Admin, ApiError, Shared, events, glossary, health, history};
 
@@ -61,6 +61,10 @@ fn body(info: Info, dropped: u64, admin: &Admin) -> InfoBody {
             false_positive_rate: info.convergence.false_positive_rate,
         },
         counters: counts(&info, dropped).map(|(name, count, _)| (name.to_owned(), count)).collect(),
+        standstill: info.standstill.map(|last| StandstillBody {
+            lasted_ms: millis(last.lasted),
+            age_ms: millis(last.ago),
+        }),
         missing: MissingBody { count: info.missing.count, names: info.missing.names.clone() },
         glossary: None,
         accusations: Vec::new(),
