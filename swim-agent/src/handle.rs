@@ -168,6 +168,16 @@ impl Handle {
         self.ask(|reply| Command::History { name, reply }).await
     }
 
+    /// Where a member lived that was live before the agent restarted and has not been seen since;
+    /// `None` of others, and without a data directory. O(log n).
+    ///
+    /// # Errors
+    /// The agent has ended.
+    pub async fn missing(&self, name: impl Into<String>) -> Result<Option<SocketAddr>, Stopped> {
+        let name = name.into();
+        self.ask(|reply| Command::Missing { name, reply }).await
+    }
+
     /// The latest accusations of anybody, and what was said of the agent itself; the latest first, at
     /// most so many. O(4,096).
     ///

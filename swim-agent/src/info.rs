@@ -55,11 +55,23 @@ pub struct Info {
     pub coordinate: Option<Coordinate>,
     /// Hash of the view of live members: agents with equal views have equal hashes.
     pub view_hash: u64,
+    /// The last time that it stood still for a second or more; `None` when it never did.
+    pub standstill: Option<Standstill>,
     /// Members that were live before the restart and have not been seen since; none without a data
     /// directory.
     pub members_missing: Missing,
     /// Since the agent started.
     pub uptime: Duration,
+}
+
+/// A time in which an agent could not run: it was paused, starved or suspended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Standstill {
+    /// How long it lasted, as far as timers were late.
+    pub lasted: Duration,
+    /// How long ago it ended.
+    pub ago: Duration,
 }
 
 /// Members by state.

@@ -3,7 +3,7 @@
 
 mod common;
 
-use common::{Agent, assert_fails, text, until};
+use common::{Agent, Process, assert_fails, text, until};
 use serde_json::Value;
 
 /// The incidents of one kind in an answer, the latest first.
@@ -62,10 +62,25 @@ fn an_agent_remembers_what_was_said_of_itself() {
     a.until_states("a:alive b:alive");
     b.process.signal(rustix::process::Signal::STOP);
     until("b is dead", || a.states() == "a:alive b:dead");
+    // Long enough to be called a standstill, however soon it was found dead.
+    std::thread::sleep(std::time::Duration::from_secs(2));
     b.process.signal(rustix::process::Signal::CONT);
     until("b is back", || a.states() == "a:alive b:alive");
     until("b knows who accused it", || {
         of_kind(&b.json(&["info"]), "accusations", "refuted").iter().any(|it| it["by"] == "a")
+    });
+    let info = b.json(&["info"]);
+    assert!(info["standstill"]["lasted_ms"].as_u64().unwrap() >= 1_000, "{}", info["standstill"]);
+    let words = b.ok(&["info"]);
+    assert!(words.contains("b accused by a"), "{words}");
+    assert!(
+        words.lines().any(|it| it.starts_with("stood still") && it.ends_with(" ago")),
+        "{words}"
+    );
+    until("its log says so", || {
+        let log = b.process.stderr();
+        let warned = |it: &str| it.contains(" WARN ") && it.contains("this agent stood still for");
+        log.lines().any(warned) && log.contains("a held this agent suspect or gone")
     });
     let back = of_kind(&a.json(&["info", "b"]), "history", "joined");
     assert!(!back.is_empty(), "a remembers that it came back");
@@ -84,4 +99,32 @@ fn names_that_are_unknown_or_odd_are_answered() {
     assert_fails(&a.run(&["info", "a", "--explain"]), 2, "--explain");
     assert_fails(&a.run(&["info", "a", "b"]), 2, "'b'");
     assert_fails(&common::run(&["info", "a", "--http-addr", "127.62.0.1:1"]), 3, "127.62.0.1:1");
+}
+
+#[test]
+fn a_quick_restart_is_told_and_remembered() {
+    let directory = format!("{}/restart-{}", env!("CARGO_TARGET_TMPDIR"), std::process::id());
+    let a = Agent::start("a", &[]);
+    let c = Agent::join("c", &a);
+    let seed = a.gossip.to_string();
+    let mut b = Agent::start("b", &["--join", &seed, "--data-dir", &directory]);
+    for agent in [&a, &b, &c] {
+        agent.until_states("a:alive b:alive c:alive");
+    }
+    let monitor = Process::start(a.command(&["monitor"]));
+    until("the monitor watches", || monitor.stderr().contains("watching a at"));
+    // No goodbye, and back before anybody has missed it.
+    b.process.kill();
+    let bind = b.gossip.to_string();
+    let args = ["--join", &seed, "--data-dir", &directory, "--bind", &bind];
+    let _b = Agent::start("b", &args);
+    for agent in [&a, &c] {
+        until("it is remembered", || {
+            let detail = agent.json(&["info", "b"]);
+            detail["history"].as_array().unwrap().iter().any(|it| it["reason"] == "restarted")
+        });
+        until("it is logged", || agent.process.stderr().contains("restarted"));
+    }
+    until("it is told", || monitor.stdout().contains("(restarted)"));
+    std::fs::remove_dir_all(directory).unwrap();
 }

@@ -158,6 +158,10 @@ fn who_does_not_come_back_after_an_outage_is_named_until_it_does_or_is_removed()
     assert_eq!(a.json(&["info"])["members_missing"], json!({"count": 3, "names": ["b", "c", "d"]}));
     let words = a.ok(&["info"]);
     assert!(words.contains("members missing               3: b, c, d\n"), "{words}");
+    let d = a.json(&["info", "d"]);
+    assert_eq!((&d["member"], text(&d["missing"])), (&json!(null), agents[2].gossip.to_string()));
+    let words = a.ok(&["info", "d"]);
+    assert!(words.contains(&format!("before that it lived at {}\n", agents[2].gossip)), "{words}");
     let _b = Agent::join("b", &a);
     until("b is back", || a.json(&["info"])["members_missing"]["count"] == 2);
     assert_eq!(a.ok(&["force-leave", "c"]), "removed c, which was dead\n");

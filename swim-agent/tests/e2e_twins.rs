@@ -9,9 +9,13 @@ use common::{Agent, text, until};
 fn both_addresses_are_told_by_both_and_by_the_others() {
     let a = Agent::start("a", &[]);
     let b = Agent::join("b", &a);
-    let first = Agent::join("web", &a);
+    let twin = |seed: &Agent| {
+        let seed = seed.gossip.to_string();
+        Agent::start("web", &["--join", &seed, "--meta", "role=db", "--meta", "zone=a"])
+    };
+    let first = twin(&a);
     b.until_states("a:alive b:alive web:alive");
-    let second = Agent::join("web", &b);
+    let second = twin(&b);
     for agent in [&a, &b, &first, &second] {
         until(&format!("{} at {} warns of both", agent.name, agent.gossip), || {
             let log = agent.process.stderr();

@@ -7,8 +7,8 @@ use std::time::Duration;
 use lib_support::{
     Raw, SEED, addr, alive, builder, cluster, crowd, member, news, options, over, spawn, state,
 };
-use swim_agent::Handle;
-use swim_core::{Digest, GossipMessage, MemberState};
+use swim_agent::{Handle, Incident};
+use swim_core::{Digest, EventKind, GossipMessage, MemberState, Options};
 use swim_transport::{Network, Transport};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
@@ -199,4 +199,53 @@ async fn a_large_view_goes_by_stream_and_datagrams_stay_small() {
     let traffic = network.traffic(addr(1), addr(2));
     assert!(traffic.stream_bytes > 300 * 10, "{traffic:?}");
     assert_eq!(first.info().await.unwrap().counters.transport_errors, 0);
+}
+
+/// Two agents of one name, in a cluster of three besides, which say so much of themselves.
+async fn twins(bytes: [usize; 2]) {
+    let network = Network::new();
+    let agents = cluster(&network, 3).await;
+    let twin = |(number, bytes): (u8, usize)| {
+        let options = Options { boot_epoch: number.into(), ..options(number.into()) };
+        let metadata = (bytes > 0).then(|| ("note", "x".repeat(bytes)));
+        builder(&network, number).name("db-1").options(options).metadata(metadata).spawn()
+    };
+    // The later one has the greater address, and so stays.
+    let first = twin((10, bytes[0])).await.unwrap();
+    alive(&agents[0], 4).await;
+    let second = twin((200, bytes[1])).await.unwrap();
+    let told = async |agent: &Handle| {
+        let places = [addr(10), addr(200)];
+        agent.history("db-1").await.unwrap().into_iter().any(|incident| match incident {
+            Incident::Event(event) => {
+                let both = [event.address, event.old_address.unwrap_or(event.address)];
+                matches!(event.kind, EventKind::Conflict | EventKind::Refuted)
+                    && places.iter().all(|place| both.contains(place))
+            }
+            _ => false,
+        })
+    };
+    let counted = async |agent: &Handle| agent.info().await.unwrap().stats.conflicts > 0;
+    for agent in agents.iter().chain([&first, &second]) {
+        let what = format!("{} at {} with {bytes:?}", agent.name(), agent.local_addr());
+        for _ in 0..120 {
+            if told(agent).await && counted(agent).await {
+                break;
+            }
+            tokio::time::sleep(WHILE).await;
+        }
+        assert!(told(agent).await, "{what} was not told of both");
+        assert!(counted(agent).await, "{what} did not count it");
+    }
+    tokio::time::sleep(30 * WHILE).await;
+    for agent in &agents {
+        assert_eq!(agent.members().get("db-1").unwrap().address, addr(200), "{bytes:?}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn agents_of_one_name_are_told_whatever_their_metadata() {
+    for bytes in [[0, 0], [8, 8], [0, 8], [8, 0], [60, 60], [500, 0], [0, 500], [500, 500]] {
+        twins(bytes).await;
+    }
 }

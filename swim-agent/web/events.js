@@ -19,6 +19,7 @@ const REASONS = {
   suspicion_expired: 'the suspicion was not refuted in time',
   first_hand: 'it answered this agent itself',
   refutation: 'it refuted what was said of it',
+  restarted: 'it was started anew',
   own_word: 'it said so itself',
   removed: 'it was declared gone for good',
   pruned: 'it was declared gone for good, without a trace',

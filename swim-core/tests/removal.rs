@@ -6,7 +6,8 @@ use std::collections::HashMap;
 
 use common::{Cluster, addr, id};
 use swim_core::{
-    EventKind, GossipMessage, MemberId, MemberState, MemberUpdate, Options, Reason, RemovalError,
+    EventKind, GossipMessage, MemberEvent, MemberId, MemberState, MemberUpdate, Options, Reason,
+    RemovalError,
 };
 
 const N: usize = 12;
@@ -218,5 +219,36 @@ fn one_that_was_removed_while_it_was_cut_off_comes_back_when_the_cut_heals() {
         cluster.heal();
         let took = cluster.run_until(120, |cluster| cluster.agree(N));
         assert!(took < 30.0, "{took} s");
+    }
+}
+
+#[test]
+fn what_an_operator_removed_in_error_is_no_false_positive() {
+    let mut cluster = Cluster::converged(40, N, Options::default());
+    force_leave(&mut cluster, 0, 5, false);
+    cluster.run(30.0);
+    for at in 0..N {
+        assert_eq!(cluster.state(at, 5), Some(MemberState::Alive), "it told all that it lives");
+        assert_eq!(cluster.node(at).stats().refuted, 0, "node {at}");
+        assert_eq!(cluster.node(at).stats().convergence().false_positive_rate, 0.0, "node {at}");
+    }
+}
+
+#[test]
+fn who_is_started_again_has_not_refuted_its_removal() {
+    let mut cluster = with_a_dead(41, 0.0);
+    force_leave(&mut cluster, 0, N - 1, false);
+    cluster.run(10.0);
+    cluster.events.clear();
+    cluster.start_named(N - 1, id(N - 1), addr(N - 1));
+    cluster.join(N - 1, 0);
+    cluster.run(10.0);
+    for at in 0..N - 1 {
+        let is_here = |event: &&(u64, usize, MemberEvent)| event.1 == at;
+        let here: Vec<_> = cluster.events.iter().filter(is_here).map(|(.., event)| event).collect();
+        let reason = |event: &&MemberEvent| (event.kind, event.reason);
+        let told: Vec<_> = here.iter().map(reason).collect();
+        assert_eq!(told, [(EventKind::Joined, Reason::Restarted)], "node {at}");
+        assert_eq!(cluster.node(at).stats().refuted, 0, "node {at}");
     }
 }

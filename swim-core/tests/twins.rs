@@ -3,7 +3,7 @@
 mod common;
 
 use common::{Cluster, addr, id};
-use swim_core::{EventKind, MemberEvent, MemberState, Options};
+use swim_core::{EventKind, MemberEvent, MemberState, Options, Reason};
 
 const N: usize = 8;
 const NAME: usize = 5;
@@ -108,4 +108,22 @@ fn a_restart_elsewhere_is_a_move_and_no_conflict() {
         assert_eq!(cluster.node(at).stats().conflicts, 0);
     }
     assert_eq!(cluster.node(20).stats().conflicts, 0);
+}
+
+#[test]
+fn a_restart_before_anybody_missed_it_is_told() {
+    let mut cluster = Cluster::converged(91, N, Options::default());
+    cluster.crash(NAME);
+    cluster.events.clear();
+    cluster.start_named(NAME, id(NAME), addr(NAME));
+    cluster.join(NAME, 0);
+    cluster.run(30.0);
+    for at in (0..N).filter(|&at| at != NAME) {
+        let updated = told(&cluster, at, EventKind::Updated);
+        let [event] = updated[..] else { panic!("node {at}: {updated:?}") };
+        assert_eq!((event.reason, event.old_address), (Reason::Restarted, None), "node {at}");
+        let both = (event.old_state, event.state);
+        assert_eq!(both, (Some(MemberState::Alive), Some(MemberState::Alive)), "node {at}");
+        assert_eq!(cluster.node(at).stats().refuted, 0);
+    }
 }

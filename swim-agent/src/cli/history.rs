@@ -20,7 +20,10 @@ pub(super) fn lines(incident: &IncidentBody, agent: &str) -> String {
     );
     let by = printable(&incident.by);
     if let Some(by) = &by {
-        let _ = write!(text, " by {by}");
+        // Its own refutation: the one named is whom it contradicts.
+        let accused = incident.kind == "refuted" && incident.old_address.is_none();
+        let own = accused && incident.name == agent;
+        let _ = write!(text, "{} by {by}", if own { " accused" } else { "" });
     }
     if let Some(reason) = printable(&incident.reason) {
         let _ = write!(text, " ({reason})");

@@ -7,7 +7,7 @@ use super::address;
 use super::client::{Client, Endpoint};
 use super::failure::Failure;
 use super::{history, members, output};
-use crate::http::types::{CoordinateBody, InfoBody, MemberDetailBody, MissingBody};
+use crate::http::types::{CoordinateBody, InfoBody, MemberDetailBody, MissingBody, StandstillBody};
 
 /// Show what the agent says of itself: addresses, health, counters, accusations; or what it knows and
 /// remembers of one member.
@@ -42,10 +42,14 @@ pub(super) fn path(name: &str) -> String {
 }
 
 fn member(body: &MemberDetailBody) -> String {
-    let mut text = body.member.as_ref().map_or_else(
-        || "no member any more\n".to_owned(),
-        |member| members::facts(member).into_iter().fold(String::new(), line),
-    );
+    let mut text = match (&body.member, &body.missing) {
+        (Some(member), _) => members::facts(member).into_iter().fold(String::new(), line),
+        (None, Some(address)) => {
+            let address = output::printable(address);
+            format!("not seen since the agent started; before that it lived at {address}\n")
+        }
+        (None, None) => "no member any more\n".to_owned(),
+    };
     text.push_str("history\n");
     if body.history.is_empty() {
         text.push_str("  nothing has happened\n");
@@ -66,6 +70,11 @@ fn coordinate(held: &CoordinateBody) -> String {
     format!("{x:.2} {y:.2} {z:.2} ms, {height:.2} ms above, error {error:.0} %")
 }
 
+fn standstill(last: &StandstillBody) -> String {
+    let [lasted, ago] = [last.lasted_ms, last.age_ms].map(Duration::from_millis);
+    format!("{:.1} s, until {} ago", lasted.as_secs_f64(), output::age(ago))
+}
+
 fn missing(held: &MissingBody) -> String {
     if held.count == 0 {
         return "none".to_owned();
@@ -79,7 +88,9 @@ fn missing(held: &MissingBody) -> String {
 fn facts(info: &InfoBody) -> Vec<(&'static str, &'static str, String)> {
     let counts = &info.members;
     let convergence = &info.convergence;
-    let attempts = info.join_attempts.map_or_else(|| "none".to_owned(), |count| count.to_string());
+    let attempts = info.join_attempts;
+    let attempts =
+        attempts.map_or_else(|| "none".to_owned(), |count| format!("{count}, still trying"));
     let accusations = match info.accusations.len() {
         0 => "none".to_owned(),
         count => format!("the latest {count}:"),
@@ -107,6 +118,11 @@ fn facts(info: &InfoBody) -> Vec<(&'static str, &'static str, String)> {
         ("local health", "local_health", format!("{} (0 is healthy)", info.local_health)),
         ("probe interval", "probe_interval_ms", format!("{} ms", info.probe_interval_ms)),
         ("suspicion time-out", "suspicion_timeout_ms", format!("{} ms", info.suspicion_timeout_ms)),
+        (
+            "stood still",
+            "standstill",
+            info.standstill.as_ref().map_or("never".to_owned(), standstill),
+        ),
         ("updates waiting", "updates_waiting", info.updates_waiting.to_string()),
         ("notices waiting", "notices_waiting", info.notices_waiting.to_string()),
         ("queries open", "queries_open", info.queries_open.to_string()),

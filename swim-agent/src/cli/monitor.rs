@@ -71,7 +71,11 @@ fn told_line(told: &ToldBody) -> String {
 fn event_line(event: &EventBody) -> String {
     let style = output::style(&event.kind);
     let state = |state: &Option<String>| state.clone().unwrap_or_else(|| "-".to_owned());
-    let by = event.by.as_deref().map(|by| format!(" by {}", output::printable(by)));
+    // The agent's own refutation: the one named is whom it contradicts.
+    let own =
+        event.kind == "refuted" && event.old_state == event.state && event.old_address.is_none();
+    let accused = if own { " accused" } else { "" };
+    let by = event.by.as_deref().map(|by| format!("{accused} by {}", output::printable(by)));
     let changed = changes(&event.changed);
     format!(
         "{time}  {style}{kind:<9}{style:#}  {name}  {address}  {old} -> {new}{by} ({reason}){changed}",

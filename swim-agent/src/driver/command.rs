@@ -38,6 +38,11 @@ pub(crate) enum Command {
         name: String,
         reply: oneshot::Sender<Vec<Incident>>,
     },
+    /// Where this member lived before the restart, if it has not been seen since.
+    Missing {
+        name: String,
+        reply: oneshot::Sender<Option<SocketAddr>>,
+    },
     /// The latest so many accusations.
     Accusations {
         most: usize,
@@ -111,6 +116,9 @@ impl<T: Transport, C: Codec> Driver<T, C> {
             Some(Command::Contacts { names, reply }) => drop(reply.send(self.contacts(names))),
             Some(Command::History { name, reply }) => {
                 drop(reply.send(self.view.history().of(&name)));
+            }
+            Some(Command::Missing { name, reply }) => {
+                let _ = reply.send(self.view.missing().get(&name).copied());
             }
             Some(Command::Accusations { most, reply }) => {
                 drop(reply.send(self.view.history().accusations(&self.about.name, most)));
@@ -232,6 +240,7 @@ impl<T: Transport, C: Codec> Driver<T, C> {
             suspicion_timeout: protocol.suspicion_timeout(),
             coordinate: protocol.coordinate(),
             view_hash: protocol.view_hash(),
+            standstill: self.view.standstill(),
             members_missing: self.view.count_missing(),
             uptime: self.started.elapsed(),
         }

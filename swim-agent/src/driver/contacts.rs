@@ -36,6 +36,13 @@ impl Contacts {
         self.by_address.entry(to).or_default().stream = Some((now, failure));
     }
 
+    /// A member begins anew there: what failed before says nothing of it.
+    pub(super) fn renewed(&mut self, at: &SocketAddr) {
+        if let Some(ways) = self.by_address.get_mut(at) {
+            ways.stream.take_if(|(_, failure)| failure.is_some());
+        }
+    }
+
     /// Forgets the addresses that are no member's, when there are many. O(1) amortized.
     pub(super) fn tidy(&mut self, members: usize, is_member: impl Fn(&SocketAddr) -> bool) {
         if self.by_address.len() > 2 * members + SLACK {
@@ -77,6 +84,18 @@ impl<T: Transport, C: Codec> Driver<T, C> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_failure_is_forgotten_with_the_life_that_it_was_of() {
+        let now = Instant::now();
+        let mut contacts = Contacts::default();
+        let [down, up] = [1, 2].map(|port| SocketAddr::from(([127, 0, 0, 1], port)));
+        contacts.stream(down, Some("refused".to_owned()), now);
+        contacts.stream(up, None, now);
+        [down, up].iter().for_each(|at| contacts.renewed(at));
+        assert_eq!(contacts.of(&down, now).stream, None);
+        assert!(contacts.of(&up, now).stream.is_some_and(|stream| stream.failure.is_none()));
+    }
 
     #[test]
     fn only_members_addresses_are_kept_when_there_are_many() {

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, HashMap, VecDeque};
 use std::time::SystemTime;
 
-use swim_core::{EventKind, MemberId, MemberState, ProbeReport};
+use swim_core::{EventKind, MemberEvent, MemberId, MemberState, ProbeReport, Reason};
 use swim_transport::Transport;
 use swim_wire::Codec;
 use tokio::time::Instant;
@@ -30,7 +30,8 @@ impl History {
     /// Remembers what happened, unless it is only metadata that changed, or a newcomer: a mass join
     /// would push out all else.
     pub(super) fn happened(&mut self, event: &Event) {
-        let only_metadata = event.kind == EventKind::Updated && event.old_address.is_none();
+        let notable = event.old_address.is_some() || event.reason == Reason::Restarted;
+        let only_metadata = event.kind == EventKind::Updated && !notable;
         let newcomer = event.old_state.is_none() && event.state == Some(MemberState::Alive);
         if !only_metadata && !newcomer {
             self.push(Incident::Event(Event { changed: BTreeMap::new(), ..event.clone() }));
@@ -86,6 +87,17 @@ fn is_accusation(event: &Event) -> bool {
 }
 
 impl<T: Transport, C: Codec> Driver<T, C> {
+    /// Takes down what happened to a member.
+    pub(super) fn happened(&mut self, event: MemberEvent) {
+        if event.reason.is_removal() {
+            self.joins.rejoin.forget(event.member.as_str());
+        }
+        if event.kind == EventKind::Joined || event.reason == Reason::Restarted {
+            self.contacts.renewed(&event.address);
+        }
+        self.view.happened(event);
+    }
+
     /// Takes down by which ways a member was probed in vain.
     pub(super) fn probe_failed(&mut self, report: ProbeReport) {
         let now = Instant::now().into_std();

@@ -435,12 +435,7 @@ impl<T: Transport, C: Codec> Driver<T, C> {
                 GossipAction::SendByStream { to, message } => {
                     self.post.send_by_stream(to, &message);
                 }
-                GossipAction::Event(event) => {
-                    if event.reason.is_removal() {
-                        self.joins.rejoin.forget(event.member.as_str());
-                    }
-                    self.view.happened(event);
-                }
+                GossipAction::Event(event) => self.happened(event),
                 GossipAction::ProbeFailed(report) => self.probe_failed(report),
                 GossipAction::UserEvent { event, ltime } => self.hear_event(event, ltime),
                 GossipAction::Query { id, query, ltime } => {

@@ -10,7 +10,7 @@ use swim_transport::Transport;
 use swim_wire::Codec;
 
 use super::exchange::Outbound;
-use super::strangers::{Allowance, Verdict};
+use super::strangers::{Allowance, Verdict, without_metadata};
 use super::wire::{Carrier, Wire};
 use crate::counters::Meter;
 
@@ -112,7 +112,17 @@ impl<T: Transport, C: Codec> Post<T, C> {
                 answer.add(self.wire.codec(), message);
             }
             Origin::Stranger { from, allowance, remembered } if *from == to => {
-                match allowance.grant(message, self.wire.codec().encoded_len(message)) {
+                let brief;
+                let (mut message, mut verdict) =
+                    (message, allowance.grant(message, self.wire.codec().encoded_len(message)));
+                if verdict == Verdict::Refused
+                    && let Some(shorter) = without_metadata(message)
+                {
+                    brief = shorter;
+                    message = &brief;
+                    verdict = allowance.grant(message, self.wire.codec().encoded_len(message));
+                }
+                match verdict {
                     Verdict::Granted => self.pack(to, message),
                     Verdict::StreamOnly if *remembered => self.send_by_stream(to, message),
                     Verdict::StreamOnly | Verdict::Refused => self.meter.answers_withheld.one(),

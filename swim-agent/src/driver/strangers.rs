@@ -3,7 +3,7 @@
 //! The source of a datagram can be forged. An answer to an address where no live member is known
 //! may therefore go to a victim, and must not be much more than what the forger had to send.
 
-use swim_core::{GossipMessage, MemberId};
+use swim_core::{GossipMessage, MemberId, MemberUpdate};
 
 /// Answers to one datagram may have this many times its bytes (as in QUIC, RFC 9000, section 8.1):
 /// an answer to a ping and a word on how this node holds the asker, names of different length
@@ -84,10 +84,26 @@ impl Allowance {
     }
 }
 
+/// What an answer says of live members, less their metadata: an agent whose name another one has is
+/// to hear where that one lives, however much either says of itself. `None` where that leaves
+/// nothing out.
+pub(super) fn without_metadata(answer: &GossipMessage) -> Option<GossipMessage> {
+    let GossipMessage::Gossip { updates } = answer else { return None };
+    // Of one that is gone, the metadata may say that it was removed.
+    let long = |update: &MemberUpdate| update.state.is_live() && update.metadata.is_some();
+    let shorter = |update: &MemberUpdate| MemberUpdate {
+        id: update.id.clone(),
+        metadata: if long(update) { None } else { update.metadata.clone() },
+        ..*update
+    };
+    let shortens = updates.iter().any(long);
+    shortens.then(|| GossipMessage::Gossip { updates: updates.iter().map(shorter).collect() })
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
-    use swim_core::{MemberState, MemberUpdate};
+    use swim_core::MemberState;
 
     fn ping() -> GossipMessage {
         GossipMessage::Ping { seq: 1, from: "stranger".into() }

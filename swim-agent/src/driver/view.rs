@@ -2,10 +2,10 @@
 
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
-use std::time::SystemTime;
+use std::time::{Duration, SystemTime};
 
 use swim_core::{
-    EventKind, GossipMessage, GossipProtocol, Member, MemberEvent, MemberId, MemberState,
+    EventKind, GossipMessage, GossipProtocol, Member, MemberEvent, MemberId, MemberState, Reason,
 };
 use tokio::sync::watch;
 use tokio::time::Instant;
@@ -14,7 +14,7 @@ use super::history::History;
 use crate::event::{Event, StreamItem};
 use crate::event_log::Writer;
 use crate::history::{FailedProbe, Incident};
-use crate::info::{Missing, StateCounts};
+use crate::info::{Missing, Standstill, StateCounts};
 use crate::members::{MemberInfo, Members, Version, version};
 use crate::state::{Keeper, Place};
 
@@ -33,6 +33,8 @@ pub(super) struct View {
     history: History,
     /// Who lived where before the restart and has not been seen since.
     missing: BTreeMap<String, SocketAddr>,
+    /// When this node last stood still until, and how long.
+    standstill: Option<(Instant, Duration)>,
 }
 
 impl View {
@@ -52,7 +54,18 @@ impl View {
             news: Vec::new(),
             history: History::default(),
             missing,
+            standstill: None,
         }
+    }
+
+    /// This node stood still until now.
+    pub(super) fn stood_still(&mut self, lasted: Duration) {
+        self.standstill = Some((Instant::now(), lasted));
+    }
+
+    /// When it last did.
+    pub(super) fn standstill(&self) -> Option<Standstill> {
+        self.standstill.map(|(until, lasted)| Standstill { lasted, ago: until.elapsed() })
     }
 
     pub(super) fn counts(&self) -> StateCounts {
@@ -257,11 +270,21 @@ fn log(event: &MemberEvent) {
                 "the name of this agent was claimed from elsewhere: its former life, or another agent"
             );
         }
+        (EventKind::Refuted, None) if event.old_state == event.state => {
+            let by = by.unwrap_or("somebody").escape_debug();
+            tracing::info!(
+                incarnation,
+                "{by} held this agent suspect or gone; it tells all that it lives"
+            );
+        }
         (EventKind::Updated, Some(other)) if was_live => {
             tracing::warn!(
                 %member, %address, %other, incarnation, by,
                 "a live member is elsewhere now: it restarted there, or another agent has its name"
             );
+        }
+        (EventKind::Updated, _) if event.reason == Reason::Restarted => {
+            tracing::info!(%member, %address, incarnation, by, "member restarted");
         }
         (EventKind::Forgotten | EventKind::Updated, _) if !event.reason.is_removal() => {
             tracing::debug!(%member, %address, incarnation, by, reason, "member {kind}");

@@ -21,6 +21,8 @@ use super::{Driver, Sources};
 
 /// A sleep that ends this much late says that the process was paused or starved.
 const LATE: Duration = Duration::from_millis(100);
+/// From here on users are told: others begin to suspect a node that is silent for so long.
+const STANDSTILL: Duration = Duration::from_secs(1);
 /// Datagrams heard in a row before anything else gets its turn: a fraction of a millisecond, and
 /// enough that what a turn costs is small beside it.
 pub(super) const AT_ONCE: usize = 64;
@@ -86,8 +88,23 @@ impl<T: Transport, C: Codec> Driver<T, C> {
             self.meter.late_wakeups.one();
             tracing::debug!(late_ms = late.as_millis(), "woke up late, hearing first");
         }
+        let accused = self.protocol.stats().own_refutations;
         self.drain(late > LATE, sources, datagram).await;
+        if late >= STANDSTILL {
+            self.stood_still(late, accused);
+        }
         self.fire();
+    }
+
+    /// Says that nothing ran for so long, and whether others have said since that it was gone.
+    fn stood_still(&mut self, late: Duration, accused: u64) {
+        self.view.stood_still(late);
+        let accused = self.protocol.stats().own_refutations > accused;
+        let meanwhile = if accused { "; others held it suspect or dead meanwhile" } else { "" };
+        tracing::warn!(
+            "this agent stood still for {:.1} s (paused, starved or suspended){meanwhile}",
+            late.as_secs_f64()
+        );
     }
 
     /// Hears what has come in already. After a late wake-up the reactor gets time to find it.

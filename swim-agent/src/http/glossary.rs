@@ -7,7 +7,7 @@ use swim_agent::Info;
 use super::info;
 
 /// The facts; the counters are explained where they are counted.
-const FACTS: [(&str, &str); 27] = [
+const FACTS: [(&str, &str); 28] = [
     ("name", "Its name, unique in the cluster."),
     ("address", "What the agent tells others to reach it at."),
     ("bind_address", "What its sockets are bound to."),
@@ -48,6 +48,10 @@ const FACTS: [(&str, &str); 27] = [
     ),
     ("queries_open", "Queries that were asked here and are not over."),
     ("streams_open", "Streams of events that are read at the admin endpoint, of 64 at most."),
+    (
+        "standstill",
+        "The last time that the agent stood still for a second or more: paused, starved of the processor, or suspended. Others suspect who is silent for so long.",
+    ),
     ("join_attempts", "Attempts in vain of the join under way; null when there is none."),
     (
         "members_missing",

@@ -6,7 +6,8 @@ use axum::extract::{Query, State};
 use swim_agent::{Coordinate, Info};
 
 use super::types::{
-    ConvergenceBody, CoordinateBody, InfoBody, InfoQuery, MemberCounts, MissingBody, millis,
+    ConvergenceBody, CoordinateBody, InfoBody, InfoQuery, MemberCounts, MissingBody,
+    StandstillBody, millis,
 };
 use super::{Admin, ApiError, Shared, events, glossary, health, history};
 
@@ -63,6 +64,10 @@ fn body(info: Info, dropped: u64, admin: &Admin) -> InfoBody {
             false_positive_rate: info.convergence.false_positive_rate,
         },
         counters: counts(&info, dropped).map(|(name, count, _)| (name.to_owned(), count)).collect(),
+        standstill: info.standstill.map(|last| StandstillBody {
+            lasted_ms: millis(last.lasted),
+            age_ms: millis(last.ago),
+        }),
         members_missing: MissingBody {
             count: info.members_missing.count,
             names: info.members_missing.names.clone(),

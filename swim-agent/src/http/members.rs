@@ -53,6 +53,7 @@ pub(super) async fn member(
     let Path(name) = name?;
     let members = admin.handle.members();
     let history = admin.handle.history(name.as_str()).await?;
+    let missing = admin.handle.missing(name.as_str()).await?;
     let member = match members.get(&name) {
         Some(member) if name == members.local().name => {
             Some(body(member, Contact::default(), SystemTime::now()))
@@ -61,13 +62,14 @@ pub(super) async fn member(
             let contact = admin.handle.contacts(vec![name]).await?.pop().unwrap_or_default();
             Some(body(member, contact, SystemTime::now()))
         }
-        None if history.is_empty() => {
+        None if history.is_empty() && missing.is_none() => {
             return Err(ApiError::not_found(format!("no member is named {name:?}")));
         }
         None => None,
     };
     let agent = admin.handle.name().to_owned();
-    Ok(Json(MemberDetailBody { agent, member, history: history::bodies(history) }))
+    let missing = missing.map(|address| address.to_string());
+    Ok(Json(MemberDetailBody { agent, member, missing, history: history::bodies(history) }))
 }
 
 fn ending() -> ApiError {

@@ -37,8 +37,11 @@ pub(crate) struct MemberBody {
 pub(crate) struct MemberDetailBody {
     /// Which agent says so.
     pub(crate) agent: String,
-    /// `null` of one that is forgotten, of which only a history is left.
+    /// `null` of one that is forgotten, of which only a history is left, and of one that is missing.
     pub(crate) member: Option<MemberBody>,
+    /// Where it lived, live, before the agent restarted, if it has not been seen since.
+    #[serde(default)]
+    pub(crate) missing: Option<String>,
     /// What the agent remembers of it, the latest first.
     pub(crate) history: Vec<IncidentBody>,
 }
@@ -176,6 +179,9 @@ pub(crate) struct InfoBody {
     pub(crate) view_hash: String,
     /// Measured from this agent's traffic, 0 without data.
     pub(crate) convergence: ConvergenceBody,
+    /// The last time that the agent stood still; `null` when it never did.
+    #[serde(default)]
+    pub(crate) standstill: Option<StandstillBody>,
     /// Members that were live before the agent restarted and have not been seen since.
     #[serde(default)]
     pub(crate) members_missing: MissingBody,
@@ -187,6 +193,14 @@ pub(crate) struct InfoBody {
     /// What each of all that means; with `?explain=true` only.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) glossary: Option<BTreeMap<String, String>>,
+}
+
+/// A time in which the agent could not run.
+#[derive(Debug, Serialize, Deserialize)]
+pub(crate) struct StandstillBody {
+    pub(crate) lasted_ms: u64,
+    /// Milliseconds since it ended.
+    pub(crate) age_ms: u64,
 }
 
 /// Remembered members that have not come back.

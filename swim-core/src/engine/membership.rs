@@ -145,7 +145,9 @@ impl<P: Profile> Engine<P> {
         let old = record.state();
         let removed = self.removals.of(member) != Removal::No;
         let accused = removed || matches!(old, MemberState::Suspect | MemberState::Dead);
-        if accused && epoch(rumor.incarnation) == epoch(record.incarnation) {
+        let restarted = epoch(rumor.incarnation) > epoch(record.incarnation);
+        // A removal is an operator's word, no finding of the failure detector.
+        if accused && !removed && !restarted {
             self.stats.refuted += 1;
         }
         self.end_suspicion(member);
@@ -161,7 +163,9 @@ impl<P: Profile> Engine<P> {
         let moved = replaced.is_some();
         self.table.set(member, MemberState::Alive, rumor.incarnation);
         let mut cause = heard.cause(&rumor);
-        if accused {
+        if restarted {
+            cause.reason = Reason::Restarted;
+        } else if accused {
             cause.reason = Reason::Refutation;
         }
         let change = Change {
@@ -443,6 +447,6 @@ impl<P: Profile> Engine<P> {
 }
 
 /// The boot epoch in an incarnation.
-fn epoch(incarnation: Incarnation) -> u64 {
+pub(super) fn epoch(incarnation: Incarnation) -> u64 {
     incarnation >> 32
 }

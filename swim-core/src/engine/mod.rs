@@ -133,7 +133,7 @@ pub struct Engine<P: Profile> {
     join: Join<P::Address>,
     departure: Option<Departure<P::Address>>,
     /// What another node of this name last said of itself, as a hash.
-    twin: Option<u64>,
+    twin: Option<P::Address>,
     moves: moves::Moves<P::Address>,
     /// The conflict reported last.
     conflict: Option<(MemberIdx, Incarnation)>,

@@ -170,6 +170,8 @@ pub enum Reason {
     FirstHand,
     /// The member raised its incarnation.
     Refutation,
+    /// The member has a later boot epoch: it was started anew.
+    Restarted,
     /// The member said so of itself.
     OwnWord,
     /// Dead or departed for long enough.
@@ -192,6 +194,7 @@ impl Reason {
             Self::SuspicionExpired => "suspicion_expired",
             Self::FirstHand => "first_hand",
             Self::Refutation => "refutation",
+            Self::Restarted => "restarted",
             Self::OwnWord => "own_word",
             Self::Reaped => "reaped",
             Self::Conflict => "conflict",

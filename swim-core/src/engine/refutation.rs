@@ -2,7 +2,7 @@
 //! under one name find out and settle it.
 
 use super::Engine;
-use super::membership::{ALIVE_LIMIT, Heard, PLAUSIBLE, Verdict};
+use super::membership::{ALIVE_LIMIT, Heard, PLAUSIBLE, Verdict, epoch};
 use super::message::{Removal, Update};
 use super::output::{Cause, Output, Profile, Reason};
 use super::removal;
@@ -63,9 +63,15 @@ impl<P: Profile> Engine<P> {
         if let Some(other) = other {
             // Whoever answers a refutation is alive: one of the two must give way, and both must
             // agree which.
-            let same = self.twin.replace(other.content()) == Some(other.content());
-            let answered = same && incarnation == self.incarnation().saturating_add(1);
-            if answered && self.conflict != Some((me, incarnation)) {
+            // By its address: an answer to an unproven one has no room for its metadata.
+            let at = other.address(me);
+            let same = self.twin.replace(at) == Some(at);
+            let own = self.incarnation();
+            let answered = same && incarnation == own.saturating_add(1);
+            // A former life has an earlier boot epoch.
+            let now_elsewhere =
+                at != self.table.address(me) && epoch(own) > 0 && epoch(incarnation) == epoch(own);
+            if (answered || now_elsewhere) && self.conflict != Some((me, incarnation)) {
                 out.claimed(other.address(me));
                 self.report_conflict(me, incarnation, None, heard.source.member, out);
             }

@@ -153,7 +153,8 @@ pub enum EventKind {
     Died,
     /// It said goodbye.
     Left,
-    /// It says something else of itself: metadata or address.
+    /// It says something else of itself, metadata or address; or it was restarted before anybody
+    /// missed it.
     Updated,
     /// Nothing is held of it any more.
     Forgotten,
@@ -195,7 +196,10 @@ impl EventKind {
             (_, Dead) => Some(Self::Died),
             (_, Left) => Some(Self::Left),
             (Some(Alive), Alive) if own && change.cause.reason.is_refuted() => Some(Self::Refuted),
-            (Some(Alive), Alive) => updated.then_some(Self::Updated),
+            (Some(Alive), Alive) => {
+                let restarted = change.cause.reason == Reason::Restarted;
+                (updated || restarted).then_some(Self::Updated)
+            }
         }
     }
 }
