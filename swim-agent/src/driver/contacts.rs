@@ -4,6 +4,10 @@ use std::collections::HashMap;
 use std::net::SocketAddr;
 use std::time::Instant;
 
+use swim_transport::Transport;
+use swim_wire::Codec;
+
+use super::Driver;
 use crate::contact::{Contact, StreamContact};
 
 /// Addresses beyond those of members that are kept before the rest is forgotten.
@@ -48,6 +52,20 @@ impl Contacts {
         });
         let heard = ways.heard.map(|at| now.saturating_duration_since(at));
         Contact { round_trip: None, heard, stream }
+    }
+}
+
+impl<T: Transport, C: Codec> Driver<T, C> {
+    /// Takes down how a stream went.
+    pub(super) fn contact(&mut self, to: SocketAddr, failure: Option<String>) {
+        self.contacts.stream(to, failure, tokio::time::Instant::now().into_std());
+        self.tidy_contacts();
+    }
+
+    /// Forgets the addresses that are no member's, now and then.
+    pub(super) fn tidy_contacts(&mut self) {
+        let is_member = |address: &SocketAddr| self.protocol.member_at(address).is_some();
+        self.contacts.tidy(self.view.members(), is_member);
     }
 }
 

@@ -14,6 +14,7 @@ mod joins;
 mod own;
 mod post;
 mod rejoin;
+mod seeds;
 mod strangers;
 mod users;
 mod view;
@@ -259,32 +260,10 @@ impl<T: Transport, C: Codec> Driver<T, C> {
         }
         self.rejoin(now);
         self.joins.follow(self.protocol.join_attempts(), self.view.is_alone(), now);
-        if let Some(names) = self.joins.lookup_due(now) {
-            self.look_up(names);
+        if let Some(seeds) = self.joins.lookup_due(now) {
+            self.look_up(seeds);
         }
         self.settle();
-    }
-
-    /// Asks all whom a join is under way through; nobody to ask ends it.
-    fn ask(&mut self) {
-        let addresses = self.joins.whom_to_ask();
-        let actions = self.protocol.bootstrap(addresses);
-        self.act(actions, &mut Origin::Proven);
-    }
-
-    /// Resolves names in a task of its own: a resolver may take its time.
-    fn look_up(&self, names: Vec<String>) {
-        let inputs = self.exchange.inputs().clone();
-        let resolver = self.about.resolver.clone();
-        let lookup = async move {
-            let mut found = Vec::with_capacity(names.len());
-            for name in names {
-                let addresses = resolver.resolve(&name).await;
-                found.push((name, addresses));
-            }
-            let _ = inputs.send(Input::Resolved(found)).await;
-        };
-        self.about.runtime.spawn(lookup.in_current_span());
     }
 
     fn received(&mut self, received: std::io::Result<SocketAddr>, datagram: &[u8]) {
@@ -361,28 +340,9 @@ impl<T: Transport, C: Codec> Driver<T, C> {
                 }
                 self.contact(to, Some(why));
             }
-            Input::Resolved(found) => {
-                let now = Instant::now().into_std();
-                let protocol = &self.protocol;
-                let lives =
-                    |at: &SocketAddr| protocol.member_at(at).is_some_and(|m| m.state.is_live());
-                if self.joins.resolved(found, self.view.is_alone(), lives, now) {
-                    self.ask();
-                }
-            }
+            Input::Resolved { found, over } => self.resolved(found, over),
         }
         self.settle();
-    }
-
-    /// Takes down how a stream went.
-    fn contact(&mut self, to: SocketAddr, failure: Option<String>) {
-        self.contacts.stream(to, failure, Instant::now().into_std());
-        self.tidy_contacts();
-    }
-
-    fn tidy_contacts(&mut self) {
-        let is_member = |address: &SocketAddr| self.protocol.member_at(address).is_some();
-        self.contacts.tidy(self.view.members(), is_member);
     }
 
     /// A packet on a stream of somebody else's; what is to go back on it.
