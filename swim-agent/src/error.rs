@@ -110,6 +110,7 @@ pub struct Joined {
 
 /// An address that did not answer a join.
 #[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct Unanswered {
     /// As it was given: `host:port`.
     pub address: String,

@@ -2,9 +2,10 @@
 
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
-use std::time::SystemTime;
+use std::time::{Duration, SystemTime};
 
 use swim_core::{EventKind, Incarnation, MemberEvent, MemberState, Reason};
+use tokio::time::Instant;
 
 use crate::event_log::EventLog;
 
@@ -36,9 +37,17 @@ pub struct Event {
     pub changed: BTreeMap<String, Option<String>>,
     /// When, by this node's clock.
     pub time: SystemTime,
+    /// The same moment on a clock that nobody sets.
+    pub(crate) moment: Instant,
 }
 
 impl Event {
+    /// How long ago it happened, whatever was done to this node's clock since.
+    pub fn age(&self) -> Duration {
+        self.moment.elapsed()
+    }
+
+    /// That happened just now.
     pub(crate) fn new(event: MemberEvent, time: SystemTime) -> Self {
         Self {
             kind: event.kind,
@@ -52,6 +61,7 @@ impl Event {
             reason: event.reason,
             changed: BTreeMap::new(),
             time,
+            moment: Instant::now(),
         }
     }
 }

@@ -12,13 +12,13 @@ use crate::event::{EventStream, StreamItem};
 
 /// Events kept.
 const KEPT: usize = EventStream::KEPT;
-/// Bytes of payloads kept: all events of the usual size, and a few of the greatest.
+/// Bytes kept of what they carry: all events of the usual size, and a few of the greatest.
 const KEPT_BYTES: usize = 4 * 1024 * 1024;
 
 #[derive(Debug, Default)]
 struct Ring {
     items: VecDeque<Arc<StreamItem>>,
-    /// Bytes of their payloads.
+    /// Bytes of what they carry.
     bytes: usize,
     /// How many came before them.
     first: u64,
@@ -31,20 +31,27 @@ impl Ring {
     }
 
     fn push(&mut self, item: StreamItem) {
-        self.bytes += payload(&item);
+        self.bytes += carried(&item);
         self.items.push_back(Arc::new(item));
         while self.items.len() > KEPT || (self.bytes > KEPT_BYTES && self.items.len() > 1) {
             let Some(oldest) = self.items.pop_front() else { return };
-            self.bytes -= payload(&oldest);
+            self.bytes -= carried(&oldest);
             self.first += 1;
         }
     }
 }
 
-fn payload(item: &StreamItem) -> usize {
+/// Bytes that may be many: payloads, and metadata that changed.
+fn carried(item: &StreamItem) -> usize {
     match item {
         StreamItem::User(event) | StreamItem::Query(event) => event.payload.len(),
-        StreamItem::Event(_) | StreamItem::Missed(_) => 0,
+        StreamItem::Event(event) => {
+            let len = |(key, value): (&String, &Option<String>)| {
+                key.len() + value.as_ref().map_or(0, String::len)
+            };
+            event.changed.iter().map(len).sum()
+        }
+        StreamItem::Missed(_) => 0,
     }
 }
 
@@ -122,10 +129,33 @@ fn lock(ring: &Mutex<Ring>) -> MutexGuard<'_, Ring> {
 
 #[cfg(test)]
 mod tests {
+    use std::collections::BTreeMap;
     use std::time::SystemTime;
 
+    use swim_core::{EventKind, MemberState, Reason};
+    use tokio::time::Instant;
+
     use super::*;
-    use crate::event::UserEvent;
+    use crate::event::{Event, UserEvent};
+
+    /// A member that changed its metadata.
+    fn updated(changed: BTreeMap<String, Option<String>>) -> StreamItem {
+        let state = Some(MemberState::Alive);
+        StreamItem::Event(Event {
+            kind: EventKind::Updated,
+            name: "a".to_owned(),
+            address: ([127, 0, 0, 1], 7946).into(),
+            old_address: None,
+            old_state: state,
+            state,
+            incarnation: 1,
+            by: None,
+            reason: Reason::OwnWord,
+            changed,
+            time: SystemTime::UNIX_EPOCH,
+            moment: Instant::now(),
+        })
+    }
 
     fn event(ltime: u64, len: usize) -> StreamItem {
         let (name, origin) = ("e".to_owned(), "a".to_owned());
@@ -179,6 +209,16 @@ mod tests {
         writer.push(event(101, 1));
         assert_eq!(read(&log, log.before_end(KEPT)), [event(101, 1)]);
         assert_eq!(lock(&writer.ring).bytes, 1);
+    }
+
+    #[test]
+    fn what_members_changed_is_bounded_in_bytes_too() {
+        let writer = Writer::new();
+        let log = writer.log();
+        let value = || Some("v".repeat(32 * 1024 - 5));
+        let update = || updated([("k".to_owned(), value()), ("gone".to_owned(), None)].into());
+        (0..KEPT).for_each(|_| writer.push(update()));
+        assert_eq!(read(&log, log.before_end(KEPT)).len(), KEPT_BYTES / (32 * 1024));
     }
 
     #[tokio::test]

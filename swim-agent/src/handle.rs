@@ -206,7 +206,7 @@ impl Handle {
     /// Joins through `addresses`, each a [`Seed`](crate::Seed). Returns how many
     /// of them have answered as soon as one has, its view merged.
     ///
-    /// Names are resolved first. Joining a cluster that the agent is already in is harmless and
+    /// Names are resolved first, all at the same time and for ten seconds at most. Joining a cluster that the agent is already in is harmless and
     /// brings views in line. A join through the addresses given to the builder goes on by itself.
     ///
     /// # Errors
@@ -229,11 +229,9 @@ impl Handle {
         if addresses.is_empty() {
             return Err(JoinError::NoAddress);
         }
-        let mut targets = Vec::with_capacity(addresses.len());
-        for given in addresses {
-            let resolved = self.about.resolver.resolve(&given).await;
-            targets.push(Target { given, resolved });
-        }
+        let found = self.about.resolver.resolve_all(addresses).await;
+        let target = |(given, resolved)| Target { given, resolved };
+        let targets = found.into_iter().map(target).collect();
         self.ask(|reply| Command::Join { targets, all, reply }).await?
     }
 

@@ -3,6 +3,8 @@
 
 use std::time::{Duration, SystemTime};
 
+use tokio::time::Instant;
+
 use crate::contact::StreamContact;
 use crate::event::Event;
 
@@ -36,6 +38,8 @@ pub struct FailedProbe {
     pub by_stream: bool,
     /// Whether nobody at all was heard meanwhile: then it says more of this agent than of the member.
     pub silence: bool,
+    /// When the agent gave up, on a clock that nobody sets.
+    pub(crate) moment: Instant,
 }
 
 /// What a relay said of a member.
@@ -63,5 +67,36 @@ impl Incident {
             Self::Event(event) => event.time,
             Self::ProbeFailed(probe) => probe.time,
         }
+    }
+
+    /// How long ago that was, whatever was done to this node's clock since.
+    pub fn age(&self) -> Duration {
+        match self {
+            Self::Event(event) => event.age(),
+            Self::ProbeFailed(probe) => probe.moment.elapsed(),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test(start_paused = true)]
+    async fn an_age_is_time_that_passed_whatever_the_clock_was_set_to() {
+        let probe = Incident::ProbeFailed(FailedProbe {
+            name: "a".to_owned(),
+            // Long before the clock was set.
+            time: SystemTime::UNIX_EPOCH,
+            pings: Vec::new(),
+            asked: Duration::ZERO,
+            relays: Vec::new(),
+            stream: None,
+            by_stream: false,
+            silence: false,
+            moment: Instant::now(),
+        });
+        tokio::time::advance(Duration::from_secs(5)).await;
+        assert_eq!(probe.age(), Duration::from_secs(5));
     }
 }

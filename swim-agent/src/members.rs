@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::net::SocketAddr;
 use std::sync::Arc;
-use std::time::{Instant, SystemTime};
+use std::time::{Duration, Instant, SystemTime};
 
 use rpds::RedBlackTreeSetSync;
 use swim_core::{Incarnation, Member, MemberState};
@@ -53,6 +53,11 @@ impl MemberInfo {
             last_update: now.1.checked_sub(ago).unwrap_or(now.1),
             changed: member.last_update,
         }
+    }
+
+    /// How long ago this node last changed what it holds of it, whatever was done to its clock since.
+    pub fn age(&self) -> Duration {
+        tokio::time::Instant::from_std(self.changed).elapsed()
     }
 
     /// The version of the record that this was made from.
@@ -212,6 +217,16 @@ mod tests {
         assert!(members.remove("a") && !members.remove("a"));
         assert_eq!(members.count(MemberState::Suspect), 0);
         assert_eq!(members.len(), 1);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn an_age_is_time_that_passed_whatever_the_clock_was_set_to() {
+        let mut held = member("a", MemberState::Alive);
+        held.changed = tokio::time::Instant::now().into_std();
+        // An hour forward since then.
+        held.last_update = SystemTime::now() - Duration::from_secs(3600);
+        tokio::time::advance(Duration::from_secs(5)).await;
+        assert_eq!(held.age(), Duration::from_secs(5));
     }
 
     #[test]

@@ -14,6 +14,14 @@ use crate::error::EventError;
 use crate::members::Members;
 
 /// A question to all or some members; see [`Handle::query`](crate::Handle::query).
+///
+/// Later versions may have fields more: make one of another, never of fields alone.
+///
+/// ```
+/// # use std::time::Duration;
+/// # use swim_agent::Query;
+/// let query = Query { timeout: Duration::from_secs(2), ..Query::new("load") };
+/// ```
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Query {
     /// What is asked: 1 to 255 bytes.

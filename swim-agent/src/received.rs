@@ -91,29 +91,34 @@ impl ReceivedQuery {
         self.heard.until.saturating_duration_since(Instant::now())
     }
 
-    /// Answers it, once for the whole agent. That the answer arrives is not promised.
+    /// Answers it, once for the whole agent. That the answer arrives is not promised. Who stops waiting
+    /// for this has answered or not, and may try again: a second answer is refused.
     ///
     /// # Errors
     /// It was answered already, it is too late, the payload is too large, or the agent has ended.
     /// Nothing was sent, and an answer that is smaller may follow one that was too large.
     pub async fn respond(&self, payload: impl Into<Vec<u8>>) -> Result<(), RespondError> {
+        self.is_open()?;
+        let (heard, payload) = (Arc::clone(&self.heard), payload.into());
+        let commands = heard.commands.upgrade().ok_or(Stopped)?;
+        // It is settled when there is room, not before: who gives up waiting for that has not answered.
+        let room = commands.reserve_owned().await.map_err(|_| Stopped)?;
+        self.is_open()?;
+        heard.settled.store(true, Relaxed);
+        let (reply, answer) = oneshot::channel();
+        drop(room.send(Command::Respond { heard, payload, reply }));
+        answer.await.map_err(|_| Stopped)?.map_err(RespondError::Refused)
+    }
+
+    /// Whether it can be answered still.
+    fn is_open(&self) -> Result<(), RespondError> {
         if self.heard.until <= Instant::now() {
             return Err(RespondError::Late);
         }
-        if self.heard.settled.swap(true, Relaxed) {
-            return Err(RespondError::Answered);
+        match self.heard.settled.load(Relaxed) {
+            true => Err(RespondError::Answered),
+            false => Ok(()),
         }
-        let (reply, answer) = oneshot::channel();
-        let (heard, payload) = (Arc::clone(&self.heard), payload.into());
-        let commands = heard.commands.upgrade().ok_or(Stopped)?;
-        let command = Command::Respond { heard, payload, reply };
-        commands.send(command).await.map_err(|_| Stopped)?;
-        drop(commands);
-        let answer = answer.await.map_err(|_| Stopped)?;
-        answer.map_err(|error| {
-            self.heard.settled.store(false, Relaxed);
-            RespondError::Refused(error)
-        })
     }
 
     /// Gives it up for this reason; dropping it is the same as [`Decline::NoHandler`]. Who asked is told when
@@ -145,6 +150,7 @@ pub enum RespondError {
 
 /// One item of a [`QueryStream`].
 #[derive(Debug, Clone)]
+#[non_exhaustive]
 pub enum QueryItem {
     /// A query for this agent.
     Query(ReceivedQuery),
@@ -173,5 +179,62 @@ impl QueryStream {
             Err(broadcast::error::RecvError::Lagged(missed)) => Some(QueryItem::Missed(missed)),
             Err(broadcast::error::RecvError::Closed) => None,
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use swim_core::EventError;
+
+    use super::*;
+
+    fn heard(commands: &mpsc::Sender<Command>) -> Arc<Heard> {
+        let query = Arc::new(UserQuery::new("q"));
+        let event = UserEvent {
+            name: query.name.clone(),
+            payload: Vec::new(),
+            origin: "a".to_owned(),
+            ltime: 1,
+            time: std::time::SystemTime::UNIX_EPOCH,
+        };
+        let incoming = Incoming { id: 1, query, ltime: 1 };
+        Arc::new(Heard::new(incoming, event, (commands.downgrade(), Arc::default())))
+    }
+
+    /// Answers the next answer as the driver would.
+    async fn answer(received: &mut mpsc::Receiver<Command>, result: Result<(), EventError>) {
+        let Some(Command::Respond { reply, .. }) = received.recv().await else {
+            panic!("no answer")
+        };
+        let _ = reply.send(result);
+    }
+
+    #[tokio::test]
+    async fn an_answer_that_found_no_room_may_be_given_again() {
+        let (commands, mut received) = mpsc::channel(1);
+        let query = ReceivedQuery { heard: heard(&commands) };
+        commands.send(Command::Shutdown).await.unwrap();
+        tokio::select! {
+            biased;
+            _ = query.respond("first") => panic!("there is room"),
+            () = std::future::ready(()) => {}
+        }
+        drop(received.recv().await);
+        let (answered, ()) = tokio::join!(query.respond("again"), answer(&mut received, Ok(())));
+        assert_eq!(answered, Ok(()));
+        assert_eq!(query.respond("twice").await, Err(RespondError::Answered));
+    }
+
+    #[tokio::test]
+    async fn of_two_who_wait_for_room_one_answers() {
+        let (commands, mut received) = mpsc::channel(1);
+        let query = ReceivedQuery { heard: heard(&commands) };
+        commands.send(Command::Shutdown).await.unwrap();
+        let make_room = async {
+            drop(received.recv().await);
+            answer(&mut received, Ok(())).await;
+        };
+        let (one, other, ()) = tokio::join!(query.respond("1"), query.respond("2"), make_room);
+        assert_eq!((one, other), (Ok(()), Err(RespondError::Answered)));
     }
 }

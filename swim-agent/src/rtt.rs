@@ -8,6 +8,7 @@ use crate::error::RoundTripError;
 
 /// The round trip between two members; from [`Handle::round_trip`](crate::Handle::round_trip).
 #[derive(Debug, Clone, Copy, PartialEq)]
+#[non_exhaustive]
 pub enum RoundTrip {
     /// One of them is this agent, which measured it itself: smoothed over its direct probes.
     Measured(Duration),

@@ -100,6 +100,44 @@ async fn what_a_server_does_not_know_or_say_is_told_in_one_line() {
     assert!(!text.contains('\n') && started.elapsed() < Duration::from_secs(30), "{text}");
 }
 
+/// Seeds whose names the server never answers for: one after another, each would take four seconds.
+fn dead(count: usize) -> Vec<String> {
+    (0..count).map(|number| format!("dead-{number}.test:7946")).collect()
+}
+
+#[tokio::test]
+async fn dead_names_delay_no_other_seed() {
+    let dns = Dns::start();
+    dns.silence();
+    let first = agent("a", &dns).spawn().await.unwrap();
+    let mut seeds = dead(8);
+    seeds.push(first.local_addr().to_string());
+    let started = Instant::now();
+    let other = agent("b", &dns).join(seeds).spawn().await.unwrap();
+    alive(&other, 2).await;
+    assert!(started.elapsed() < Duration::from_secs(20), "{:?}", started.elapsed());
+    assert!(other.info().await.unwrap().joined);
+}
+
+#[tokio::test]
+async fn a_join_that_users_ask_for_looks_all_names_up_at_the_same_time() {
+    let dns = Dns::start();
+    dns.silence();
+    let first = agent("a", &dns).spawn().await.unwrap();
+    let other = agent("b", &dns).spawn().await.unwrap();
+    let mut seeds = dead(8);
+    seeds.insert(3, first.local_addr().to_string());
+    let started = Instant::now();
+    let joined = other.join_all(seeds).await.unwrap();
+    assert!(started.elapsed() < Duration::from_secs(25), "{:?}", started.elapsed());
+    assert_eq!(joined.answered, 1);
+    let silent: Vec<_> = joined.unanswered.iter().map(|seed| seed.address.as_str()).collect();
+    assert_eq!(silent, dead(8), "each is named, in its order");
+    for seed in &joined.unanswered {
+        assert!(seed.why.contains("its name cannot be resolved"), "{}", seed.why);
+    }
+}
+
 #[tokio::test]
 async fn groups_that_started_apart_merge_when_their_names_come_to_exist() {
     let dns = Dns::start();

@@ -135,6 +135,7 @@ impl fmt::Debug for Coordinate {
 
 /// What coordinates tell of a round trip.
 #[derive(Debug, Clone, Copy, PartialEq)]
+#[non_exhaustive]
 pub struct RoundTripEstimate {
     /// The round trip.
     pub round_trip: Duration,

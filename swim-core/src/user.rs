@@ -81,6 +81,7 @@ impl UserQuery {
 
 /// Why a member that was asked gives no answer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[non_exhaustive]
 pub enum Decline {
     /// Nobody there answers such queries.
     NoHandler,

@@ -75,7 +75,8 @@ impl<T: Transport, C: Codec> Driver<T, C> {
         self.tidy_contacts();
     }
 
-    fn tidy_contacts(&mut self) {
+    /// Forgets the addresses that are no member's, now and then.
+    pub(super) fn tidy_contacts(&mut self) {
         let is_member = |address: &SocketAddr| self.protocol.member_at(address).is_some();
         self.contacts.tidy(self.view.members(), is_member);
     }

@@ -16,10 +16,10 @@ use tokio::time::{sleep, timeout};
 use tracing::Instrument as _;
 
 use super::frame::{self, ReadError};
-use super::joins::Lookup;
 use super::users::Incoming;
 use super::wire::{Carrier, Refused, Wire};
 use crate::counters::Meter;
+use crate::resolve::Lookup;
 
 /// Streams of this node's own that are open at a time; what is to go beyond that is dropped.
 const OUTBOUND: usize = 64;
@@ -51,8 +51,8 @@ pub(super) enum Input {
     Failed { to: SocketAddr, why: String },
     /// A query with patterns is for this node.
     Asked(Incoming),
-    /// What the names of the seeds stand for now.
-    Resolved(Vec<Lookup>),
+    /// What some of the seeds stand for now; whether these were the last of them.
+    Resolved { found: Vec<Lookup>, over: bool },
 }
 
 /// What all streams share.

@@ -109,7 +109,7 @@ impl<T: Transport, C: Codec> Driver<T, C> {
 
 /// What the protocol says of a failed probe, and what is known of the stream that was tried.
 fn failed_probe(report: ProbeReport, stream: Option<StreamContact>) -> FailedProbe {
-    let ProbeReport { member, pings, asked, relays, by_stream, silence } = report;
+    let ProbeReport { member, pings, asked, relays, by_stream, silence, .. } = report;
     let relay = |(name, nacked): (MemberId, bool)| RelayReport { name: name.0, nacked };
     FailedProbe {
         name: member.0,
@@ -120,6 +120,7 @@ fn failed_probe(report: ProbeReport, stream: Option<StreamContact>) -> FailedPro
         stream: stream.filter(|stream| by_stream && stream.ago <= asked),
         by_stream,
         silence,
+        moment: Instant::now(),
     }
 }
 
@@ -139,6 +140,7 @@ mod tests {
             stream: None,
             by_stream: false,
             silence: false,
+            moment: Instant::now(),
         })
     }
 
@@ -150,7 +152,11 @@ mod tests {
         }
         let kept = history.of("often");
         assert_eq!(kept.len(), OF_ONE);
-        assert_eq!(kept[0], failed("often".to_owned(), 99), "the latest first");
+        assert_eq!(
+            kept[0].time(),
+            SystemTime::UNIX_EPOCH + Duration::from_secs(99),
+            "the latest first"
+        );
         for number in 0..2 * OF_ALL {
             history.push(failed(format!("n{number}"), number));
             assert!(history.incidents.len() <= OF_ALL);

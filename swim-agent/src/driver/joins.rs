@@ -4,6 +4,7 @@
 //! The protocol repeats its requests to addresses; this is what it cannot know: names, and who
 //! waits for the outcome.
 
+use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
@@ -12,6 +13,7 @@ use tokio::sync::oneshot;
 use super::command::Target;
 use super::rejoin::Rejoin;
 use crate::error::{JoinError, Joined, Unanswered};
+use crate::resolve::Lookup;
 
 /// How long a user waits for the outcome of a join.
 const PATIENCE: Duration = Duration::from_secs(5);
@@ -43,8 +45,6 @@ enum Progress {
     Bridging,
 }
 
-/// What a name stands for, or why it stands for nobody.
-pub(super) type Lookup = (String, Result<Vec<SocketAddr>, String>);
 type Reply = oneshot::Sender<Result<Joined, JoinError>>;
 
 /// A join that a user waits for.
@@ -67,13 +67,17 @@ struct Waiting {
 pub(super) struct Joins {
     own: SocketAddr,
     seeds: Vec<String>,
-    /// What the seeds stood for when they were last resolved, without this node's own address.
+    /// What each of them stood for when it was last looked up.
+    places: BTreeMap<String, Vec<SocketAddr>>,
+    /// Those of these who are asked, without this node's own address.
     addresses: Vec<SocketAddr>,
     /// Where somebody answered: whoever does so under an address that no member has, such as a
     /// balancer's, would answer for ever.
     known: Vec<SocketAddr>,
     /// Whether a lookup of the seeds is under way.
     resolving: bool,
+    /// Whether one of them led nowhere in the latest lookup.
+    nowhere: bool,
     /// When to look the seeds up again.
     resolve_at: Option<Instant>,
     pause: Duration,
@@ -107,9 +111,11 @@ impl Joins {
         Self {
             own,
             seeds,
+            places: BTreeMap::new(),
             addresses: Vec::new(),
             known: Vec::new(),
             resolving: false,
+            nowhere: false,
             resolve_at,
             pause: RESOLVE_AGAIN[0],
             progress,
@@ -128,11 +134,11 @@ impl Joins {
         waiting.chain(self.resolve_at).chain(self.rejoin.next()).min()
     }
 
-    /// The names to look up now, if any; the answer is due at [`resolved`](Self::resolved).
+    /// The seeds to look up now, if any; what they stand for is due at [`resolved`](Self::resolved).
     pub(super) fn lookup_due(&mut self, now: Instant) -> Option<Vec<String>> {
         self.resolve_at.filter(|&at| at <= now)?;
         self.resolve_at = None;
-        self.resolving = true;
+        (self.resolving, self.nowhere) = (true, false);
         Some(self.seeds.clone())
     }
 
@@ -149,31 +155,30 @@ impl Joins {
         all
     }
 
-    /// What the seeds stand for now. Says whether there are others to ask than until now.
+    /// What some of the seeds stand for now, and whether the lookup is over. The others stand for what
+    /// they did. Says whether there are others to ask than until now.
     pub(super) fn resolved(
         &mut self,
-        found: Vec<Lookup>,
+        (found, over): (Vec<Lookup>, bool),
         alone: bool,
         lives: impl Fn(&SocketAddr) -> bool,
         now: Instant,
     ) -> bool {
-        self.resolving = false;
+        self.resolving = !over;
         if self.seeds.is_empty() {
             return false;
         }
         let settled = matches!(self.progress, Progress::Done | Progress::Bridging) && !alone;
-        let (mut addresses, mut nowhere) = (Vec::new(), false);
         for (seed, result) in found {
-            match result {
-                Ok(found) => addresses.extend(found),
-                Err(why) => {
-                    nowhere = true;
-                    if !settled {
-                        tracing::warn!(%seed, %why, "a seed leads nowhere, trying again");
-                    }
+            if let Err(why) = &result {
+                self.nowhere = true;
+                if !settled {
+                    tracing::warn!(%seed, %why, "a seed leads nowhere, trying again");
                 }
             }
+            self.places.insert(seed, result.unwrap_or_default());
         }
+        let mut addresses: Vec<SocketAddr> = self.places.values().flatten().copied().collect();
         addresses.retain(|&address| address != self.own);
         addresses.sort_unstable();
         addresses.dedup();
@@ -182,7 +187,9 @@ impl Joins {
             return self.bridge(addresses);
         }
         if addresses.is_empty() {
-            self.nobody_to_ask(nowhere, now);
+            if over {
+                self.nobody_to_ask(now);
+            }
             return false;
         }
         let moved = self.addresses != addresses;
@@ -194,17 +201,22 @@ impl Joins {
     /// Asks those who may be in another group, until one answers or the next lookup.
     fn bridge(&mut self, strange: Vec<SocketAddr>) -> bool {
         let before = std::mem::replace(&mut self.progress, Progress::Done);
+        let asking = before == Progress::Bridging;
         if strange.is_empty() {
-            return before == Progress::Bridging;
+            return asking;
+        }
+        self.progress = Progress::Bridging;
+        if asking && self.addresses == strange {
+            return false;
         }
         tracing::debug!(?strange, "asking seeds that are no members");
-        (self.addresses, self.progress) = (strange, Progress::Bridging);
+        self.addresses = strange;
         true
     }
 
-    /// No seed stands for anybody else, or (`nowhere`) some stand for nobody at all.
-    fn nobody_to_ask(&mut self, nowhere: bool, now: Instant) {
-        if !nowhere {
+    /// No seed stands for anybody else, or some lead nowhere.
+    fn nobody_to_ask(&mut self, now: Instant) {
+        if !self.nowhere {
             // Whoever comes joins through this agent.
             (self.progress, self.joined) = (Progress::Done, true);
         } else if self.progress == Progress::Unasked {
@@ -453,9 +465,9 @@ mod tests {
         false
     }
 
-    fn found(numbers: &[u8]) -> Vec<Lookup> {
+    fn found(numbers: &[u8]) -> (Vec<Lookup>, bool) {
         let addresses = numbers.iter().copied().map(addr).collect();
-        vec![("seeds:7946".to_owned(), Ok(addresses))]
+        (vec![("seeds:7946".to_owned(), Ok(addresses))], true)
     }
 
     #[test]
@@ -484,12 +496,49 @@ mod tests {
     }
 
     #[test]
+    fn who_was_found_is_asked_while_other_seeds_are_still_looked_up() {
+        let now = Instant::now();
+        let seeds = ["near", "far", "dead"].map(str::to_owned);
+        let mut joins = Joins::new(addr(OWN), seeds.to_vec(), Vec::new(), now);
+        assert_eq!(joins.lookup_due(now).as_deref(), Some(&seeds[..]));
+        let some = |seed: &str, result| vec![(seed.to_owned(), result)];
+        assert!(joins.resolved((some("near", Ok(vec![addr(2)])), false), true, nobody, now));
+        assert_eq!(joins.whom_to_ask(), [addr(2)]);
+        let nothing = some("dead", Err("no such host".to_owned()));
+        assert!(!joins.resolved((nothing.clone(), false), true, nobody, now), "nobody else");
+        assert_eq!(joins.attempts(Some(1)), Some(0), "and no attempt was in vain so far");
+        assert!(joins.resolved((some("far", Ok(vec![addr(3)])), true), true, nobody, now));
+        assert_eq!(joins.whom_to_ask(), [addr(2), addr(3)]);
+        // The next lookup: whoever is not looked up yet stands for what it did.
+        joins.follow(Some(2), true, now);
+        assert!(joins.lookup_due(now).is_some());
+        assert!(!joins.resolved((nothing, false), true, nobody, now));
+        assert!(joins.resolved((some("near", Ok(vec![addr(4)])), false), true, nobody, now));
+        assert_eq!(joins.whom_to_ask(), [addr(3), addr(4)]);
+    }
+
+    #[test]
+    fn seeds_that_lead_nowhere_are_one_failed_attempt_when_all_are_looked_up() {
+        let now = Instant::now();
+        let seeds = ["own", "dead"].map(str::to_owned);
+        let mut joins = Joins::new(addr(OWN), seeds.to_vec(), Vec::new(), now);
+        assert!(joins.lookup_due(now).is_some());
+        let nothing = vec![("dead".to_owned(), Err("no such host".to_owned()))];
+        assert!(!joins.resolved((nothing, false), true, nobody, now));
+        assert_eq!((joins.attempts(None), joins.next()), (Some(0), None));
+        let own = vec![("own".to_owned(), Ok(vec![addr(OWN)]))];
+        assert!(!joins.resolved((own, true), true, nobody, now));
+        assert_eq!(joins.attempts(None), Some(1));
+        assert_eq!(joins.next(), Some(now + RESOLVE_AGAIN[0]));
+    }
+
+    #[test]
     fn a_name_that_leads_nowhere_is_tried_for_ever() {
         let now = Instant::now();
         let mut joins = joins(now);
         for attempt in 1..20 {
             let nothing = vec![("seeds:7946".to_owned(), Err("no such host".to_owned()))];
-            assert!(!joins.resolved(nothing, false, nobody, now));
+            assert!(!joins.resolved((nothing, true), false, nobody, now));
             assert_eq!(joins.attempts(None), Some(attempt));
             let next = joins.next().expect("another attempt");
             assert!(next - now <= RESOLVE_AGAIN[1]);

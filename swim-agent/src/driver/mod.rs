@@ -16,6 +16,7 @@ mod post;
 mod rejoin;
 #[cfg_attr(not(feature = "seal"), path = "unsealed.rs")]
 mod sealing;
+mod seeds;
 mod strangers;
 mod users;
 mod view;
@@ -267,32 +268,10 @@ impl<T: Transport, C: Codec> Driver<T, C> {
         }
         self.rejoin(now);
         self.joins.follow(self.protocol.join_attempts(), self.view.is_alone(), now);
-        if let Some(names) = self.joins.lookup_due(now) {
-            self.look_up(names);
+        if let Some(seeds) = self.joins.lookup_due(now) {
+            self.look_up(seeds);
         }
         self.settle();
-    }
-
-    /// Asks all whom a join is under way through; nobody to ask ends it.
-    fn ask(&mut self) {
-        let addresses = self.joins.whom_to_ask();
-        let actions = self.protocol.bootstrap(addresses);
-        self.act(actions, &mut Origin::Proven);
-    }
-
-    /// Resolves names in a task of its own: a resolver may take its time.
-    fn look_up(&self, names: Vec<String>) {
-        let inputs = self.exchange.inputs().clone();
-        let resolver = self.about.resolver.clone();
-        let lookup = async move {
-            let mut found = Vec::with_capacity(names.len());
-            for name in names {
-                let addresses = resolver.resolve(&name).await;
-                found.push((name, addresses));
-            }
-            let _ = inputs.send(Input::Resolved(found)).await;
-        };
-        self.about.runtime.spawn(lookup.in_current_span());
     }
 
     fn received(&mut self, received: std::io::Result<SocketAddr>, datagram: &mut [u8]) {
@@ -364,15 +343,7 @@ impl<T: Transport, C: Codec> Driver<T, C> {
                 }
                 self.contact(to, Some(why));
             }
-            Input::Resolved(found) => {
-                let now = Instant::now().into_std();
-                let protocol = &self.protocol;
-                let lives =
-                    |at: &SocketAddr| protocol.member_at(at).is_some_and(|m| m.state.is_live());
-                if self.joins.resolved(found, self.view.is_alone(), lives, now) {
-                    self.ask();
-                }
-            }
+            Input::Resolved { found, over } => self.resolved(found, over),
         }
         self.settle();
     }

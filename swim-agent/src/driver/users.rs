@@ -83,7 +83,9 @@ impl<T: Transport, C: Codec> Driver<T, C> {
 
     /// A user answers.
     pub(super) fn respond(&mut self, heard: &Heard, payload: &[u8]) -> Result<(), EventError> {
-        let actions = self.protocol.answer_query(heard.id, &heard.query, payload)?;
+        let answer = self.protocol.answer_query(heard.id, &heard.query, payload);
+        // A smaller one may follow, whether or not anybody waits for the word of this one.
+        let actions = answer.inspect_err(|_| heard.settled.store(false, Relaxed))?;
         self.act(actions, &mut Origin::Proven);
         Ok(())
     }

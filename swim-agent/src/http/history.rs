@@ -1,6 +1,6 @@
 //! What the agent remembers of members, as JSON.
 
-use std::time::{Duration, SystemTime};
+use std::time::Duration;
 
 use swim_agent::{Event, FailedProbe, Incident, RelayReport, StreamContact};
 
@@ -9,13 +9,12 @@ use super::types::{IncidentBody, PathBody, ProbeBody, RelayBody, millis};
 
 /// Incidents in their order.
 pub(super) fn bodies(incidents: Vec<Incident>) -> Vec<IncidentBody> {
-    let now = SystemTime::now();
-    incidents.into_iter().filter_map(|incident| body(incident, now)).collect()
+    incidents.into_iter().filter_map(body).collect()
 }
 
 /// `None` of an incident of a kind that is newer than this.
-fn body(incident: Incident, now: SystemTime) -> Option<IncidentBody> {
-    let age = now.duration_since(incident.time()).unwrap_or_default();
+fn body(incident: Incident) -> Option<IncidentBody> {
+    let age = incident.age();
     match incident {
         Incident::Event(event) => Some(of_event(event, age)),
         Incident::ProbeFailed(probe) => Some(of_probe(probe, age)),

@@ -37,7 +37,7 @@ pub(super) async fn join(
     let joined = admin.handle.join_all(addresses).await?;
     let unanswered = joined.unanswered.into_iter();
     let unanswered =
-        unanswered.map(|Unanswered { address, why }| UnansweredBody { address, why }).collect();
+        unanswered.map(|Unanswered { address, why, .. }| UnansweredBody { address, why }).collect();
     Ok(Json(JoinBody { joined: joined.answered, unanswered }))
 }
 

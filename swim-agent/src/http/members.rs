@@ -92,7 +92,6 @@ fn answer(kept: &[MemberInfo], contacts: Vec<Contact>, local: &str) -> Response 
 }
 
 fn body(member: &MemberInfo, contact: Contact, now: SystemTime) -> MemberBody {
-    let age = now.duration_since(member.last_update).unwrap_or_default();
     MemberBody {
         name: member.name.clone(),
         address: member.address.to_string(),
@@ -100,7 +99,7 @@ fn body(member: &MemberInfo, contact: Contact, now: SystemTime) -> MemberBody {
         incarnation: member.incarnation.to_string(),
         metadata: member.metadata.clone(),
         last_update: events::rfc3339(member.last_update),
-        age_ms: millis(age),
+        age_ms: millis(member.age()),
         contact: contact_body(contact, member.state, now),
     }
 }

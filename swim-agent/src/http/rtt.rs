@@ -42,8 +42,8 @@ pub(super) async fn rtt(
     let known = admin.handle.round_trip(from.as_str(), to.as_str()).await?;
     let round_trip_ms = known.time().as_secs_f64() * 1e3;
     let (source, error_ms) = match known {
-        RoundTrip::Measured(_) => ("measured", None),
         RoundTrip::Estimated(estimate) => ("estimated", Some(round_trip_ms * estimate.error)),
+        _ => ("measured", None),
     };
     Ok(Json(RttBody { from, to, round_trip_ms, source: source.to_owned(), error_ms }))
 }

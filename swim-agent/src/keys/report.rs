@@ -182,6 +182,7 @@ fn declined(why: Decline) -> &'static str {
     match why {
         Decline::NoHandler => "has no keyring",
         Decline::Busy => "is too busy",
-        Decline::Failed => "failed",
+        // Also what a newer one says.
+        _ => "failed",
     }
 }

@@ -5,7 +5,7 @@
 //! own, by sockets of its own: nothing that others announce is kept from one to the next.
 
 use std::collections::BTreeSet;
-use std::net::{IpAddr, SocketAddr};
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::time::Duration;
 
 use if_addrs::{IfAddr, Interface};
@@ -78,7 +78,7 @@ impl Segment {
         let mut until = Instant::now() + FIRST;
         while let Ok(Ok(event)) = timeout_at(until, answers.recv_async()).await {
             let ServiceEvent::ServiceResolved(service) = event else { continue };
-            let address = address(&service, name).filter(|_| found.len() < MOST);
+            let address = address(&service, name, self.own).filter(|_| found.len() < MOST);
             // Its own announcement is no reason to end the search.
             if address.is_some_and(|address| found.insert(address) && address != self.own) {
                 until = until.min(Instant::now() + MORE);
@@ -157,12 +157,20 @@ fn is_near(held: &Interface, ip: IpAddr) -> bool {
     }
 }
 
-/// Where to reach who announces this name; what others say of themselves may be anything.
-fn address(service: &ResolvedService, name: &str) -> Option<SocketAddr> {
+/// Where `own` reaches who announces this name; what others say of themselves may be anything.
+fn address(service: &ResolvedService, name: &str, own: SocketAddr) -> Option<SocketAddr> {
     let text = |key| service.get_property_val_str(key);
     let address = text(ADDRESS)?.parse::<SocketAddr>().ok()?;
-    (text(NAME) == Some(name) && address.port() > 0 && !address.ip().is_unspecified())
+    (text(NAME) == Some(name) && address.port() > 0 && is_place(address.ip(), own.ip()))
         .then_some(address)
+}
+
+/// Whether one member can live there. On this host's own loopback it can where this agent does: else
+/// a stranger would have it talk to other programs of its host.
+fn is_place(ip: IpAddr, own: IpAddr) -> bool {
+    let ip = ip.to_canonical();
+    let everybody = ip.is_multicast() || ip == IpAddr::V4(Ipv4Addr::BROADCAST);
+    !everybody && !ip.is_unspecified() && (!ip.is_loopback() || own.is_loopback())
 }
 
 #[cfg(test)]
@@ -192,5 +200,36 @@ mod tests {
         assert!(error.contains("--discover-interface") && error.contains("203.0.113.9"), "{error}");
         let error = segment(Some("no such"), own, own).unwrap_err();
         assert!(error.contains("\"no such\""), "{error}");
+    }
+
+    #[test]
+    fn strangers_announce_only_places_where_one_member_can_live() {
+        let found = |said: &str, own: &str| {
+            let text = [(NAME, "lab".to_owned()), (ADDRESS, said.to_owned())];
+            let ip = IpAddr::from([10, 0, 0, 9]);
+            let service = ServiceInfo::new(SERVICE, "x", "x.local.", ip, 1, &text[..]).unwrap();
+            address(&service.as_resolved_service(), "lab", addr(own))
+        };
+        let (own, loopback) = ("10.0.0.1:7946", "127.64.0.9:1");
+        for said in ["10.0.0.2:7946", "[fd00::2]:7946", own] {
+            assert_eq!(found(said, own), Some(addr(said)));
+        }
+        for said in [
+            "",
+            "n1:7946",
+            "10.0.0.2",
+            "10.0.0.2:0",
+            "0.0.0.0:1",
+            "[::]:1",
+            "[::ffff:0.0.0.0]:1",
+            "224.0.0.251:5353",
+            "[ff02::fb]:5353",
+            "255.255.255.255:1",
+        ] {
+            assert_eq!((found(said, own), found(said, loopback)), (None, None), "{said}");
+        }
+        for said in ["127.0.0.1:22", "127.9.9.9:1", "[::1]:22", "[::ffff:127.0.0.1]:22"] {
+            assert_eq!((found(said, own), found(said, loopback)), (None, Some(addr(said))));
+        }
     }
 }

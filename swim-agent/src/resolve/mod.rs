@@ -14,14 +14,26 @@ pub(crate) type Announcement = std::convert::Infallible;
 #[cfg(feature = "mdns")]
 pub(crate) use mdns::Announcement;
 
+use std::collections::BTreeMap;
 use std::hash::{BuildHasher as _, RandomState};
 use std::io;
-use std::net::SocketAddr;
+use std::net::{SocketAddr, ToSocketAddrs as _};
 use std::str::FromStr;
+use std::sync::Arc;
 use std::time::Duration;
+
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio::task::{JoinSet, spawn_blocking};
+use tokio::time::{Instant, timeout, timeout_at};
 
 /// How long one seed is looked up.
 const PATIENCE: Duration = Duration::from_secs(10);
+/// Names that the system is asked for at a time: each holds a thread for as long as the system likes,
+/// and whatever else blocks needs some too.
+const BY_SYSTEM: usize = 8;
+/// Lookups that end within this time of each other end together, so that whom one of them found is
+/// not asked once more for the sake of the next.
+const TOGETHER: Duration = Duration::from_millis(50);
 /// Addresses that are asked of all that one seed stands for, drawn anew by each lookup: a name for
 /// a thousand members must not have a thousand views sent to who joins.
 const SAMPLE: usize = 8;
@@ -37,6 +49,7 @@ const LONGEST: usize = 253;
 /// - `mdns:NAME`: all agents of the network segment that announce this name by multicast DNS
 ///   ([`AgentBuilder::discover`](crate::AgentBuilder::discover)).
 #[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum Seed {
     /// An address.
     Address(SocketAddr),
@@ -100,38 +113,79 @@ fn is_name(text: &str) -> bool {
     text.len() <= LONGEST && text.strip_suffix('.').unwrap_or(text).split('.').all(part)
 }
 
+/// A seed as it was given, and what it stands for, or in words why it stands for nobody.
+pub(crate) type Lookup = (String, Result<Vec<SocketAddr>, String>);
+
 /// Looks seeds up.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Resolver {
     /// The server to ask instead of those of the system.
     pub(crate) server: Option<SocketAddr>,
+    system: Turns,
     /// Where to listen for what agents announce.
     #[cfg(feature = "mdns")]
     pub(crate) segment: Option<mdns::Segment>,
 }
 
 impl Resolver {
+    /// Looks all of these up at the same time.
+    pub(crate) fn look_up(&self, seeds: &[String]) -> Lookups {
+        let mut open = JoinSet::new();
+        for seed in seeds {
+            let (resolver, seed) = (self.clone(), seed.clone());
+            open.spawn(async move {
+                let found = resolver.resolve(&seed).await;
+                (seed, found)
+            });
+        }
+        Lookups { open }
+    }
+
+    /// What each of these stands for now, in their order; looked up at the same time, and for ten
+    /// seconds at most.
+    pub(crate) async fn resolve_all(&self, seeds: Vec<String>) -> Vec<Lookup> {
+        let mut lookups = self.look_up(&seeds);
+        let mut found = BTreeMap::new();
+        let until = Instant::now() + PATIENCE;
+        while let Ok(Some(lookup)) = timeout_at(until, lookups.open.join_next()).await {
+            found.extend(lookup);
+        }
+        let of = |seed: String| {
+            let found = found.get(&seed).cloned().unwrap_or_else(late);
+            (seed, found)
+        };
+        seeds.into_iter().map(of).collect()
+    }
+
     /// The addresses that a seed stands for now, some of them when there are many.
     ///
     /// # Errors
     /// Why there are none, in words.
     pub(crate) async fn resolve(&self, seed: &str) -> Result<Vec<SocketAddr>, String> {
-        let seed = seed.parse().map_err(|why| format!("it is no address: {why}"))?;
-        let looked_up = tokio::time::timeout(PATIENCE, self.look_up(seed)).await;
-        looked_up.unwrap_or_else(|_| {
-            let limit = PATIENCE.as_secs();
-            Err(format!("its name cannot be resolved: no answer within {limit} s"))
-        })
+        let seed: Seed = seed.parse().map_err(|why| format!("it is no address: {why}"))?;
+        let by_system = matches!(seed, Seed::Host(..)) && self.server.is_none();
+        // Whoever waits for its turn has time left when that comes: dead names must not starve others.
+        let turn = if by_system { self.system.take().await } else { None };
+        timeout(PATIENCE, self.find(seed, turn)).await.unwrap_or_else(|_| late())
     }
 
-    async fn look_up(&self, seed: Seed) -> Result<Vec<SocketAddr>, String> {
+    async fn find(
+        &self,
+        seed: Seed,
+        turn: Option<OwnedSemaphorePermit>,
+    ) -> Result<Vec<SocketAddr>, String> {
         let unresolved = |error: String| format!("its name cannot be resolved: {error}");
         let mut found: Vec<SocketAddr> = match seed {
             Seed::Address(address) => return Ok(vec![address]),
             // The system's way: it knows the host's file and whatever else the host is set up for.
             Seed::Host(host, port) if self.server.is_none() => {
-                let found = tokio::net::lookup_host((host, port)).await;
-                found.map_err(|error: io::Error| unresolved(error.to_string()))?.collect()
+                let ask = move || {
+                    let _turn = turn;
+                    (host.as_str(), port).to_socket_addrs().map(Vec::from_iter)
+                };
+                let found =
+                    spawn_blocking(ask).await.map_err(io::Error::from).and_then(|found| found);
+                found.map_err(|error| unresolved(error.to_string()))?
             }
             #[cfg(feature = "dns")]
             Seed::Host(host, port) => {
@@ -154,6 +208,53 @@ impl Resolver {
         }
         draw(&mut found);
         Ok(found)
+    }
+}
+
+/// Lookups that are under way; dropping it ends them.
+#[derive(Debug)]
+pub(crate) struct Lookups {
+    open: JoinSet<Lookup>,
+}
+
+impl Lookups {
+    /// Waits for the next ones that end; empty when none is left. Cancel safe but for what it would
+    /// have returned.
+    pub(crate) async fn next(&mut self) -> Vec<Lookup> {
+        let mut found = Vec::new();
+        // One that panicked has found nothing.
+        found.extend(self.open.join_next().await.into_iter().flatten());
+        let until = Instant::now() + TOGETHER;
+        while let Ok(Some(lookup)) = timeout_at(until, self.open.join_next()).await {
+            found.extend(lookup);
+        }
+        found
+    }
+
+    /// Whether none is left.
+    pub(crate) fn are_over(&self) -> bool {
+        self.open.is_empty()
+    }
+}
+
+fn late<T>() -> Result<T, String> {
+    Err(format!("its name cannot be resolved: no answer within {} s", PATIENCE.as_secs()))
+}
+
+/// Who may ask the system now.
+#[derive(Debug, Clone)]
+struct Turns(Arc<Semaphore>);
+
+impl Default for Turns {
+    fn default() -> Self {
+        Self(Arc::new(Semaphore::new(BY_SYSTEM)))
+    }
+}
+
+impl Turns {
+    /// Waits for one; it is over when it is dropped. Never `None`: nobody closes the semaphore.
+    async fn take(&self) -> Option<OwnedSemaphorePermit> {
+        Arc::clone(&self.0).acquire_owned().await.ok()
     }
 }
 
@@ -231,6 +332,21 @@ mod tests {
         assert!(error.contains("HOST:PORT"), "{error}");
         let found = Resolver::default().resolve("[::1]:5").await.unwrap();
         assert_eq!(found, ["[::1]:5".parse().unwrap()]);
+    }
+
+    #[tokio::test]
+    async fn the_system_is_asked_for_a_few_names_at_a_time_and_holds_up_nobody_else() {
+        let resolver = Resolver::default();
+        let all = resolver.system.0.clone().acquire_many_owned(BY_SYSTEM as u32).await.unwrap();
+        let mut lookups = resolver.look_up(&["localhost:1".to_owned(), "[::1]:5".to_owned()]);
+        let found = lookups.next().await;
+        assert!(matches!(&found[..], [(seed, Ok(_))] if seed == "[::1]:5"), "{found:?}");
+        assert!(!lookups.are_over());
+        drop(all);
+        let found = lookups.next().await;
+        assert!(matches!(&found[..], [(seed, _)] if seed == "localhost:1"), "{found:?}");
+        assert!(lookups.are_over());
+        assert_eq!(resolver.system.0.available_permits(), BY_SYSTEM);
     }
 
     #[test]

@@ -100,6 +100,7 @@ pub enum GossipAction {
 
 /// By which ways a node tried in vain to get an answer of a member (SWIM, section 3.1).
 #[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct ProbeReport {
     /// Who was probed.
     pub member: MemberId,
@@ -118,6 +119,7 @@ pub struct ProbeReport {
 
 /// What happened to a member in this node's view, who brought it about, and why.
 #[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct MemberEvent {
     /// What happened.
     pub kind: EventKind,
@@ -142,6 +144,7 @@ pub struct MemberEvent {
 
 /// What happened to a member.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[non_exhaustive]
 pub enum EventKind {
     /// It is a member now, for the first time or again.
     Joined,

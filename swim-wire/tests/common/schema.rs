@@ -83,6 +83,7 @@ fn kind(message: &GossipMessage) -> Kind {
                     Decline::NoHandler => 1,
                     Decline::Failed => 2,
                     Decline::Busy => 3,
+                    _ => unreachable!("a reason that has no number so far"),
                 }),
             })
         }

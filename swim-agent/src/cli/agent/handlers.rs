@@ -159,6 +159,8 @@ impl Happened {
                 EventKind::Suspected => "member-suspect",
                 EventKind::Refuted => "member-refute",
                 EventKind::Conflict => "member-conflict",
+                // No filter names a kind that is newer than this.
+                _ => return None,
             },
             StreamItem::User(_) => "user",
             // Those that are for this agent come from elsewhere.
@@ -227,6 +229,7 @@ impl Running {
                 item = queries.next() => match item {
                     Some(QueryItem::Query(query)) => Ok(Some(Happened::asked(query))),
                     Some(QueryItem::Missed(missed)) => Err(missed),
+                    Some(_) => Ok(None),
                     None => return,
                 },
             };
