@@ -55,6 +55,10 @@ impl<P: Profile> Engine<P> {
         update: &mut Update<P>,
         out: &mut O,
     ) -> Verdict {
+        if update.rumor.removed() != Removal::No {
+            // Who did it may be nobody but a name in this very message, whose index lasts no longer.
+            update.rumor.accusers.retain(|by| self.table.get(by).is_some());
+        }
         let rumor = update.rumor;
         let verdict = if rumor.member == self.table.me {
             self.apply_own(now, heard, update, out)
