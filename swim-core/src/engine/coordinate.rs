@@ -145,14 +145,14 @@ fn direction(rng: &mut SwimRng) -> [f64; 3] {
 
 impl<P: Profile> Engine<P> {
     /// The own coordinate, if this ack is one to carry it: at most one in [`ACKS_PER_COORDINATE`],
-    /// and only to members where they live. Elsewhere it would amplify what a stranger sent.
+    /// and only to live members where they live. Else it would amplify what a stranger sent.
     pub(super) fn coordinate_to_tell(&mut self, source: &Source<P::Address>) -> Option<Coordinate> {
         let coordinates = self.coordinates.as_mut()?;
         coordinates.acks = coordinates.acks.saturating_add(1);
         if coordinates.acks < ACKS_PER_COORDINATE {
             return None;
         }
-        let member = source.member.filter(|&member| self.table.get(member).is_some())?;
+        let member = source.member.filter(|&member| self.table.is_live(member))?;
         if source.address != self.table.address(member) {
             return None;
         }

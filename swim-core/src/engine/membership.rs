@@ -3,7 +3,7 @@
 
 use super::Engine;
 use super::deadlines::Timer;
-use super::message::{Accusers, MemberIdx, Removal, Rumor, Source, Update};
+use super::message::{Accusers, Dest, MemberIdx, Removal, Rumor, Source, Update};
 use super::output::{Cause, Change, Output, Profile, Reason};
 use super::removal;
 use crate::member::{Incarnation, MemberState};
@@ -15,6 +15,10 @@ pub(super) const ALIVE_LIMIT: Incarnation = u64::MAX - (1 << 32) + 1;
 /// Accusations from here on are not outbid by one but by the accused's own count, and do not
 /// raise what is held of the dead: else one of them would use all incarnations up.
 pub(super) const PLAUSIBLE: Incarnation = u64::MAX - (1 << 33) + 1;
+
+/// How many of all tell a member what they have from others, that it left: so who says so in its name
+/// is refuted, and a farewell costs hardly more.
+const FAREWELLS_TOLD: usize = 3;
 
 /// Where news came from.
 #[derive(Debug, Clone, Copy)]
@@ -60,6 +64,7 @@ impl<P: Profile> Engine<P> {
             update.rumor.accusers.retain(|by| self.table.get(by).is_some());
         }
         let rumor = update.rumor;
+        let doubtful = self.is_doubtful(heard, &rumor);
         let verdict = if rumor.member == self.table.me {
             self.apply_own(now, heard, update, out)
         } else {
@@ -77,6 +82,9 @@ impl<P: Profile> Engine<P> {
             && let Some(age) = rumor.age
         {
             self.count_age(age.saturating_add(1));
+        }
+        if doubtful && verdict == Verdict::News {
+            self.correct(rumor.member, Dest::Member(rumor.member), out);
         }
         verdict
     }
@@ -333,15 +341,22 @@ impl<P: Profile> Engine<P> {
     }
 
     /// An accusation that honest nodes hardly make: at an incarnation nobody has heard of, or a
-    /// death that no suspicion came before. Its subject is told at once, and has mostly refuted it
-    /// before the next gossip round passes it on.
-    pub(super) fn is_doubtful(&self, rumor: &Rumor) -> bool {
+    /// death or a removal that no suspicion came before. Its subject is told at once, and has mostly
+    /// refuted it before the next gossip round passes it on. That it left, which all hear whenever one
+    /// does, a few of them tell it if they have it from others.
+    fn is_doubtful(&mut self, heard: &Heard<P::Address>, rumor: &Rumor) -> bool {
         let Some(record) = self.table.get(rumor.member) else { return false };
         if rumor.state == MemberState::Alive || !record.is_live() || rumor.member == self.table.me {
             return false;
         }
-        let sudden = rumor.state == MemberState::Dead && record.state() == MemberState::Alive;
-        sudden || rumor.incarnation > record.incarnation
+        let gone = rumor.state == MemberState::Dead || rumor.removed() != Removal::No;
+        if rumor.incarnation > record.incarnation || (gone && record.state() == MemberState::Alive)
+        {
+            return true;
+        }
+        let farewell = rumor.state == MemberState::Left && rumor.removed() == Removal::No;
+        let hearsay = heard.source.member != Some(rumor.member);
+        farewell && hearsay && self.rng.below(self.table.n()) < FAREWELLS_TOLD
     }
 
     /// Makes a member Dead or Left. `spread` is `None` where everybody hears it anyway, else the

@@ -294,7 +294,8 @@ impl<P: Profile> Engine<P> {
             }
             return;
         };
-        let elsewhere = self.moves.lived(member, source.address).is_some();
+        let elsewhere = source.address != self.table.address(member)
+            && self.moves.lived(member, source.address).is_some();
         if (elsewhere || !self.table.is_live(member)) && self.departure.is_none() {
             self.correct(member, back, out);
         } else if self.is_telling() && source.address == self.table.address(member) {
