@@ -4,9 +4,11 @@ mod common;
 
 use std::collections::HashMap;
 
+use common::lone::Lone;
 use common::{Cluster, addr, id};
 use swim_core::{
-    EventKind, GossipMessage, MemberId, MemberState, MemberUpdate, Options, Reason, RemovalError,
+    EventKind, GossipMessage, Member, MemberId, MemberState, MemberUpdate, Options, Reason,
+    RemovalError,
 };
 
 const N: usize = 12;
@@ -218,5 +220,52 @@ fn one_that_was_removed_while_it_was_cut_off_comes_back_when_the_cut_heals() {
         cluster.heal();
         let took = cluster.run_until(120, |cluster| cluster.agree(N));
         assert!(took < 30.0, "{took} s");
+    }
+}
+
+#[test]
+fn events_about_one_that_was_pruned_follow_from_each_other() {
+    use MemberState::{Alive, Dead, Left};
+    let mut lone = Lone::knowing(2, Options::default());
+    lone.forget();
+    let mut heard = |state, incarnation, key: Option<&str>| {
+        let metadata = key.map(|key| HashMap::from([(key.to_owned(), id(2).0)]));
+        let address = (state == Alive).then(|| addr(1));
+        let (id, metadata) = (id(1), metadata.or(address.map(|_| HashMap::new())));
+        lone.gossip(
+            2,
+            vec![MemberUpdate { id: id.clone(), state, incarnation, address, metadata }],
+        );
+        let events: Vec<_> =
+            lone.events.drain(..).map(|(_, it)| (it.kind, it.old_state, it.state)).collect();
+        (events, lone.protocol.member(&id).map(|member| member.state))
+    };
+    let pruned = Some(Member::PRUNED);
+    let gone = |old| vec![(EventKind::Forgotten, old, None)];
+    assert_eq!(heard(Left, 3, pruned), (gone(Some(Alive)), None));
+    assert_eq!(heard(Left, 4, pruned), (vec![], None), "it was not there any more");
+    let left = vec![(EventKind::Left, None, Some(Left))];
+    assert_eq!(heard(Left, 5, None), (left, Some(Left)), "it lived and left meanwhile");
+    assert_eq!(heard(Left, 5, pruned), (gone(Some(Left)), None));
+    assert_eq!(heard(Dead, 6, None), (vec![(EventKind::Died, None, Some(Dead))], Some(Dead)));
+    assert_eq!(heard(Left, 6, pruned), (gone(Some(Dead)), None));
+    assert_eq!(heard(Alive, 7, None), (vec![(EventKind::Joined, None, Some(Alive))], Some(Alive)));
+}
+
+#[test]
+fn who_missed_a_removal_hears_of_it_with_a_later_comparison_of_views() {
+    for seed in 90..95 {
+        let mut cluster = with_a_dead(seed, 0.0);
+        cluster.run(10.0);
+        // One hears nothing of it.
+        let deaf = addr(7);
+        cluster.censor(move |_, to, _| to == deaf);
+        force_leave(&mut cluster, 3, N - 1, true);
+        cluster.run(2.0);
+        cluster.heal();
+        assert_eq!(cluster.state(7, N - 1), Some(MemberState::Dead), "it missed that");
+        let took = cluster.run_until(600, |cluster| nobody_shows(cluster, N - 1));
+        assert!(nobody_shows(&cluster, N - 1), "seed {seed}: {took} s");
+        assert!(took < 300.0, "seed {seed}: {took} s");
     }
 }

@@ -119,16 +119,17 @@ impl Coordinates {
         self.height = (self.height + step * (heights * near).min(1.0)).clamp(LEAST_HEIGHT, MOST);
     }
 
-    /// A force, no greater than a few times the usual one.
+    /// A force, no greater than a few times the usual one, which is the median.
     fn tamed(&mut self, force: f64) -> f64 {
         if self.spread == 0.0 {
             self.spread = force.abs().max(LEAST_SPREAD);
         }
         let most = OUTLIER * self.spread;
-        let force = force.clamp(-most, most);
-        self.spread += SPREAD_GAIN * (force.abs() - self.spread);
+        // It follows the median, which liars do not move as long as they are fewer than the honest.
+        let greater = force.abs() > self.spread;
+        self.spread *= if greater { 1.0 + SPREAD_GAIN } else { 1.0 - SPREAD_GAIN };
         self.spread = self.spread.max(LEAST_SPREAD);
-        force
+        force.clamp(-most, most)
     }
 }
 
@@ -254,6 +255,21 @@ mod tests {
             after.sample(Duration::from_millis(20), lie);
             assert!(moved(&before, &after) <= most, "{far}");
             assert!((after.height - before.height).abs() <= most);
+        }
+    }
+
+    #[test]
+    fn many_liars_do_not_carry_it_away_either() {
+        for (honest, most) in [(3, 200.0), (2, 1_000.0)] {
+            let (mut own, there) = settled();
+            let lie = Coordinate::new([4_000_000; 3], Coordinate::MAX, 0.0);
+            for sample in 1..3_000 {
+                let lies = sample % (honest + 1) == 0;
+                own.sample(Duration::from_millis(20), if lies { lie } else { there });
+                let round_trip = own.own().round_trip_to(there).as_micros() as f64;
+                assert!((round_trip - 20_000.0).abs() < most, "{sample}: {round_trip} us");
+                assert!(own.spread < 5_000.0, "{sample}: {} us", own.spread);
+            }
         }
     }
 

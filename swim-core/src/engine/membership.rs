@@ -133,6 +133,7 @@ impl<P: Profile> Engine<P> {
         let change = Change {
             member: rumor.member,
             old: None,
+            hidden: false,
             new: Some(MemberState::Alive),
             incarnation: rumor.incarnation,
             cause: heard.cause(&rumor),
@@ -155,7 +156,7 @@ impl<P: Profile> Engine<P> {
         let member = rumor.member;
         let Some(record) = self.table.get(member).copied() else { return };
         let old = record.state();
-        let removed = self.removals.of(member) != Removal::No;
+        let (removed, hidden) = (self.removals.of(member) != Removal::No, self.is_pruned(member));
         let accused = removed || matches!(old, MemberState::Suspect | MemberState::Dead);
         if accused && epoch(rumor.incarnation) == epoch(record.incarnation) {
             self.stats.refuted += 1;
@@ -179,6 +180,7 @@ impl<P: Profile> Engine<P> {
         let change = Change {
             member,
             old: Some(old),
+            hidden,
             new: Some(MemberState::Alive),
             incarnation: rumor.incarnation,
             cause,
@@ -236,7 +238,8 @@ impl<P: Profile> Engine<P> {
         let state = self.table.state(member);
         let cause = Cause { by, reason: Reason::Conflict };
         let held = self.table.get(member).map_or(0, |record| record.incarnation);
-        let change = Change { member, old: state, new: state, incarnation: held, cause };
+        let hidden = self.is_pruned(member);
+        let change = Change { member, old: state, hidden, new: state, incarnation: held, cause };
         out.changed(&mut self.table.profiles, change, replaced);
     }
 
@@ -378,8 +381,8 @@ impl<P: Profile> Engine<P> {
         }
         self.end_suspicion(member);
         self.end_vouch(member);
-        self.removals.end(member);
         self.record(member, state, incarnation, cause, out);
+        self.removals.end(member);
         self.end_cleanup(member);
         let cleanup = self.arm(Timer::Cleanup(member), now, self.config.dead_retention, out);
         self.tombstones.insert(member, cleanup);
@@ -406,9 +409,9 @@ impl<P: Profile> Engine<P> {
         cause: Cause,
         out: &mut O,
     ) {
-        let old = self.table.state(member);
+        let (old, hidden) = (self.table.state(member), self.is_pruned(member));
         self.table.set(member, state, incarnation);
-        let change = Change { member, old, new: Some(state), incarnation, cause };
+        let change = Change { member, old, hidden, new: Some(state), incarnation, cause };
         out.changed(&mut self.table.profiles, change, None);
     }
 
@@ -447,12 +450,12 @@ impl<P: Profile> Engine<P> {
         self.close_probes_of(member);
         let old = self.table.state(member);
         let incarnation = self.table.get(member).map_or(0, |record| record.incarnation);
-        let pruned = self.is_pruned(member);
+        let hidden = self.is_pruned(member);
         self.removals.forget(member);
         self.moves.forget(member);
-        let reason = if pruned { Reason::Pruned } else { Reason::Reaped };
+        let reason = if hidden { Reason::Pruned } else { Reason::Reaped };
         let cause = Cause { by: None, reason };
-        let change = Change { member, old, new: None, incarnation, cause };
+        let change = Change { member, old, hidden, new: None, incarnation, cause };
         out.changed(&mut self.table.profiles, change, None);
         self.table.remove(member);
         if let Some(coordinates) = &mut self.coordinates {

@@ -396,6 +396,7 @@ impl<P: Profile> Engine<P> {
         let change = Change {
             member: me,
             old: Some(MemberState::Alive),
+            hidden: false,
             new: Some(MemberState::Alive),
             incarnation,
             cause: Cause { by: Some(me), reason: Reason::OwnWord },
