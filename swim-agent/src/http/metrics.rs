@@ -123,6 +123,7 @@ fn gauges(to: &mut DescriptorEncoder<'_>, info: &Info) -> fmt::Result {
             &None,
             "Local health: 0 is healthy, 8 the worst.",
         ),
+        ("members_pruned", info.pruned as f64, &None, "Pruned members not forgotten so far."),
         ("updates_waiting", info.queue_len as f64, &None, "Updates that wait to be told."),
         (
             "members_missing",

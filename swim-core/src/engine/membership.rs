@@ -359,7 +359,11 @@ impl<P: Profile> Engine<P> {
         }
         let farewell = rumor.state == MemberState::Left && rumor.removed() == Removal::No;
         let hearsay = heard.source.member != Some(rumor.member);
-        farewell && hearsay && self.rng.below(self.table.n()) < FAREWELLS_TOLD
+        // To who leaves it is a confirmation, which who leaves itself must not give.
+        farewell
+            && hearsay
+            && self.departure.is_none()
+            && self.rng.below(self.table.n()) < FAREWELLS_TOLD
     }
 
     /// Makes a member Dead or Left. `spread` is `None` where everybody hears it anyway, else the
@@ -389,6 +393,7 @@ impl<P: Profile> Engine<P> {
         if state == MemberState::Dead {
             self.lost(now, member, out);
         } else {
+            self.close_probes_of(member);
             self.healing.drop_address(self.table.address(member));
         }
         if own {

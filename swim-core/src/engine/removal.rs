@@ -132,6 +132,12 @@ impl<P: Profile> Engine<P> {
         self.send_rumors(to, out);
     }
 
+    /// How many members were pruned and are not forgotten so far. O(removed members).
+    pub fn pruned_count(&self) -> usize {
+        let removals = self.removals.removed.values();
+        removals.filter(|(removal, _)| *removal == Removal::Pruned).count()
+    }
+
     /// Whether nothing of a member is to be shown: only its tombstone is left.
     pub fn is_pruned(&self, member: MemberIdx) -> bool {
         self.removals.of(member) == Removal::Pruned

@@ -66,6 +66,12 @@ impl GossipProtocol {
         self.engine.alive_count()
     }
 
+    /// How many members were pruned, so that they are not shown, and are not forgotten so far. O(removed
+    /// members).
+    pub fn pruned_count(&self) -> usize {
+        self.engine.pruned_count()
+    }
+
     /// Whether a member is held Alive.
     pub fn is_alive(&self, id: &MemberId) -> bool {
         self.member(id).is_some_and(|member| member.state == MemberState::Alive)
