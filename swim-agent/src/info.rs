@@ -28,6 +28,8 @@ pub struct Info {
     pub local_health: u8,
     /// How many members it holds in each state.
     pub counts: StateCounts,
+    /// Members that were pruned and are not forgotten so far: nothing of them is shown.
+    pub pruned: usize,
     /// What the protocol counted.
     pub stats: Stats,
     /// How well news travels, measured from this node's traffic.

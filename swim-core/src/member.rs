@@ -96,8 +96,8 @@ impl Member {
     /// should hear, is lost. The protocol sets and removes it; it is an attribute, not a state.
     pub const DEGRADED: &str = "swim.degraded";
 
-    /// The key, in an update of a member that left and no address, that says that it did not do so
-    /// itself: another member, which is the value, declared it gone for good.
+    /// The key, in an update of a member that left without an address and in a `Sync` beside one, that
+    /// says that it did not do so itself: another member, which is the value, declared it gone for good.
     pub const REMOVED: &str = "swim.removed";
 
     /// Likewise, and that nothing of it is to be shown any more.

@@ -9,9 +9,9 @@ use std::time::Duration;
 use common::{ManualClock, addr, id};
 use proptest::prelude::*;
 use swim_core::{
-    Accusation, AdvancedGossipConfig, Clock as _, Coordinate, Decline, Digest, GossipMessage,
-    GossipProtocol, Member, MemberId, MemberState, MemberUpdate, Notice, Options, Recent, Said,
-    Stamp, Timers, UserEvent, UserNotice, UserQuery,
+    Accusation, AdvancedGossipConfig, Clock as _, Coordinate, Decline, Digest, GossipAction,
+    GossipMessage, GossipProtocol, Member, MemberId, MemberState, MemberUpdate, Notice, Options,
+    Recent, Said, Stamp, Timers, UserEvent, UserNotice, UserQuery,
 };
 
 const NODES: usize = 6;
@@ -305,7 +305,7 @@ fn check(protocol: &GossipProtocol, queue_size: usize) {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::with_cases(300) })]
+    #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::with_cases(2_000) })]
 
     #[test]
     fn any_sequence_of_calls_is_survived(
@@ -342,4 +342,46 @@ fn a_wake_up_at_the_end_of_time_ends() {
     protocol.bootstrap(vec![addr(1)]);
     let end = clock.now() + Duration::from_micros(u64::MAX);
     assert!(protocol.handle_timeout(end).len() < 10);
+}
+
+#[test]
+fn who_removed_a_member_may_be_a_name_that_nobody_has() {
+    for (prune, known) in [(false, false), (true, false), (false, true), (true, true)] {
+        let clock = ManualClock::new();
+        let mut protocol =
+            GossipProtocol::builder(id(0), addr(0)).clock(clock.clone()).build().unwrap();
+        let key = if prune { Member::PRUNED } else { Member::REMOVED };
+        let update = |node: usize, state, by: Option<usize>| MemberUpdate {
+            id: id(node),
+            state,
+            incarnation: 1,
+            address: by.is_none().then(|| addr(node)),
+            metadata: by.map(|by| HashMap::from([(key.to_owned(), id(by).0)])),
+        };
+        let hear = |protocol: &mut GossipProtocol, updates: Vec<MemberUpdate>| {
+            protocol.handle_message(addr(9), GossipMessage::Gossip { updates });
+        };
+        let alive = |node| update(node, MemberState::Alive, None);
+        hear(&mut protocol, vec![alive(1), alive(2)]);
+        // Its name is looked up while it has an index, and it is never taken in.
+        let ghost = MemberUpdate { address: None, ..update(3, MemberState::Dead, None) };
+        hear(&mut protocol, vec![ghost, update(2, MemberState::Left, Some(3))]);
+        if known {
+            // The next newcomer gets that index, and has removed nobody.
+            hear(&mut protocol, vec![alive(4)]);
+        }
+        let mut said = Vec::new();
+        for _ in 0..50 {
+            clock.advance(Duration::from_millis(100));
+            said.extend(protocol.handle_timeout(clock.now()));
+        }
+        let by = said.iter().filter_map(|action| match action {
+            GossipAction::Send { message: GossipMessage::Gossip { updates }, .. } => {
+                updates.iter().find(|update| update.id == id(2))?.metadata.as_ref()?.get(key)
+            }
+            _ => None,
+        });
+        let by: Vec<&String> = by.collect();
+        assert!(!by.is_empty() && by.iter().all(|by| by.is_empty()), "by nobody known: {by:?}");
+    }
 }

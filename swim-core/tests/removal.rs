@@ -4,10 +4,11 @@ mod common;
 
 use std::collections::HashMap;
 
+use common::lone::Lone;
 use common::{Cluster, addr, id};
 use swim_core::{
-    EventKind, GossipMessage, MemberEvent, MemberId, MemberState, MemberUpdate, Options, Reason,
-    RemovalError,
+    EventKind, GossipMessage, Member, MemberEvent, MemberId, MemberState, MemberUpdate, Options,
+    Reason, RemovalError,
 };
 
 const N: usize = 12;
@@ -106,13 +107,15 @@ fn a_live_member_that_misses_the_word_is_back_within_seconds_of_its_next_ping() 
 
 #[test]
 fn what_is_pruned_vanishes_and_late_rumours_do_not_bring_it_back() {
+    let mut soon = 0;
     for seed in 0..10 {
         let mut cluster = with_a_dead(20 + seed, 0.3);
         let incarnation = cluster.node(0).member(&id(N - 1)).unwrap().incarnation;
         force_leave(&mut cluster, 3, N - 1, true);
         assert_eq!(cluster.state(3, N - 1), None, "here at once");
-        let took = cluster.run_until(20, |cluster| nobody_shows(cluster, N - 1));
-        assert!(took < 4.0, "{took} s under 30 % loss");
+        let took = cluster.run_until(300, |cluster| nobody_shows(cluster, N - 1));
+        assert!(nobody_shows(&cluster, N - 1), "{took} s under 30 % loss");
+        soon += usize::from(took < 4.0);
         for at in cluster.running() {
             for state in [MemberState::Alive, MemberState::Suspect, MemberState::Dead] {
                 let (id, address) = (id(N - 1), Some(addr(N - 1)));
@@ -127,6 +130,7 @@ fn what_is_pruned_vanishes_and_late_rumours_do_not_bring_it_back() {
         let seen = cluster.node(0);
         assert!(seen.all_members().len() == N - 1 && seen.member_at(&addr(N - 1)).is_none());
     }
+    assert!(soon >= 8, "gossip misses one at times, and comparing views makes up for it: {soon}");
 }
 
 #[test]
@@ -250,5 +254,75 @@ fn who_is_started_again_has_not_refuted_its_removal() {
         let told: Vec<_> = here.iter().map(reason).collect();
         assert_eq!(told, [(EventKind::Joined, Reason::Restarted)], "node {at}");
         assert_eq!(cluster.node(at).stats().refuted, 0, "node {at}");
+    }
+}
+
+#[test]
+fn a_probe_of_one_that_is_removed_meanwhile_ends_without_a_word() {
+    let mut lone = Lone::settled(3, Options::default());
+    lone.answers(1..=1, 60_000);
+    let state = |lone: &Lone| lone.protocol.member(&id(1)).map(|member| member.state);
+    lone.run_until(|lone| state(lone) == Some(MemberState::Suspect));
+    // Its next probe is under way.
+    lone.forget();
+    let pinged = |lone: &Lone| {
+        lone.sent
+            .iter()
+            .filter(|(_, to, it)| *to == 1 && matches!(it, GossipMessage::Ping { .. }))
+            .count()
+    };
+    lone.run_until(|lone| pinged(lone) > 0);
+    let failed = lone.protocol.stats().probes_failed;
+    drop(lone.protocol.force_leave(&id(1), false).unwrap());
+    lone.forget();
+    lone.run(30.0);
+    assert_eq!((pinged(&lone), lone.protocol.stats().probes_failed), (0, failed));
+    assert_eq!(state(&lone), Some(MemberState::Left));
+}
+
+#[test]
+fn events_about_one_that_was_pruned_follow_from_each_other() {
+    use MemberState::{Alive, Dead, Left};
+    let mut lone = Lone::knowing(2, Options::default());
+    lone.forget();
+    let mut heard = |state, incarnation, key: Option<&str>| {
+        let metadata = key.map(|key| HashMap::from([(key.to_owned(), id(2).0)]));
+        let address = (state == Alive).then(|| addr(1));
+        let (id, metadata) = (id(1), metadata.or(address.map(|_| HashMap::new())));
+        lone.gossip(
+            2,
+            vec![MemberUpdate { id: id.clone(), state, incarnation, address, metadata }],
+        );
+        let events: Vec<_> =
+            lone.events.drain(..).map(|(_, it)| (it.kind, it.old_state, it.state)).collect();
+        (events, lone.protocol.member(&id).map(|member| member.state))
+    };
+    let pruned = Some(Member::PRUNED);
+    let gone = |old| vec![(EventKind::Forgotten, old, None)];
+    assert_eq!(heard(Left, 3, pruned), (gone(Some(Alive)), None));
+    assert_eq!(heard(Left, 4, pruned), (vec![], None), "it was not there any more");
+    let left = vec![(EventKind::Left, None, Some(Left))];
+    assert_eq!(heard(Left, 5, None), (left, Some(Left)), "it lived and left meanwhile");
+    assert_eq!(heard(Left, 5, pruned), (gone(Some(Left)), None));
+    assert_eq!(heard(Dead, 6, None), (vec![(EventKind::Died, None, Some(Dead))], Some(Dead)));
+    assert_eq!(heard(Left, 6, pruned), (gone(Some(Dead)), None));
+    assert_eq!(heard(Alive, 7, None), (vec![(EventKind::Joined, None, Some(Alive))], Some(Alive)));
+}
+
+#[test]
+fn who_missed_a_removal_hears_of_it_with_a_later_comparison_of_views() {
+    for seed in 90..95 {
+        let mut cluster = with_a_dead(seed, 0.0);
+        cluster.run(10.0);
+        // One hears nothing of it.
+        let deaf = addr(7);
+        cluster.censor(move |_, to, _| to == deaf);
+        force_leave(&mut cluster, 3, N - 1, true);
+        cluster.run(2.0);
+        cluster.heal();
+        assert_eq!(cluster.state(7, N - 1), Some(MemberState::Dead), "it missed that");
+        let took = cluster.run_until(600, |cluster| nobody_shows(cluster, N - 1));
+        assert!(nobody_shows(&cluster, N - 1), "seed {seed}: {took} s");
+        assert!(took < 300.0, "seed {seed}: {took} s");
     }
 }

@@ -227,6 +227,7 @@ impl<T: Transport, C: Codec> Driver<T, C> {
             incarnation: local.incarnation,
             local_health: protocol.local_health(),
             counts: self.view.counts(),
+            pruned: protocol.pruned_count(),
             stats: *protocol.stats(),
             convergence: protocol.convergence_stats(),
             counters: self.meter.read(),

@@ -319,8 +319,8 @@ impl<T: Transport, C: Codec> Driver<T, C> {
     fn origin(&self, from: SocketAddr, received: usize) -> Origin {
         match self.protocol.member_at(&from) {
             Some(member) if member.state.is_live() => Origin::Proven,
-            held => {
-                let remembered = held.is_some();
+            _ => {
+                let remembered = self.protocol.remembers(&from);
                 Origin::Stranger { from, allowance: self.post.allowance(received), remembered }
             }
         }

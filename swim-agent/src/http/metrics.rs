@@ -120,6 +120,7 @@ fn queues(to: &mut DescriptorEncoder<'_>, scrape: &Scrape) -> fmt::Result {
             info.members_missing.count,
             "Members that were live before the restart and have not been seen since.",
         ),
+        ("members_pruned", info.pruned, "Pruned members not forgotten so far."),
     ] {
         put(to, name, help, None, &ConstGauge::new(count as u64))?;
     }

@@ -119,16 +119,17 @@ impl Coordinates {
         self.height = (self.height + step * (heights * near).min(1.0)).clamp(LEAST_HEIGHT, MOST);
     }
 
-    /// A force, no greater than a few times the usual one.
+    /// A force, no greater than a few times the usual one, which is the median.
     fn tamed(&mut self, force: f64) -> f64 {
         if self.spread == 0.0 {
             self.spread = force.abs().max(LEAST_SPREAD);
         }
         let most = OUTLIER * self.spread;
-        let force = force.clamp(-most, most);
-        self.spread += SPREAD_GAIN * (force.abs() - self.spread);
+        // It follows the median, which liars do not move as long as they are fewer than the honest.
+        let greater = force.abs() > self.spread;
+        self.spread *= if greater { 1.0 + SPREAD_GAIN } else { 1.0 - SPREAD_GAIN };
         self.spread = self.spread.max(LEAST_SPREAD);
-        force
+        force.clamp(-most, most)
     }
 }
 
@@ -145,14 +146,14 @@ fn direction(rng: &mut SwimRng) -> [f64; 3] {
 
 impl<P: Profile> Engine<P> {
     /// The own coordinate, if this ack is one to carry it: at most one in [`ACKS_PER_COORDINATE`],
-    /// and only to members where they live. Elsewhere it would amplify what a stranger sent.
+    /// and only to live members where they live. Else it would amplify what a stranger sent.
     pub(super) fn coordinate_to_tell(&mut self, source: &Source<P::Address>) -> Option<Coordinate> {
         let coordinates = self.coordinates.as_mut()?;
         coordinates.acks = coordinates.acks.saturating_add(1);
         if coordinates.acks < ACKS_PER_COORDINATE {
             return None;
         }
-        let member = source.member.filter(|&member| self.table.get(member).is_some())?;
+        let member = source.member.filter(|&member| self.table.is_live(member))?;
         if source.address != self.table.address(member) {
             return None;
         }
@@ -254,6 +255,21 @@ mod tests {
             after.sample(Duration::from_millis(20), lie);
             assert!(moved(&before, &after) <= most, "{far}");
             assert!((after.height - before.height).abs() <= most);
+        }
+    }
+
+    #[test]
+    fn many_liars_do_not_carry_it_away_either() {
+        for (honest, most) in [(3, 200.0), (2, 1_000.0)] {
+            let (mut own, there) = settled();
+            let lie = Coordinate::new([4_000_000; 3], Coordinate::MAX, 0.0);
+            for sample in 1..3_000 {
+                let lies = sample % (honest + 1) == 0;
+                own.sample(Duration::from_millis(20), if lies { lie } else { there });
+                let round_trip = own.own().round_trip_to(there).as_micros() as f64;
+                assert!((round_trip - 20_000.0).abs() < most, "{sample}: {round_trip} us");
+                assert!(own.spread < 5_000.0, "{sample}: {} us", own.spread);
+            }
         }
     }
 

@@ -1,11 +1,12 @@
 //! Corrections: who holds a wrong view of itself, or is held for something that it may not be, is told.
 
 use super::Engine;
-use super::message::{Dest, MemberIdx};
+use super::message::{Dest, MemberIdx, Removal};
 use super::output::{Output, Profile};
 
 impl<P: Profile> Engine<P> {
-    /// Tells a member what is held of it, for it to refute.
+    /// Tells a member what is held of it, for it to refute. At an address that may be a stranger's
+    /// it has to be short, hence without who removed it.
     pub(super) fn correct<O: Output<P>>(
         &mut self,
         member: MemberIdx,
@@ -13,7 +14,9 @@ impl<P: Profile> Engine<P> {
         out: &mut O,
     ) {
         if self.may_correct() {
-            self.tell(self.rumor(member, 0), to, out);
+            let rumor = self.rumor(member, 0);
+            let short = matches!(to, Dest::Address(_)) && rumor.removed() != Removal::No;
+            self.tell(if short { rumor.plain() } else { rumor }, to, out);
         }
     }
 

@@ -111,7 +111,9 @@ impl<P: Profile> Engine<P> {
             return;
         }
         let same = self.table.get(rumor.member).is_some_and(|record| {
-            record.incarnation == rumor.incarnation && record.state() == rumor.state
+            record.incarnation == rumor.incarnation
+                && record.state() == rumor.state
+                && self.removals.of(rumor.member) == rumor.removed()
         });
         let Some((priority, mut entry)) = self.waiting(rumor.member).filter(|_| same) else {
             return;
@@ -271,7 +273,7 @@ impl<P: Profile> Engine<P> {
     }
 
     /// Adds a rumor to the list if there is room for it.
-    fn put(&mut self, mut rumor: Rumor, room: &mut Room) -> bool {
+    pub(super) fn put(&mut self, mut rumor: Rumor, room: &mut Room) -> bool {
         if !room.evidence {
             rumor.age = None;
         }

@@ -3,7 +3,7 @@
 
 use super::Engine;
 use super::deadlines::Timer;
-use super::message::{Accusers, MemberIdx, Removal, Rumor, Source, Update};
+use super::message::{Accusers, Dest, MemberIdx, Removal, Rumor, Source, Update};
 use super::output::{Cause, Change, Output, Profile, Reason};
 use super::removal;
 use crate::member::{Incarnation, MemberState};
@@ -15,6 +15,10 @@ pub(super) const ALIVE_LIMIT: Incarnation = u64::MAX - (1 << 32) + 1;
 /// Accusations from here on are not outbid by one but by the accused's own count, and do not
 /// raise what is held of the dead: else one of them would use all incarnations up.
 pub(super) const PLAUSIBLE: Incarnation = u64::MAX - (1 << 33) + 1;
+
+/// How many of all tell a member what they have from others, that it left: so who says so in its name
+/// is refuted, and a farewell costs hardly more.
+const FAREWELLS_TOLD: usize = 3;
 
 /// Where news came from.
 #[derive(Debug, Clone, Copy)]
@@ -55,7 +59,12 @@ impl<P: Profile> Engine<P> {
         update: &mut Update<P>,
         out: &mut O,
     ) -> Verdict {
+        if update.rumor.removed() != Removal::No {
+            // Who did it may be nobody but a name in this very message, whose index lasts no longer.
+            update.rumor.accusers.retain(|by| self.table.get(by).is_some());
+        }
         let rumor = update.rumor;
+        let doubtful = self.is_doubtful(heard, &rumor);
         let verdict = if rumor.member == self.table.me {
             self.apply_own(now, heard, update, out)
         } else {
@@ -73,6 +82,9 @@ impl<P: Profile> Engine<P> {
             && let Some(age) = rumor.age
         {
             self.count_age(age.saturating_add(1));
+        }
+        if doubtful && verdict == Verdict::News {
+            self.correct(rumor.member, Dest::Member(rumor.member), out);
         }
         verdict
     }
@@ -121,6 +133,7 @@ impl<P: Profile> Engine<P> {
         let change = Change {
             member: rumor.member,
             old: None,
+            hidden: false,
             new: Some(MemberState::Alive),
             incarnation: rumor.incarnation,
             cause: heard.cause(&rumor),
@@ -143,7 +156,7 @@ impl<P: Profile> Engine<P> {
         let member = rumor.member;
         let Some(record) = self.table.get(member).copied() else { return };
         let old = record.state();
-        let removed = self.removals.of(member) != Removal::No;
+        let (removed, hidden) = (self.removals.of(member) != Removal::No, self.is_pruned(member));
         let accused = removed || matches!(old, MemberState::Suspect | MemberState::Dead);
         let restarted = epoch(rumor.incarnation) > epoch(record.incarnation);
         // A removal is an operator's word, no finding of the failure detector.
@@ -171,6 +184,7 @@ impl<P: Profile> Engine<P> {
         let change = Change {
             member,
             old: Some(old),
+            hidden,
             new: Some(MemberState::Alive),
             incarnation: rumor.incarnation,
             cause,
@@ -228,7 +242,8 @@ impl<P: Profile> Engine<P> {
         let state = self.table.state(member);
         let cause = Cause { by, reason: Reason::Conflict };
         let held = self.table.get(member).map_or(0, |record| record.incarnation);
-        let change = Change { member, old: state, new: state, incarnation: held, cause };
+        let hidden = self.is_pruned(member);
+        let change = Change { member, old: state, hidden, new: state, incarnation: held, cause };
         out.changed(&mut self.table.profiles, change, replaced);
     }
 
@@ -333,15 +348,26 @@ impl<P: Profile> Engine<P> {
     }
 
     /// An accusation that honest nodes hardly make: at an incarnation nobody has heard of, or a
-    /// death that no suspicion came before. Its subject is told at once, and has mostly refuted it
-    /// before the next gossip round passes it on.
-    pub(super) fn is_doubtful(&self, rumor: &Rumor) -> bool {
+    /// death or a removal that no suspicion came before. Its subject is told at once, and has mostly
+    /// refuted it before the next gossip round passes it on. That it left, which all hear whenever one
+    /// does, a few of them tell it if they have it from others.
+    fn is_doubtful(&mut self, heard: &Heard<P::Address>, rumor: &Rumor) -> bool {
         let Some(record) = self.table.get(rumor.member) else { return false };
         if rumor.state == MemberState::Alive || !record.is_live() || rumor.member == self.table.me {
             return false;
         }
-        let sudden = rumor.state == MemberState::Dead && record.state() == MemberState::Alive;
-        sudden || rumor.incarnation > record.incarnation
+        let gone = rumor.state == MemberState::Dead || rumor.removed() != Removal::No;
+        if rumor.incarnation > record.incarnation || (gone && record.state() == MemberState::Alive)
+        {
+            return true;
+        }
+        let farewell = rumor.state == MemberState::Left && rumor.removed() == Removal::No;
+        let hearsay = heard.source.member != Some(rumor.member);
+        // To who leaves it is a confirmation, which who leaves itself must not give.
+        farewell
+            && hearsay
+            && self.departure.is_none()
+            && self.rng.below(self.table.n()) < FAREWELLS_TOLD
     }
 
     /// Makes a member Dead or Left. `spread` is `None` where everybody hears it anyway, else the
@@ -363,14 +389,15 @@ impl<P: Profile> Engine<P> {
         }
         self.end_suspicion(member);
         self.end_vouch(member);
-        self.removals.end(member);
         self.record(member, state, incarnation, cause, out);
+        self.removals.end(member);
         self.end_cleanup(member);
         let cleanup = self.arm(Timer::Cleanup(member), now, self.config.dead_retention, out);
         self.tombstones.insert(member, cleanup);
         if state == MemberState::Dead {
             self.lost(now, member, out);
         } else {
+            self.close_probes_of(member);
             self.healing.drop_address(self.table.address(member));
         }
         if own {
@@ -391,9 +418,9 @@ impl<P: Profile> Engine<P> {
         cause: Cause,
         out: &mut O,
     ) {
-        let old = self.table.state(member);
+        let (old, hidden) = (self.table.state(member), self.is_pruned(member));
         self.table.set(member, state, incarnation);
-        let change = Change { member, old, new: Some(state), incarnation, cause };
+        let change = Change { member, old, hidden, new: Some(state), incarnation, cause };
         out.changed(&mut self.table.profiles, change, None);
     }
 
@@ -432,12 +459,12 @@ impl<P: Profile> Engine<P> {
         self.close_probes_of(member);
         let old = self.table.state(member);
         let incarnation = self.table.get(member).map_or(0, |record| record.incarnation);
-        let pruned = self.is_pruned(member);
+        let hidden = self.is_pruned(member);
         self.removals.forget(member);
         self.moves.forget(member);
-        let reason = if pruned { Reason::Pruned } else { Reason::Reaped };
+        let reason = if hidden { Reason::Pruned } else { Reason::Reaped };
         let cause = Cause { by: None, reason };
-        let change = Change { member, old, new: None, incarnation, cause };
+        let change = Change { member, old, hidden, new: None, incarnation, cause };
         out.changed(&mut self.table.profiles, change, None);
         self.table.remove(member);
         if let Some(coordinates) = &mut self.coordinates {

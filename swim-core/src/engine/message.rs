@@ -59,6 +59,14 @@ impl Accusers {
         self.len -= 1;
     }
 
+    /// Keeps those of which `holds` is true.
+    pub fn retain(&mut self, holds: impl Fn(MemberIdx) -> bool) {
+        let before = *self;
+        for (member, _) in before.iter().filter(|(member, _)| !holds(*member)) {
+            self.remove(member);
+        }
+    }
+
     /// Whether `member` is among them.
     pub fn contains(&self, member: MemberIdx) -> bool {
         self.iter().any(|(held, _)| held == member)

@@ -362,13 +362,9 @@ impl<P: Profile> Engine<P> {
         let back = Dest::Address(source.address);
         for update in updates {
             let rumor = update.rumor;
-            let doubtful = self.is_doubtful(&rumor);
             let verdict = self.apply(now, &heard, update, out);
             if verdict == Verdict::Known {
                 self.heard_again(&rumor);
-            }
-            if doubtful && verdict == Verdict::News {
-                self.correct(rumor.member, Dest::Member(rumor.member), out);
             }
             // Who leaves itself confirms no farewell: it may be gone before it passes that on.
             if self.departure.is_some() || source.member != Some(rumor.member) {
@@ -400,6 +396,7 @@ impl<P: Profile> Engine<P> {
         let change = Change {
             member: me,
             old: Some(MemberState::Alive),
+            hidden: false,
             new: Some(MemberState::Alive),
             incarnation,
             cause: Cause { by: Some(me), reason: Reason::OwnWord },

@@ -137,6 +137,8 @@ pub struct Change {
     pub member: MemberIdx,
     /// What was held before; `None` of a newcomer.
     pub old: Option<MemberState>,
+    /// Whether that was not to be shown, because the member was pruned.
+    pub hidden: bool,
     /// What is held now; `None` when it was forgotten.
     pub new: Option<MemberState>,
     /// The incarnation now.

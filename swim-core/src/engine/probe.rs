@@ -245,6 +245,7 @@ impl<P: Profile> Engine<P> {
     fn probe_failed<O: Output<P>>(&mut self, now: Time, open: usize, out: &mut O) {
         let Some(probe) = self.close_probe(open) else { return };
         self.stats.probes_failed += 1;
+        let silence = probe.heard == self.hearing.messages();
         out.probe_failed(
             &self.table.profiles,
             &FailedProbe {
@@ -254,7 +255,7 @@ impl<P: Profile> Engine<P> {
                 relays: &probe.relays[..probe.asked],
                 nacked: probe.answered,
                 by_stream: self.config.mechanisms.stream_ping,
-                silence: probe.heard == self.hearing.messages(),
+                silence,
             },
         );
         let mechanisms = self.config.mechanisms;
@@ -270,7 +271,7 @@ impl<P: Profile> Engine<P> {
             seq: probe.seq,
             pings: probe.pings,
             answered: probe.answered != 0,
-            silence: probe.heard == self.hearing.messages(),
+            silence,
             witnesses: probe.witnesses(),
         };
         self.look_failed(now, look, out);
@@ -294,7 +295,8 @@ impl<P: Profile> Engine<P> {
             }
             return;
         };
-        let elsewhere = self.moves.lived(member, source.address).is_some();
+        let elsewhere = source.address != self.table.address(member)
+            && self.moves.lived(member, source.address).is_some();
         if (elsewhere || !self.table.is_live(member)) && self.departure.is_none() {
             self.correct(member, back, out);
         } else if self.is_telling() && source.address == self.table.address(member) {

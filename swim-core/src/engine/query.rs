@@ -65,8 +65,8 @@ impl<P: Profile> Engine<P> {
         Ok(stamp)
     }
 
-    /// Says something to a query of `to`: directly and through so many random members besides. It goes to where `to` is held to live, and nowhere
-    /// when it is not held to.
+    /// Says something to a query of `to`: directly and through so many random members besides. It
+    /// goes to where `to` is held to live, and nowhere when it is not held to.
     pub fn answer_query<O: Output<P>>(
         &mut self,
         now: Time,

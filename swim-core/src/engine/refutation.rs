@@ -3,7 +3,7 @@
 
 use super::Engine;
 use super::membership::{ALIVE_LIMIT, Heard, PLAUSIBLE, Verdict, epoch};
-use super::message::{Removal, Update};
+use super::message::Update;
 use super::output::{Cause, Output, Profile, Reason};
 use super::removal;
 use crate::member::{Incarnation, MemberState};
@@ -33,8 +33,8 @@ impl<P: Profile> Engine<P> {
             return self.hear_alive_of_self(now, heard, update, out);
         }
         self.stats.own_refutations += 1;
-        // That others declare it gone says nothing of its health.
-        if self.config.mechanisms.local_health && rumor.removed() == Removal::No {
+        // That others declare it gone, or take it for gone, says nothing of its health.
+        if self.config.mechanisms.local_health && rumor.state != MemberState::Left {
             self.health.worsen(1);
         }
         let outbid = if rumor.incarnation < PLAUSIBLE { rumor.incarnation } else { own };

@@ -10,10 +10,15 @@ use super::output::{Cause, Output, Profile, Reason};
 use crate::member::MemberState;
 use crate::time::Time;
 
+/// Removals that are told along with a comparison of views.
+const TOLD_ALONG: usize = 8;
+
 /// Members that were removed, and by whom, while they are Left and not forgotten. Few at any time.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Removals {
     removed: BTreeMap<MemberIdx, (Removal, Option<MemberIdx>)>,
+    /// From where on to tell them along next.
+    next: u32,
 }
 
 impl Removals {
@@ -26,6 +31,15 @@ impl Removals {
     pub(super) fn told(&self, member: MemberIdx) -> (Removal, Accusers) {
         let (removal, by) = self.removed.get(&member).copied().unwrap_or_default();
         (removal, by.map(|by| Accusers::one(by, 0)).unwrap_or_default())
+    }
+
+    /// The next `most` members that were removed, in turn.
+    fn in_turn(&mut self, most: usize) -> Vec<MemberIdx> {
+        let next = MemberIdx(self.next);
+        let turn = self.removed.range(next..).chain(self.removed.range(..next));
+        let turn: Vec<MemberIdx> = turn.take(most).map(|(&member, _)| member).collect();
+        self.next = turn.last().map_or(0, |last| last.0 + 1);
+        turn
     }
 
     /// The member is no longer removed.
@@ -46,6 +60,11 @@ impl Rumor {
     /// What it says of a removal; nothing unless it is of one that left.
     pub(super) fn removed(&self) -> Removal {
         if self.state == MemberState::Left { self.removal } else { Removal::No }
+    }
+
+    /// The same without a word on a removal and on who did it.
+    pub(super) fn plain(self) -> Self {
+        Self { removal: Removal::No, accusers: Accusers::default(), ..self }
     }
 }
 
@@ -99,6 +118,24 @@ impl<P: Profile> Engine<P> {
         let reason = reason(removal).unwrap_or(Reason::OwnWord);
         self.end(now, member, MemberState::Left, incarnation, Cause { by, reason }, spread, out);
         self.removals.removed.insert(member, (removal, by));
+    }
+
+    /// Tells some removals along with a comparison of views, which is of live members only and does not
+    /// find out that one was missed.
+    pub(super) fn tell_removals<O: Output<P>>(&mut self, to: Dest<P::Address>, out: &mut O) {
+        // How old they are is not known any more.
+        let mut room = self.room_beside(0, false);
+        self.rumors.clear();
+        for member in self.removals.in_turn(TOLD_ALONG) {
+            self.put(self.rumor(member, 0), &mut room);
+        }
+        self.send_rumors(to, out);
+    }
+
+    /// How many members were pruned and are not forgotten so far. O(removed members).
+    pub fn pruned_count(&self) -> usize {
+        let removals = self.removals.removed.values();
+        removals.filter(|(removal, _)| *removal == Removal::Pruned).count()
     }
 
     /// Whether nothing of a member is to be shown: only its tombstone is left.

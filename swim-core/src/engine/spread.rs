@@ -95,16 +95,18 @@ impl<B> NoticeQueue<B> {
 struct Walk {
     place: usize,
     stride: usize,
-    /// Places that it has not come to.
+    /// Places that it has not come to, of so many.
     left: usize,
+    of: usize,
 }
 
 impl Walk {
     /// The next of `len` places, which are not none. While their number stays the same, all come
-    /// once before any comes again.
+    /// once before any comes again; among more or fewer its strides would come to few of them, so
+    /// there it begins anew.
     fn next(&mut self, len: usize, rng: &mut SwimRng) -> usize {
-        if self.left == 0 || self.left > len {
-            self.left = len;
+        if self.left == 0 || self.of != len {
+            (self.left, self.of) = (len, len);
             self.place = rng.below(len);
             self.stride = 1 + rng.below(len);
             while gcd(self.stride, len) > 1 {
@@ -323,6 +325,15 @@ mod tests {
         for step in 0..1_000 {
             let len = 1 + step * 7 % 13;
             assert!(walk.next(len, &mut rng) < len);
+        }
+        for (before, len) in [(12, 11), (12, 6), (11, 12), (30, 20), (20, 40)] {
+            for begun in 0..before {
+                for _ in 0..begun {
+                    walk.next(before, &mut rng);
+                }
+                let pass: BTreeSet<_> = (0..len).map(|_| walk.next(len, &mut rng)).collect();
+                assert_eq!(pass.len(), len, "{begun} of {before}, then {len}");
+            }
         }
     }
 }

@@ -25,6 +25,7 @@ impl<P: Profile> Engine<P> {
         if let Some(&target) = targets.first() {
             self.stats.syncs_started += 1;
             self.send_view_hash(Dest::Member(target), out);
+            self.tell_removals(Dest::Member(target), out);
             self.compare_notices(now, Dest::Member(target), out);
         }
         self.targets = targets;

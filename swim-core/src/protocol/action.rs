@@ -130,7 +130,7 @@ pub struct MemberEvent {
     /// Where it lived before, when it moved just now. Of a conflict, and of this node itself, where
     /// another one lives that claims its name.
     pub old_address: Option<SocketAddr>,
-    /// What was held of it; `None` of a newcomer.
+    /// What was held of it; `None` of a newcomer, and of one that was pruned and is shown again.
     pub old_state: Option<MemberState>,
     /// What is held of it now; `None` when it was forgotten.
     pub state: Option<MemberState>,
@@ -186,12 +186,12 @@ impl EventKind {
         if change.cause.reason == Reason::Conflict {
             return Some(Self::Conflict);
         }
-        if change.cause.reason == Reason::Pruned && !own {
-            // What is not shown any more is forgotten later without a word.
-            return change.new.map(|_| Self::Forgotten);
-        }
-        let Some(new) = change.new else { return Some(Self::Forgotten) };
-        match (change.old, new) {
+        // What is pruned is not there: it is forgotten once, and may come back in any state.
+        let old = change.old.filter(|_| !change.hidden);
+        let Some(new) = change.new.filter(|_| own || change.cause.reason != Reason::Pruned) else {
+            return old.map(|_| Self::Forgotten);
+        };
+        match (old, new) {
             (Some(Dead | Left) | None, Alive | Suspect) => Some(Self::Joined),
             (Some(Suspect), Alive) => Some(Self::Refuted),
             (Some(Alive), Suspect) => Some(Self::Suspected),

@@ -14,8 +14,7 @@ impl GossipProtocol {
     /// The network coordinate of a member: of others the last one that they told this node, with an
     /// ack. `None` if there is none so far. O(1).
     pub fn coordinate_of(&self, id: &MemberId) -> Option<Coordinate> {
-        let at = self.directory.find(self.engine.profiles(), id)?;
-        self.engine.coordinate_of(at)
+        self.engine.coordinate_of(self.find(id)?)
     }
 
     /// What the round trip between two members takes, this node included, as far as their
@@ -40,7 +39,6 @@ impl GossipProtocol {
         one: &MemberId,
         other: &MemberId,
     ) -> Option<RoundTripEstimate> {
-        let named = |id| self.directory.find(self.engine.profiles(), id);
-        self.engine.round_trip_estimate(named(one)?, named(other)?)
+        self.engine.round_trip_estimate(self.find(one)?, self.find(other)?)
     }
 }

@@ -72,14 +72,22 @@ impl Directory {
 
     /// The live member at an address, else any member there.
     pub(super) fn at(&self, cards: &[Card], address: &SocketAddr) -> Option<MemberIdx> {
+        self.at_of(cards, address, |_| true)
+    }
+
+    /// Likewise, of those that count.
+    pub(super) fn at_of(
+        &self,
+        cards: &[Card],
+        address: &SocketAddr,
+        counts: impl Fn(MemberIdx) -> bool,
+    ) -> Option<MemberIdx> {
         let hash = self.hasher.hash_one(address);
         let there = |at: u32| card(cards, at).filter(|member| member.address == *address);
         let live = |&at: &u32| there(at).is_some_and(|member| member.state.is_live());
-        let found = self.by_address.find(hash, live);
-        found
-            .or_else(|| self.by_address.find(hash, |&at| there(at).is_some()))
-            .copied()
-            .map(MemberIdx)
+        let any = |&at: &u32| there(at).is_some() && counts(MemberIdx(at));
+        let found = self.by_address.find(hash, live).or_else(|| self.by_address.find(hash, any));
+        found.copied().map(MemberIdx)
     }
 
     /// A card came or changed: notes where its member lives now, and no longer where it lived.

@@ -118,7 +118,7 @@ impl Outbox<'_> {
             member: member.id.clone(),
             address: member.address,
             old_address: from.filter(|from| *from != member.address),
-            old_state: change.old,
+            old_state: change.old.filter(|_| !change.hidden),
             state: change.new.filter(|_| kind != EventKind::Forgotten),
             incarnation: change.incarnation,
             by: change.cause.by.and_then(|by| name(cards, by)),

@@ -54,8 +54,7 @@ impl GossipProtocol {
         if self.local_member().state == MemberState::Left {
             return Err(RemovalError::Left);
         }
-        let found = self.directory.find(self.engine.profiles(), id);
-        let Some(at) = found.filter(|&at| self.shown(at).is_some()) else {
+        let Some(at) = self.find(id) else {
             return Err(RemovalError::Unknown { name: id.0.clone() });
         };
         if at == self.me {

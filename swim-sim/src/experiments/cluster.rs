@@ -153,7 +153,14 @@ mod tests {
         let mut io = Io::new();
         let cause = Cause { by: None, reason: Reason::Rumor };
         let (old, new) = (Some(old), Some(new));
-        io.changes.push(Change { member: MemberIdx(9), old, new, incarnation: 0, cause });
+        io.changes.push(Change {
+            member: MemberIdx(9),
+            old,
+            hidden: false,
+            new,
+            incarnation: 0,
+            cause,
+        });
         let moment = Moment { now: swim_core::Time::ZERO, truth: &Truth::default() };
         let at = MemberIdx(at);
         accusations.called(moment, at, &FocaNode::new(2, at, 1, 1), &io);

@@ -56,6 +56,12 @@ pub enum KeyringError {
     /// One key too many.
     #[error("the keyring has its {} keys; remove one first", Keyring::MAX_KEYS)]
     Full,
+    /// Another key has the same id.
+    #[error("another key has the id {id}; generate a new one")]
+    Taken {
+        /// The id.
+        id: KeyId,
+    },
     /// A key that was not installed.
     #[error("key {id} is not installed")]
     Unknown {

@@ -1,6 +1,6 @@
 //! The bytes around a sealed packet, and how it is told from a plain one.
 
-use super::error::OpenError;
+use super::error::{OpenError, SealError};
 use super::key::KeyId;
 use crate::codec::CLUSTER_BYTES;
 
@@ -45,6 +45,15 @@ impl SessionId {
 /// with a probability of 2^-33.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Origin(pub(super) [u8; 10]);
+
+impl Origin {
+    /// Another one each time.
+    pub(super) fn draw() -> Result<Self, SealError> {
+        let mut origin = [0; 10];
+        getrandom::fill(&mut origin).map_err(|_| SealError::Random)?;
+        Ok(Self(origin))
+    }
+}
 
 /// What stands before a sealed packet.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

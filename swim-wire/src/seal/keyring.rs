@@ -105,10 +105,12 @@ impl Keyring {
     /// Adds a key to open with; says whether it is new here.
     ///
     /// # Errors
-    /// [`KeyringError::Full`]. The ring is then as it was.
+    /// [`KeyringError::Full`] and [`KeyringError::Taken`]. The ring is then as it was.
     pub fn install(&mut self, key: Key) -> Result<bool, KeyringError> {
-        if self.get(key.id()).is_some() {
-            return Ok(false);
+        if let Some(held) = self.get(key.id()) {
+            // Two keys of one id occur once in 2^32 pairs, or where somebody looked for them.
+            let taken = KeyringError::Taken { id: key.id() };
+            return if held.is_same(&key) { Ok(false) } else { Err(taken) };
         }
         if self.keys.len() == Self::MAX_KEYS {
             return Err(KeyringError::Full);

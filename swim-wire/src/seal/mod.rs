@@ -129,7 +129,6 @@ pub struct Opened<'p> {
 /// up, never while one of them encrypts.
 pub struct Seal {
     cluster: String,
-    origin: Origin,
     state: RwLock<State>,
     datagrams: Mutex<Sessions>,
     streams: Mutex<Sessions>,
@@ -138,8 +137,9 @@ pub struct Seal {
 struct State {
     ring: Keyring,
     mode: Mode,
+    origin: Origin,
     sender: Arc<Sender>,
-    /// Sessions begun so far.
+    /// Sessions of that origin begun so far.
     begun: u32,
 }
 
@@ -149,9 +149,7 @@ impl Seal {
     /// # Errors
     /// [`SealError::ClusterName`] unless the name has 1 to 64 bytes, and [`SealError::Random`].
     pub fn new(cluster: &str, ring: Keyring, mode: Mode) -> Result<Self, SealError> {
-        let mut origin = Origin([0; 10]);
-        getrandom::fill(&mut origin.0).map_err(|_| SealError::Random)?;
-        Self::of(origin, cluster, ring, mode)
+        Self::of(Origin::draw()?, cluster, ring, mode)
     }
 
     fn of(origin: Origin, cluster: &str, ring: Keyring, mode: Mode) -> Result<Self, SealError> {
@@ -160,9 +158,9 @@ impl Seal {
             return Err(SealError::ClusterName { len, max });
         }
         let sender = Arc::new(Sender::new(ring.primary(), origin, 0));
-        let state = RwLock::new(State { ring, mode, sender, begun: 1 });
+        let state = RwLock::new(State { ring, mode, origin, sender, begun: 1 });
         let (datagrams, streams) = (Mutex::new(Sessions::new()), Mutex::new(Sessions::new()));
-        Ok(Self { cluster: cluster.to_owned(), origin, state, datagrams, streams })
+        Ok(Self { cluster: cluster.to_owned(), state, datagrams, streams })
     }
 
     /// Bytes that [`seal`](Self::seal) adds to each packet: [`OVERHEAD`], or 0 in
@@ -183,7 +181,7 @@ impl Seal {
                 return sender.seal(carrier, counter, &self.cluster, packet);
             }
             self.change(|state| match Arc::ptr_eq(&state.sender, &sender) {
-                true => state.begin(self.origin),
+                true => state.begin(),
                 // Another thread was faster.
                 false => Ok(()),
             })?;
@@ -208,9 +206,12 @@ impl Seal {
             };
         }
         let Sealed { header, text, tag } = Header::split(packet)?;
-        let key = self.state().ring.get(header.key).cloned();
+        let (key, own) = {
+            let state = self.state();
+            (state.ring.get(header.key).cloned(), header.session.is_of(state.origin))
+        };
         let key = key.ok_or(OpenError::UnknownKey { id: header.key })?;
-        if header.session.is_of(self.origin) {
+        if own {
             return Err(OpenError::Reflected);
         }
         self.sessions(carrier).check(&header)?;
@@ -239,7 +240,22 @@ impl Seal {
             if state.ring.primary().id() == state.sender.key() {
                 return Ok(());
             }
-            state.begin(self.origin).inspect_err(|_| state.ring = old)
+            state.begin().inspect_err(|_| state.ring = old)
+        })
+    }
+
+    /// Seals under a new name of this process from now on. For who can tell that the process was copied
+    /// (resumed from a snapshot, forked): two that go on under one name use each nonce twice, and it is
+    /// for the copy to call this before it seals anything. As after a restart, what it sealed under the
+    /// old name can be played back to it once.
+    ///
+    /// # Errors
+    /// [`SealError::Random`]. The name is then as it was.
+    pub fn begin_anew(&self) -> Result<(), SealError> {
+        let origin = Origin::draw()?;
+        self.change(|state| {
+            (state.origin, state.begun) = (origin, 0);
+            state.begin()
         })
     }
 
@@ -302,9 +318,9 @@ impl Seal {
 
 impl State {
     /// Begins a session of the primary key.
-    fn begin(&mut self, origin: Origin) -> Result<(), SealError> {
+    fn begin(&mut self) -> Result<(), SealError> {
         let number = u16::try_from(self.begun).map_err(|_| SealError::Spent)?;
-        self.sender = Arc::new(Sender::new(self.ring.primary(), origin, number));
+        self.sender = Arc::new(Sender::new(self.ring.primary(), self.origin, number));
         self.begun += 1;
         Ok(())
     }

@@ -17,7 +17,7 @@ type Name = u128;
 /// have one each per carrier. With more members than that all goes on working, only that what is
 /// overtaken on the way may be refused.
 const OPEN: usize = 16_384;
-/// How many more are remembered, about 60 bytes each. To have one forgotten and replay it, its
+/// How many more are remembered, about 120 bytes each. To have one forgotten and replay it, its
 /// key must seal for this many sessions more.
 const REMEMBERED: usize = 131_072;
 
@@ -47,7 +47,8 @@ impl Sessions {
     }
 
     fn with_room(room: usize, remembered: usize) -> Self {
-        let closed = Closed { next: HashMap::new(), order: VecDeque::new(), room: remembered };
+        let closed =
+            Closed { next: HashMap::new(), order: VecDeque::new(), times: 0, room: remembered };
         Self { open: Vec::new(), index: HashMap::new(), hand: 0, closed, room }
     }
 
@@ -110,29 +111,45 @@ impl Sessions {
 /// Where sessions go on that had to make room.
 #[derive(Debug)]
 struct Closed {
-    next: HashMap<Name, u64>,
-    /// Each name once, the first remembered first.
-    order: VecDeque<Name>,
+    /// Where each goes on, and when it was remembered last.
+    next: HashMap<Name, (u64, u64)>,
+    /// When each was remembered, the longest ago first; of one that came back and went again, earlier
+    /// times too, which do not count any more.
+    order: VecDeque<(u64, Name)>,
+    /// Times that one was remembered so far.
+    times: u64,
     room: usize,
 }
 
 impl Closed {
     fn window(&self, name: Name) -> Window {
-        Window::from(self.next.get(&name).copied().unwrap_or(0))
+        Window::from(self.next.get(&name).map_or(0, |(next, _)| *next))
     }
 
     /// A session that came back stays in here, with a number that is too low until it is
     /// remembered again; the open table is asked first.
+    /// O(1) over time.
     fn remember(&mut self, name: Name, next: u64) {
-        if self.next.insert(name, next).is_some() {
-            return;
-        }
-        self.order.push_back(name);
-        if self.order.len() > self.room
-            && let Some(oldest) = self.order.pop_front()
+        self.times += 1;
+        self.next.insert(name, (next, self.times));
+        self.order.push_back((self.times, name));
+        while self.next.len() > self.room
+            && let Some((time, oldest)) = self.order.pop_front()
         {
-            self.next.remove(&oldest);
+            if self.is_last(time, oldest) {
+                self.next.remove(&oldest);
+            }
         }
+        if self.order.len() > 2 * self.room {
+            let order = std::mem::take(&mut self.order);
+            self.order =
+                order.into_iter().filter(|(time, name)| self.is_last(*time, *name)).collect();
+        }
+    }
+
+    /// Whether that was the last time that it was remembered.
+    fn is_last(&self, time: u64, name: Name) -> bool {
+        self.next.get(&name).is_some_and(|(_, last)| *last == time)
     }
 }
 
@@ -202,6 +219,16 @@ mod tests {
     }
 
     #[test]
+    fn who_was_remembered_last_is_forgotten_last() {
+        let mut sessions = Sessions::with_room(1, 3);
+        (0..3).for_each(|sender| sessions.take(&header(sender, 0)).unwrap());
+        // The first one comes back, and makes room again.
+        sessions.take(&header(0, 1)).unwrap();
+        (10..13).for_each(|sender| sessions.take(&header(sender, 0)).unwrap());
+        assert_eq!(sessions.check(&header(0, 1)), replayed(1));
+    }
+
+    #[test]
     fn memory_is_bounded_whatever_comes() {
         let mut sessions = Sessions::with_room(10, 50);
         for sender in 0..1_000 {
@@ -209,8 +236,7 @@ mod tests {
             // Some of those that made room come back.
             let _ = sessions.take(&header(sender / 2, 1 + u32::from(sender)));
             assert!(sessions.open.len() <= 10 && sessions.index.len() == sessions.open.len());
-            assert!(sessions.closed.order.len() <= 50);
-            assert_eq!(sessions.closed.next.len(), sessions.closed.order.len());
+            assert!(sessions.closed.next.len() <= 50 && sessions.closed.order.len() <= 100);
         }
     }
 }

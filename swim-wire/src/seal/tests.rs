@@ -123,3 +123,31 @@ fn another_primary_is_another_session_and_the_same_is_none() {
     assert_eq!((after.key, after.counter), (id, 0));
     assert_ne!(after.session, before.session);
 }
+
+#[test]
+fn a_copied_process_that_begins_anew_shares_no_nonce_with_the_other() {
+    let (one, copy) = [(); 2].map(|()| seal(7, ring(Algorithm::Aes256Gcm))).into();
+    let other = seal(8, ring(Algorithm::Aes256Gcm));
+    assert_eq!(sealed(&one, Carrier::Datagram), sealed(&copy, Carrier::Datagram), "they would");
+    copy.begin_anew().unwrap();
+    let [mut first, mut second] = [&one, &copy].map(|from| sealed(from, Carrier::Datagram));
+    assert_ne!(header(&first).session, header(&second).session);
+    assert!(other.open(Carrier::Datagram, &mut first).is_ok());
+    assert!(other.open(Carrier::Datagram, &mut second.clone()).is_ok());
+    assert_eq!(copy.open(Carrier::Datagram, &mut second), Err(OpenError::Reflected));
+}
+
+#[test]
+fn another_key_of_the_same_id_is_not_there_already() {
+    let [one, other] = [101_993u32, 138_734].map(|number| {
+        let mut secret = [0; 32];
+        secret[..4].copy_from_slice(&number.to_be_bytes());
+        Key::new(Algorithm::Aes256Gcm, Zeroizing::new(secret)).unwrap()
+    });
+    assert_eq!(one.id(), other.id(), "found by trying");
+    let mut ring = Keyring::new(one.clone());
+    assert_eq!(ring.install(one), Ok(false));
+    let id = other.id();
+    assert_eq!(ring.install(other), Err(KeyringError::Taken { id }));
+    assert_eq!(ring.len(), 1);
+}

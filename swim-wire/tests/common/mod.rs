@@ -16,6 +16,7 @@ use swim_core::{
 };
 use swim_wire::{Codec, DecodeError, Decoded, ProtobufCodec};
 
+pub(crate) mod memory;
 pub(crate) mod schema;
 
 /// The codec of most tests.

@@ -79,14 +79,18 @@ fn kind(message: &GossipMessage) -> Kind {
                 to: to.0.clone(),
                 relay: *relay,
                 payload: payload.clone(),
-                declined: declined.map_or(0, |why| match why {
-                    Decline::NoHandler => 1,
-                    Decline::Failed => 2,
-                    Decline::Busy => 3,
-                    _ => unreachable!("a reason that has no number so far"),
-                }),
+                declined: declined.map_or(0, reason),
             })
         }
+    }
+}
+
+fn reason(why: Decline) -> u32 {
+    match why {
+        Decline::NoHandler => 1,
+        Decline::Failed => 2,
+        Decline::Busy => 3,
+        _ => unreachable!("a reason that has no number so far"),
     }
 }
 

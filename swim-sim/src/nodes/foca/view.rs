@@ -70,7 +70,7 @@ impl View {
             (true, true) | (false, false) => {}
         }
         let cause = Cause { by: None, reason: Reason::Rumor };
-        Some(Change { member, old, new: Some(new), incarnation: id.bump, cause })
+        Some(Change { member, old, hidden: false, new: Some(new), incarnation: id.bump, cause })
     }
 }
 
