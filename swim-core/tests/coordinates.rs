@@ -6,10 +6,10 @@ use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
 
 use common::lone::{Lone, alive, claim};
-use common::{Cluster, id};
+use common::{Cluster, addr, id};
 use rand::{RngExt as _, SeedableRng as _};
 use rand_pcg::Pcg32;
-use swim_core::{Coordinate, GossipMessage, MemberState, Options};
+use swim_core::{Coordinate, GossipAction, GossipMessage, MemberState, Options};
 
 /// One-way times in microseconds between nodes, without jitter.
 type Matrix = Vec<Vec<u64>>;
@@ -328,4 +328,24 @@ fn before_anything_was_measured_there_is_no_estimate() {
     lone.hear(3, located(seq, 3, at(10_000)));
     let estimate = lone.protocol.round_trip_estimate(&id(3), &id(0)).unwrap();
     assert!(estimate.error > 0.4 && estimate.round_trip < Duration::from_millis(20));
+}
+
+#[test]
+fn who_is_held_dead_is_told_no_coordinate() {
+    let options = Options { coordinates: true, ..Options::default() };
+    let mut lone = Lone::settled(3, options);
+    let mut located = |state: MemberState| {
+        lone.gossip(2, vec![claim(1, state)]);
+        let answers = (0..40u64).flat_map(|seq| {
+            lone.protocol.handle_message(addr(1), GossipMessage::Ping { seq, from: id(1) })
+        });
+        answers
+            .filter(|action| {
+                let located = |it: &GossipMessage| matches!(it, GossipMessage::LocatedAck { .. });
+                matches!(action, GossipAction::Send { message, .. } if located(message))
+            })
+            .count()
+    };
+    assert!(located(MemberState::Alive) > 0);
+    assert_eq!(located(MemberState::Dead), 0);
 }
