@@ -128,7 +128,7 @@ async fn a_higher_incarnation_alone_shows_in_the_snapshot() {
             members.get("raw").is_some_and(|raw| raw.incarnation == incarnation)
         })
     };
-    let first = 2 << 32;
+    let first = (1 << 32) + 1;
     raw.ask(1, &[GossipMessage::Sync { members: vec![raised(first)] }]).await;
     shown(first).await;
     let update = MemberUpdate {

@@ -7,7 +7,9 @@ use super::address;
 use super::client::{Client, Endpoint};
 use super::failure::Failure;
 use super::{history, members, output};
-use crate::http::types::{CoordinateBody, InfoBody, MemberDetailBody, MissingBody, StandstillBody};
+use crate::http::types::{
+    CoordinateBody, InfoBody, MemberCounts, MemberDetailBody, MissingBody, StandstillBody,
+};
 
 /// Show what the agent says of itself: addresses, health, counters, accusations; or what it knows and
 /// remembers of one member.
@@ -86,7 +88,8 @@ fn missing(held: &MissingBody) -> String {
 
 /// The facts: each as it is called here and in JSON, and its value.
 fn facts(info: &InfoBody) -> Vec<(&'static str, &'static str, String)> {
-    let counts = &info.members;
+    let MemberCounts { alive, suspect, dead, left } = info.members;
+    let members = format!("{alive} alive, {suspect} suspect, {dead} dead, {left} left");
     let convergence = &info.convergence;
     let attempts = info.join_attempts;
     let attempts =
@@ -107,14 +110,7 @@ fn facts(info: &InfoBody) -> Vec<(&'static str, &'static str, String)> {
         ("incarnation", "incarnation", info.incarnation.clone()),
         ("ready", "ready", info.unready.as_deref().unwrap_or("yes").to_owned()),
         ("uptime", "uptime_ms", output::age(Duration::from_millis(info.uptime_ms))),
-        (
-            "members",
-            "members",
-            format!(
-                "{} alive, {} suspect, {} dead, {} left",
-                counts.alive, counts.suspect, counts.dead, counts.left
-            ),
-        ),
+        ("members", "members", members),
         ("local health", "local_health", format!("{} (0 is healthy)", info.local_health)),
         ("probe interval", "probe_interval_ms", format!("{} ms", info.probe_interval_ms)),
         ("suspicion time-out", "suspicion_timeout_ms", format!("{} ms", info.suspicion_timeout_ms)),

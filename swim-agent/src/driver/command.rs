@@ -161,16 +161,18 @@ impl<T: Transport, C: Codec> Driver<T, C> {
                 self.settle();
                 drop(reply.send(result));
             }
-            Some(Command::Leave(reply)) => {
-                self.leaving.push(reply);
-                self.joins.leave();
-                self.announcement = None;
-                let actions = self.protocol.leave();
-                self.act(actions, &mut Origin::Proven);
-                self.settle();
-            }
+            Some(Command::Leave(reply)) => self.leave(reply),
             Some(Command::Shutdown) | None => self.over = true,
         }
+    }
+
+    fn leave(&mut self, reply: oneshot::Sender<()>) {
+        self.leaving.push(reply);
+        self.joins.leave();
+        self.announcement = None;
+        let actions = self.protocol.leave();
+        self.act(actions, &mut Origin::Proven);
+        self.settle();
     }
 
     fn force_leave(&mut self, id: &MemberId, prune: bool) -> Result<MemberState, RemovalError> {
