@@ -207,7 +207,7 @@ impl GossipProtocol {
             GossipMessage::Delta { updates, wanted } => {
                 let mut updates = inbox::updates(&mut self.directory, cards, instant, updates);
                 self.last_gossip.forget();
-                let delta = Message::Delta { updates: &mut updates, wanted: &wanted };
+                let delta = Message::Delta { updates: &mut updates[..], wanted: &wanted };
                 self.hear_from(instant, from, delta)
             }
             GossipMessage::Digest { digest } => {
