@@ -167,13 +167,13 @@ impl<P: Profile> Engine<P> {
         self.end_vouch(member);
         self.end_cleanup(member);
         self.removals.end(member);
-        let lived = self.table.address(member);
-        let moved = update.profile.take().filter(|profile| *profile != *self.table.profile(member));
-        let replaced = moved.map(|news| {
+        let news = update.profile.take().filter(|profile| *profile != *self.table.profile(member));
+        let replaced = news.map(|news| {
+            let lived = self.table.address(member);
             self.healing.drop_address(lived);
-            self.table.set_profile(member, news, record.incarnation)
+            (lived, self.table.set_profile(member, news, record.incarnation))
         });
-        let moved = replaced.is_some();
+        let (lived, replaced) = replaced.unzip();
         self.table.set(member, MemberState::Alive, rumor.incarnation);
         let mut cause = heard.cause(&rumor);
         if restarted {
@@ -190,10 +190,10 @@ impl<P: Profile> Engine<P> {
             cause,
         };
         out.changed(&mut self.table.profiles, change, replaced);
-        if moved && old.is_live() {
+        if let Some(lived) = lived.filter(|_| old.is_live()) {
             self.moved(now, heard, &rumor, lived, out);
         }
-        if !old.is_live() || moved {
+        if !old.is_live() || lived.is_some() {
             self.found(now, member, out);
         }
         self.pass_on(now, heard, &rumor, accused, out);
@@ -352,10 +352,12 @@ impl<P: Profile> Engine<P> {
     /// refuted it before the next gossip round passes it on. That it left, which all hear whenever one
     /// does, a few of them tell it if they have it from others.
     fn is_doubtful(&mut self, heard: &Heard<P::Address>, rumor: &Rumor) -> bool {
-        let Some(record) = self.table.get(rumor.member) else { return false };
-        if rumor.state == MemberState::Alive || !record.is_live() || rumor.member == self.table.me {
+        if rumor.state == MemberState::Alive || rumor.member == self.table.me {
             return false;
         }
+        let Some(record) = self.table.get(rumor.member).filter(|it| it.is_live()) else {
+            return false;
+        };
         let gone = rumor.state == MemberState::Dead || rumor.removed() != Removal::No;
         if rumor.incarnation > record.incarnation || (gone && record.state() == MemberState::Alive)
         {

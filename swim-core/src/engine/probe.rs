@@ -295,8 +295,9 @@ impl<P: Profile> Engine<P> {
             }
             return;
         };
-        let elsewhere = source.address != self.table.address(member)
-            && self.moves.lived(member, source.address).is_some();
+        // In this order: moves are few, an address is a line of memory that nothing else needs here.
+        let elsewhere = self.moves.lived(member, source.address).is_some()
+            && source.address != self.table.address(member);
         if (elsewhere || !self.table.is_live(member)) && self.departure.is_none() {
             self.correct(member, back, out);
         } else if self.is_telling() && source.address == self.table.address(member) {
