@@ -64,7 +64,7 @@ impl<P: Profile> Engine<P> {
             update.rumor.accusers.retain(|by| self.table.get(by).is_some());
         }
         let rumor = update.rumor;
-        let doubtful = self.is_doubtful(heard, &rumor);
+        let doubtful = rumor.state != MemberState::Alive && self.is_doubtful(heard, &rumor);
         let verdict = if rumor.member == self.table.me {
             self.apply_own(now, heard, update, out)
         } else {
@@ -352,7 +352,7 @@ impl<P: Profile> Engine<P> {
     /// refuted it before the next gossip round passes it on. That it left, which all hear whenever one
     /// does, a few of them tell it if they have it from others.
     fn is_doubtful(&mut self, heard: &Heard<P::Address>, rumor: &Rumor) -> bool {
-        if rumor.state == MemberState::Alive || rumor.member == self.table.me {
+        if rumor.member == self.table.me {
             return false;
         }
         let Some(record) = self.table.get(rumor.member).filter(|it| it.is_live()) else {
