@@ -25,7 +25,7 @@ pub struct KeyReport {
     /// Those that answered, this agent among them.
     pub members: BTreeMap<String, MemberKeys>,
     /// Those that did not though they are alive, or may come back, and why, in words. Of the members that a
-    /// restart has not found again, those are here that [`Info::missing`](crate::Info::missing) names.
+    /// restart has not found again, those are here that [`Info::members_missing`](crate::Info::members_missing) names.
     pub silent: BTreeMap<String, String>,
 }
 
