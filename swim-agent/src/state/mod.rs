@@ -30,7 +30,8 @@
 //!   ten milliseconds; half a record at the end of the file is cut off at the next start.
 //! - A machine that crashes loses the members and the clock of the last five seconds. The boot
 //!   epoch is on the disk before anybody hears of it, and metadata changed at run time before
-//!   whoever changed it is answered.
+//!   whoever changed it is answered, unless the disk refuses it: that is logged and counted, and
+//!   tried again.
 //! - Bytes that have changed on the disk cost the records that they are in, at most: the next whole
 //!   record is found by its mark. The damaged file is kept beside the repaired one.
 //!
