@@ -1,6 +1,7 @@
 //! Building a protocol whose every option is checked.
 
 use std::collections::HashMap;
+use std::fmt;
 use std::net::SocketAddr;
 
 use super::GossipProtocol;
@@ -17,6 +18,18 @@ pub struct Builder {
     metadata: HashMap<String, String>,
     options: Options,
     clock: Box<dyn Clock>,
+}
+
+impl fmt::Debug for Builder {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { id, address, metadata, options, clock: _ } = self;
+        f.debug_struct("Builder")
+            .field("id", id)
+            .field("address", address)
+            .field("metadata", metadata)
+            .field("options", options)
+            .finish_non_exhaustive()
+    }
 }
 
 impl Builder {
