@@ -483,3 +483,24 @@ fn names_may_be_any_text_and_are_shown_whole_and_harmless() {
     assert_eq!(other.json(&["info"])["cluster"], "prod \u{202e}\n");
     assert!(!other.ok(&["info"]).chars().any(|char| steers(&char)));
 }
+
+#[test]
+fn what_others_call_themselves_does_not_steer_the_log() {
+    let name = "bell\x07\x1b[2J\r\u{202e}";
+    for format in ["text", "json"] {
+        let seed = Agent::start("n1", &["--log-level", "trace", "--log-format", format]);
+        let other = Agent::start(name, &["--join", &seed.gossip.to_string()]);
+        seed.until_states(&format!("{name}:alive n1:alive"));
+        other.ok(&["event", name, name]);
+        other.ok(&["leave"]);
+        let stranger = ["--join", &seed.gossip.to_string(), "--cluster", name];
+        let _stranger = Agent::start("n3", &stranger);
+        let logged = |what: &str| until(what, || seed.process.stderr().contains(what));
+        logged("bell\\");
+        logged("was refused: packet of cluster");
+        let steers = |char: char| (char.is_control() && char != '\n') || char == '\u{202e}';
+        let log = seed.process.stderr();
+        let line = log.lines().find(|line| line.chars().any(steers));
+        assert_eq!(line, None, "{format}");
+    }
+}

@@ -51,6 +51,29 @@ fn handlers_are_told_of_members_events_and_queries() {
 }
 
 #[test]
+fn what_others_call_themselves_and_an_event_is_never_a_command() {
+    let (trap, place) = fresh("handler-trap");
+    let (told, to) = fresh("handler-words");
+    let handler = format!("user={{ echo \"$SWIM_USER_NAME $SWIM_USER_ORIGIN\"; cat; }} >> {to}");
+    let (joined, to) = fresh("handler-members-words");
+    let on_join = format!("member-join=cat >> {to}");
+    let agent = Agent::start("n1", &["--event-handler", &handler, "--event-handler", &on_join]);
+    let evil = format!("$(touch {place})");
+    let pair = format!("`touch {place}`=;touch {place};\n${{IFS}}");
+    let seed = agent.gossip.to_string();
+    let other = Agent::start(&evil, &["--join", &seed, "--meta", &pair]);
+    other.until_states(&format!("{evil}:alive n1:alive"));
+    other.ok(&["event", &evil, &format!("`touch {place}`;\n{evil}")]);
+    until("the event is handled", || read(&told).ends_with(&evil));
+    assert_eq!(read(&told), format!("{evil} {evil}\n`touch {place}`;\n{evil}"));
+    let (key, value) = pair.split_once('=').expect("it is a pair");
+    let value = value.replace('\n', "\\n");
+    let line = format!("{evil}\t{}\talive\t{key}={value}\n", other.gossip);
+    until("the join is handled", || read(&joined) == line);
+    assert!(!trap.exists(), "a command was run");
+}
+
+#[test]
 fn a_query_is_answered_by_standard_output_alone_and_ends_with_the_last_answer() {
     let handler = "query:load=echo noise >&2; printf '%s:%s' \"$SWIM_SELF_NAME\" \"$(cat)\"";
     let first = Agent::start("n1", &["--event-handler", handler]);

@@ -250,7 +250,8 @@ fn log(event: &MemberEvent) {
     // Names are a peer's choice: no control character of theirs reaches a terminal.
     let member = event.member.as_str().escape_debug();
     let (kind, reason) = (event.kind.as_str(), event.reason.as_str());
-    let by = event.by.as_ref().map(MemberId::as_str);
+    let named = || event.by.as_ref().map_or("somebody", MemberId::as_str).escape_debug();
+    let by = event.by.as_ref().map(|by| tracing::field::display(by.as_str().escape_debug()));
     let was_live = event.old_state.is_some_and(MemberState::is_live);
     match (event.kind, event.old_address) {
         (EventKind::Conflict, other) => {
@@ -258,7 +259,7 @@ fn log(event: &MemberEvent) {
             tracing::warn!(%member, %address, other, incarnation, by, "two agents have this name");
         }
         (EventKind::Refuted, _) if event.reason.is_removal() => {
-            let by = by.unwrap_or("somebody").escape_debug();
+            let by = named();
             tracing::warn!(
                 reason,
                 "{by} removed this agent from the cluster; it tells all that it lives"
@@ -271,7 +272,7 @@ fn log(event: &MemberEvent) {
             );
         }
         (EventKind::Refuted, None) if event.old_state == event.state => {
-            let by = by.unwrap_or("somebody").escape_debug();
+            let by = named();
             tracing::info!(
                 incarnation,
                 "{by} held this agent suspect or gone; it tells all that it lives"

@@ -353,7 +353,8 @@ async fn one(handle: &Handle, handler: &Handler, happened: &Happened) {
     match query.respond(written).await {
         Ok(()) => {}
         Err(RespondError::Refused(error)) => {
-            warn!(query = query.event().name, "event handler {command}: {error}");
+            let query_name = query.event().name.escape_debug();
+            warn!(query = %query_name, "event handler {command}: {error}");
             happened.give_up(Decline::Failed);
         }
         Err(error) => debug!("event handler {command}: its answer was not sent: {error}"),
