@@ -58,6 +58,8 @@ struct Open {
     packet: BytesMut,
     messages: usize,
     by_stream: bool,
+    /// Whether it was to go by stream whatever it holds: nothing else goes along.
+    apart: bool,
     /// Whether it tells notices.
     tells: bool,
     /// Whether it asks for something that comes back on the stream.
@@ -132,13 +134,15 @@ impl<T: Transport, C: Codec> Post<T, C> {
         }
     }
 
-    /// Sends one message by a stream of its own.
+    /// Sends one message by a stream of its own, or by that of the message just before that had to go
+    /// there by stream too.
     pub(super) fn send_by_stream(&mut self, to: SocketAddr, message: &GossipMessage) {
-        self.flush();
-        self.start(to);
-        self.open.by_stream = true;
+        if self.open.to != Some(to) || !self.open.apart {
+            self.flush();
+            self.start(to);
+            (self.open.by_stream, self.open.apart) = (true, true);
+        }
         self.append(message);
-        self.flush();
     }
 
     fn pack(&mut self, to: SocketAddr, message: &GossipMessage) {
@@ -148,7 +152,7 @@ impl<T: Transport, C: Codec> Post<T, C> {
         let tells = matches!(message, Notices { .. });
         // Notices are believed by the address that they come from, which a stream does not show.
         let apart = by_stream && self.open.tells || tells && self.open.by_stream;
-        if self.open.to != Some(to) || apart {
+        if self.open.to != Some(to) || self.open.apart || apart {
             self.flush();
             self.start(to);
         }
@@ -167,7 +171,8 @@ impl<T: Transport, C: Codec> Post<T, C> {
         self.wire.codec().start(&mut self.open.packet);
         let open = &mut self.open;
         (open.to, open.messages) = (Some(to), 0);
-        (open.by_stream, open.tells, open.asks) = (false, false, false);
+        (open.by_stream, open.apart) = (false, false);
+        (open.tells, open.asks) = (false, false);
     }
 
     fn append(&mut self, message: &GossipMessage) {
