@@ -44,6 +44,8 @@ pub struct Sent {
     pub from: SocketAddr,
     pub to: SocketAddr,
     pub message: GossipMessage,
+    /// Whether it had to go by a stream of its own.
+    pub by_stream: bool,
 }
 
 impl Sent {
@@ -380,7 +382,7 @@ impl Cluster {
             change(from, &mut message);
         }
         self.datagrams += 1;
-        self.note_sent(from, to, &message);
+        self.note_sent(from, to, &message, stream);
         use GossipMessage::{Fetch, Held, Sync, SyncRequest};
         let bulky =
             matches!(message, Sync { .. } | SyncRequest { .. } | Fetch { .. } | Held { .. });
@@ -440,10 +442,16 @@ impl Cluster {
         if self.at.contains_key(&home) { home } else { address }
     }
 
-    fn note_sent(&mut self, from: SocketAddr, to: SocketAddr, message: &GossipMessage) {
+    fn note_sent(
+        &mut self,
+        from: SocketAddr,
+        to: SocketAddr,
+        message: &GossipMessage,
+        by_stream: bool,
+    ) {
         let at = self.clock.micros();
         if let Some(sent) = &mut self.sent {
-            sent.push(Sent { at, from, to, message: message.clone() });
+            sent.push(Sent { at, from, to, message: message.clone(), by_stream });
         }
     }
 
