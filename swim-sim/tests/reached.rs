@@ -132,7 +132,8 @@ fn where_only_streams_pass_a_crash_and_a_join_are_known_to_all_and_nobody_dies_o
     for (blocked, loss) in
         [(Blocked::Everywhere, 0.0), (Blocked::Everywhere, 0.2), (Blocked::BetweenHalves, 0.0)]
     {
-        let network = Network { loss, ..network() };
+        let mut network = network();
+        network.loss = loss;
         let (limit, length) = (seconds(120), seconds(120));
         let outcome = swim().run(&UdpBlocked { nodes: 16, network, blocked, limit, length }, 1);
         assert!(outcome.crash.is_some_and(|crash| crash < 15.0), "{blocked:?}: {outcome:?}");
