@@ -91,7 +91,7 @@ impl<P: Profile> Engine<P> {
     /// Brings the next gossip round forward.
     fn hurry_gossip<O: Output<P>>(&mut self, now: Time, out: &mut O) {
         // Who changes all the time does not make others talk all the time.
-        let interval = self.config.gossip_interval;
+        let interval = self.gossip_interval();
         if self.queue.hurried.is_some_and(|last| now.since(last) < interval) {
             return;
         }
