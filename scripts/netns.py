@@ -210,9 +210,53 @@ def udp_one(world):
     return blocked(world, [world[3]], "udp")
 
 
+def by_streams(world, rules, watch=10):
+    """What `rules(host)` leaves of UDP is too little: a crash, new metadata and a join must be known to all the same."""
+    for host in world.hosts:
+        host.rules(*rules(host))
+    time.sleep(15)
+    host = world[6]
+    others = [other for other in world.hosts if other is not host]
+
+    def tell(value):
+        world[2].swim("meta", "set", f"by={value}")
+        return until(lambda: all(members.get("n2", {}).get("metadata", {}).get("by") == value
+                                 for other in others for members in [other.members() or {}]))
+    host.end()
+    dead = until(lambda: hold(others, [host], "dead"))
+    told = tell("stream")
+    host.start()
+    joined = settled(world.hosts, 60)
+    time.sleep(watch)
+    deaths, counts = [event for event in world.said("died") if event[1] != host.name], world.counts()
+    world.heal()
+    healed = settled(world.hosts, LIMIT)
+    world[2].swim("meta", "rm", "by")
+    return (f"a crash is known to all after {took(dead)}, metadata after {took(told)}, a restart after {took(joined)}; "
+            f"{counts}; one view {took(healed)} after", [
+                *([] if dead else ["the crash was not noticed"]), *([] if told else ["metadata did not get through"]),
+                *([] if joined else ["the restart was not seen"]), *falsely(deaths)])
+
+
+UDP = ("in:udp dport 7946", "in:udp sport 7946")
+
+
 def udp_all(world):
     """UDP is blocked everywhere, TCP is open."""
-    return blocked(world, world.hosts, "udp")
+    return by_streams(world, lambda host: UDP)
+
+
+def udp_all_lossy(world):
+    """UDP is blocked everywhere, and TCP loses 20 % of its packets at each host on the way in."""
+    return by_streams(world, lambda host: (*UDP, "in:meta iifname != lo numgen random mod 100 < 20"), 60)
+
+
+def udp_halves(world):
+    """UDP is blocked between two halves, TCP is open."""
+    def rules(host):
+        rest = world.hosts[4:] if host in world.hosts[:4] else world.hosts[:4]
+        return [f"in:ip saddr {addresses(rest)} udp dport 7946"]
+    return by_streams(world, rules)
 
 
 def tcp_one(world):
@@ -432,9 +476,9 @@ def latency(world):
             [*([] if good else ["estimates are off"]), *falsely(deaths)])
 
 
-CASES = [partition, one_way, deaf, mute, loss_30, loss_20, udp_one, udp_all, tcp_one, tcp_all,
-         frozen_5, frozen_15, frozen_60, clock, address, kills, disk, latency]
-QUICK = [partition, deaf, frozen_5, address, disk]
+CASES = [partition, one_way, deaf, mute, loss_30, loss_20, udp_one, udp_all, udp_all_lossy, udp_halves,
+         tcp_one, tcp_all, frozen_5, frozen_15, frozen_60, clock, address, kills, disk, latency]
+QUICK = [partition, deaf, udp_all, frozen_5, address, disk]
 
 
 def examine(world, case):

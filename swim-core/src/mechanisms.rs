@@ -29,6 +29,8 @@ pub struct Mechanisms {
     pub buddy: bool,
     /// Ping by stream while relays try by datagram. Needs a driver that can.
     pub stream_ping: bool,
+    /// Do by stream what else goes by datagram where only streams pass. Needs `stream_ping`.
+    pub by_stream: bool,
     /// Gossip rounds of their own besides piggyback.
     pub gossip_rounds: bool,
     /// Tell news less often that others tell already.
@@ -66,6 +68,7 @@ impl Mechanisms {
             confirmations: true,
             buddy: true,
             stream_ping: true,
+            by_stream: true,
             gossip_rounds: true,
             feedback: true,
             checks: true,
@@ -92,6 +95,7 @@ impl Mechanisms {
             confirmations: false,
             buddy: false,
             stream_ping: false,
+            by_stream: false,
             gossip_rounds: false,
             feedback: false,
             checks: false,

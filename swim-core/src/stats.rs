@@ -28,6 +28,8 @@ stats! {
     pub probes: u64,
     /// Probes that neither the member nor a relay answered.
     pub probes_failed: u64,
+    /// Probes that were answered by stream, and not by datagram before.
+    pub answers_by_stream: u64,
     /// Round trips of direct probes that were measured.
     pub round_trips: u64,
     /// Network coordinates out of all bounds, refused.

@@ -4,10 +4,10 @@
 use std::time::Duration;
 
 use swim_sim::experiments::{
-    Anomalies, Boot, Crash, CrashOutcome, Fault, Held, Join, Loss, Partition, Rapid,
+    Anomalies, Boot, Crash, CrashOutcome, Fault, Held, Join, Loss, Partition, Rapid, UdpBlocked,
 };
 use swim_sim::lab::Contender;
-use swim_sim::network::{Latency, Network, Streams};
+use swim_sim::network::{Blocked, Latency, Network, Streams};
 
 fn contender(name: &str) -> Contender {
     Contender::named(name, 128).expect("a contender of that name")
@@ -125,6 +125,21 @@ fn halves_that_were_apart_have_one_view_within_seconds() {
     let outcome = swim().run(&partition, 1);
     assert!(outcome.apart);
     assert!(outcome.healed.is_some_and(|healed| healed < 15.0), "{:?}", outcome.healed);
+}
+
+#[test]
+fn where_only_streams_pass_a_crash_and_a_join_are_known_to_all_and_nobody_dies_of_it() {
+    for (blocked, loss) in
+        [(Blocked::Everywhere, 0.0), (Blocked::Everywhere, 0.2), (Blocked::BetweenHalves, 0.0)]
+    {
+        let mut network = network();
+        network.loss = loss;
+        let (limit, length) = (seconds(120), seconds(120));
+        let outcome = swim().run(&UdpBlocked { nodes: 16, network, blocked, limit, length }, 1);
+        assert!(outcome.crash.is_some_and(|crash| crash < 15.0), "{blocked:?}: {outcome:?}");
+        assert!(outcome.join.is_some_and(|join| join < 20.0), "{blocked:?}: {outcome:?}");
+        assert_eq!(outcome.false_deaths, 0, "{blocked:?}: {outcome:?}");
+    }
 }
 
 #[test]

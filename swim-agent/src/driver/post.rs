@@ -58,6 +58,8 @@ struct Open {
     packet: BytesMut,
     messages: usize,
     by_stream: bool,
+    /// Whether it was to go by stream whatever it holds: nothing else goes along.
+    apart: bool,
     /// Whether it tells notices.
     tells: bool,
     /// Whether it asks for something that comes back on the stream.
@@ -132,13 +134,15 @@ impl<T: Transport, C: Codec> Post<T, C> {
         }
     }
 
-    /// Sends one message by a stream of its own.
+    /// Sends one message by a stream of its own, or by that of the message just before that had to go
+    /// there by stream too.
     pub(super) fn send_by_stream(&mut self, to: SocketAddr, message: &GossipMessage) {
-        self.flush();
-        self.start(to);
-        self.open.by_stream = true;
+        if self.open.to != Some(to) || !self.open.apart {
+            self.flush();
+            self.start(to);
+            (self.open.by_stream, self.open.apart) = (true, true);
+        }
         self.append(message);
-        self.flush();
     }
 
     fn pack(&mut self, to: SocketAddr, message: &GossipMessage) {
@@ -148,7 +152,7 @@ impl<T: Transport, C: Codec> Post<T, C> {
         let tells = matches!(message, Notices { .. });
         // Notices are believed by the address that they come from, which a stream does not show.
         let apart = by_stream && self.open.tells || tells && self.open.by_stream;
-        if self.open.to != Some(to) || apart {
+        if self.open.to != Some(to) || self.open.apart || apart {
             self.flush();
             self.start(to);
         }
@@ -167,7 +171,8 @@ impl<T: Transport, C: Codec> Post<T, C> {
         self.wire.codec().start(&mut self.open.packet);
         let open = &mut self.open;
         (open.to, open.messages) = (Some(to), 0);
-        (open.by_stream, open.tells, open.asks) = (false, false, false);
+        (open.by_stream, open.apart) = (false, false);
+        (open.tells, open.asks) = (false, false);
     }
 
     fn append(&mut self, message: &GossipMessage) {
@@ -220,7 +225,7 @@ impl<T: Transport, C: Codec> Post<T, C> {
 #[cfg(test)]
 mod tests {
     use swim_core::{MemberId, Notice, Said, Stamp, UserEvent, UserNotice};
-    use swim_transport::Network;
+    use swim_transport::{MemoryTransport, Network};
     use swim_wire::ProtobufCodec;
     use tokio::sync::mpsc;
     use tokio::time::{Duration, timeout};
@@ -228,8 +233,9 @@ mod tests {
     use super::super::exchange::Exchange;
     use super::*;
 
-    #[tokio::test]
-    async fn notices_do_not_go_along_by_stream() {
+    /// The way out to somebody, and that one's end of it.
+    fn post() -> (Post<MemoryTransport, ProtobufCodec>, SocketAddr, MemoryTransport, ProtobufCodec)
+    {
         let network = Network::new();
         let [from, to] = ["10.0.0.1:7946", "10.0.0.2:7946"].map(|at| at.parse().unwrap());
         let (transport, there) = (Arc::new(network.bind(from).unwrap()), network.bind(to).unwrap());
@@ -239,8 +245,41 @@ mod tests {
         let wire = Arc::new(Wire::new(codec.clone(), None, Arc::clone(&meter)));
         let exchange = Arc::new(Exchange::new(Arc::clone(&wire), Arc::clone(&meter), inputs));
         let streams = Outbound::new(Arc::clone(&transport), exchange);
-        let mut post = Post::new(transport, wire, meter, streams, 1_400);
+        (Post::new(transport, wire, meter, streams, 1_400), to, there, codec)
+    }
 
+    #[tokio::test]
+    async fn what_must_go_by_stream_shares_one_with_its_like_and_with_nothing_else() {
+        let (mut post, to, there, codec) = post();
+        let ping = |seq| GossipMessage::Ping { seq, from: MemberId::from("n1") };
+        post.send(to, &ping(1), &mut Origin::Proven);
+        post.send_by_stream(to, &ping(2));
+        post.send_by_stream(to, &ping(3));
+        post.send(to, &ping(4), &mut Origin::Proven);
+        post.flush();
+        let seqs = |packet: &[u8]| {
+            let mut messages = Vec::new();
+            codec.decode(packet, &mut messages).unwrap();
+            let seq = |message: &GossipMessage| match message {
+                GossipMessage::Ping { seq, .. } => *seq,
+                other => panic!("{other:?}"),
+            };
+            messages.iter().map(seq).collect::<Vec<_>>()
+        };
+        let mut packet = BytesMut::new();
+        for expected in [1, 4] {
+            timeout(Duration::from_secs(30), there.recv_from(&mut packet)).await.unwrap().unwrap();
+            assert_eq!(seqs(&packet), [expected]);
+        }
+        let (mut stream, _) = there.accept().await.unwrap();
+        let large = tokio::sync::Semaphore::new(1);
+        let packet = super::super::frame::read(&mut stream, &large).await.unwrap().unwrap();
+        assert_eq!(seqs(&packet), [2, 3]);
+    }
+
+    #[tokio::test]
+    async fn notices_do_not_go_along_by_stream() {
+        let (mut post, to, there, codec) = post();
         let stamp = Stamp { ltime: 1, id: 1 };
         let event = UserEvent { origin: MemberId::from("n1"), name: "e".into(), payload: vec![] };
         let said = Said::Whole(UserNotice::Event(Arc::new(event)));

@@ -91,7 +91,7 @@ impl<P: Profile> Engine<P> {
     /// Brings the next gossip round forward.
     fn hurry_gossip<O: Output<P>>(&mut self, now: Time, out: &mut O) {
         // Who changes all the time does not make others talk all the time.
-        let interval = self.config.gossip_interval;
+        let interval = self.gossip_interval();
         if self.queue.hurried.is_some_and(|last| now.since(last) < interval) {
             return;
         }
@@ -345,16 +345,16 @@ impl<P: Profile> Engine<P> {
 
     /// Sends what was filled in, at most `max_piggyback` to a message.
     pub(super) fn send_rumors<O: Output<P>>(&mut self, to: Dest<P::Address>, out: &mut O) {
-        for part in self.rumors.chunks(self.config.max_piggyback) {
-            self.stats.messages_sent += 1;
-            out.send(&self.table.profiles, to, Message::Gossip(part));
+        let rumors = std::mem::take(&mut self.rumors);
+        for part in rumors.chunks(self.config.max_piggyback) {
+            self.convey(to, Message::Gossip(part), out);
         }
+        self.rumors = rumors;
     }
 
     /// Tells one rumor to one place at once.
     pub(super) fn tell<O: Output<P>>(&mut self, rumor: Rumor, to: Dest<P::Address>, out: &mut O) {
-        self.stats.messages_sent += 1;
-        out.send(&self.table.profiles, to, Message::Gossip(&[rumor]));
+        self.convey(to, Message::Gossip(&[rumor]), out);
     }
 
     /// Tells news of this node to at most `fanout` random members at once and puts it up for
@@ -436,7 +436,7 @@ impl<P: Profile> Engine<P> {
         if idle || self.timers.gossip.is_some() || !self.config.mechanisms.gossip_rounds {
             return;
         }
-        let interval = self.config.gossip_interval;
+        let interval = self.gossip_interval();
         let passed = now.since(self.queue.last_round);
         let delay =
             interval.saturating_sub(passed).max(interval / GATHER).max(Duration::from_millis(1));

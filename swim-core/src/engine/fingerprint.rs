@@ -46,6 +46,7 @@ impl<P: Profile> Engine<P> {
         print(&self.removals, to);
         let limits = (self.corrections, self.checks, self.hints, self.sync_wait);
         print(&(self.twin, self.conflict, self.started, limits), to);
+        (self.streams.row, self.streams.partner).hash(to);
         (self.paths.score, self.paths.deaf).hash(to);
         self.paths.bad.map(|at| now.since(at)).hash(to);
         self.silence(now).hash(to);
@@ -88,6 +89,7 @@ impl<P: Profile> Engine<P> {
         for probe in &self.probes.open {
             (probe.member, probe.seq, probe.pings, probe.measurable).hash(to);
             (&probe.relays[..probe.asked], probe.answered, probe.tried).hash(to);
+            (probe.reached, probe.repeats).hash(to);
             (now.since(probe.asked_at), probe.heard == self.hearing.messages()).hash(to);
             print(&probe.stage, to);
             if self.measures() {

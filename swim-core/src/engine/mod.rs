@@ -39,6 +39,7 @@ mod ring;
 mod rtt;
 mod sample;
 mod spread;
+mod streams;
 mod suspicion;
 mod sync;
 mod table;
@@ -144,6 +145,7 @@ pub struct Engine<P: Profile> {
     hints: u32,
     hearing: Hearing,
     paths: Paths,
+    streams: streams::Streams,
     /// Where they are switched on.
     coordinates: Option<Coordinates>,
     started: bool,
@@ -186,6 +188,7 @@ impl<P: Profile> Engine<P> {
             checks: 0,
             hearing: Hearing::default(),
             paths: Paths::default(),
+            streams: streams::Streams::default(),
             coordinates: config.coordinates.then(|| Coordinates::new(seed)),
             started: false,
             sync_wait: Duration::MAX,

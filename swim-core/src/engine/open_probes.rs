@@ -45,6 +45,10 @@ pub(super) struct Probe {
     pub(super) answered: u8,
     /// Bit `i`: and that after it had had time to try.
     pub(super) tried: u8,
+    /// Bit `i`: relay `i` answered this node's ping by stream.
+    pub(super) reached: u8,
+    /// Pings since relays were asked.
+    pub(super) repeats: u8,
     /// Messages heard before the first ping.
     pub(super) heard: u64,
     pub(super) timer: TimerKey,

@@ -72,7 +72,8 @@ impl Profile for () {
 pub trait Output<P: Profile> {
     /// A message leaves. `profiles` are indexed by member.
     fn send(&mut self, profiles: &[P], to: Dest<P::Address>, message: Outgoing<'_>);
-    /// A ping that must go by stream: the datagram path to `to` does not answer.
+    /// A message that must go by stream: the datagram path to `to` does not answer. Consecutive ones
+    /// to one place may share a stream.
     fn send_by_stream(&mut self, profiles: &[P], to: Dest<P::Address>, message: Outgoing<'_>) {
         self.send(profiles, to, message);
     }

@@ -8,6 +8,9 @@ use super::output::Profile;
 use crate::config::Timers;
 use crate::tuning;
 
+/// Pings that are spread over the time of the relays.
+const PINGS_BESIDE_RELAYS: u32 = 5;
+
 impl<P: Profile> Engine<P> {
     /// The time-out of a direct ping: learned, capped, scaled by local health.
     pub(super) fn ping_timeout(&mut self, member: MemberIdx) -> Duration {
@@ -48,11 +51,25 @@ impl<P: Profile> Engine<P> {
     pub(super) fn indirect_wait(&mut self, member: MemberIdx) -> Duration {
         let health = self.health.score();
         match self.config.mechanisms.early_suspicion {
-            true => tuning::scaled(self.indirect_timeout(), health) + self.nack_travel(),
+            true => {
+                let relays = tuning::scaled(self.indirect_timeout(), health) + self.nack_travel();
+                relays + self.wait_for_streams()
+            }
             false => {
                 let period = tuning::scaled(self.config.probe_interval, health);
                 period.saturating_sub(self.ping_timeout(member)).max(self.indirect_timeout())
             }
+        }
+    }
+
+    /// How long until a member is pinged again while relays try, `first` of all or once more.
+    pub(super) fn wait_beside_relays(&mut self, member: MemberIdx, first: bool) -> Duration {
+        let spread = self.indirect_wait(member) / PINGS_BESIDE_RELAYS;
+        let timeout = self.ping_timeout(member);
+        match first {
+            _ if self.only_streams_pass() => spread,
+            true => timeout,
+            false => spread.max(timeout),
         }
     }
 

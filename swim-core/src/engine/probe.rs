@@ -15,9 +15,6 @@ use crate::member::MemberState;
 use crate::time::Time;
 use crate::{tuning, wire_size};
 
-/// Pings that are spread over the time of the relays.
-const PINGS_BESIDE_RELAYS: u32 = 5;
-
 impl<P: Profile> Engine<P> {
     /// Starts one protocol period: pings the next member of the round robin. Called every
     /// [`probe_interval`](Self::probe_interval). O(1).
@@ -87,8 +84,8 @@ impl<P: Profile> Engine<P> {
         probe.pings += 1;
         self.transmit(Dest::Member(member), Message::Ping { seq }, out);
         if self.probes[open].stage == Stage::Indirect {
-            let spread = self.indirect_wait(member) / PINGS_BESIDE_RELAYS;
-            let delay = spread.max(self.ping_timeout(member));
+            self.ping_again_by_stream(open, out);
+            let delay = self.wait_beside_relays(member, false);
             self.arm_again(now, open, delay, out);
         }
     }
@@ -111,6 +108,8 @@ impl<P: Profile> Engine<P> {
             asked_at: now,
             answered: 0,
             tried: 0,
+            reached: 0,
+            repeats: 0,
             heard: self.hearing.messages(),
             timer,
             again: None,
@@ -164,6 +163,11 @@ impl<P: Profile> Engine<P> {
         evidence: bool,
         out: &mut O,
     ) -> usize {
+        if self.only_streams_pass() {
+            // It would be lost, and count as told.
+            self.rumors.clear();
+            return self.room_beside(wire_size::PROBE + carried, evidence).bytes;
+        }
         let used = wire_size::PROBE + carried + self.table.profile(self.table.me).wire_len(false);
         let room = self.room_beside(used, evidence);
         let left = self.fill(first, self.config.max_piggyback, room);
@@ -219,9 +223,7 @@ impl<P: Profile> Engine<P> {
         }
         let by_stream = self.config.mechanisms.stream_ping;
         if by_stream {
-            self.stats.messages_sent += 1;
-            let ping = Message::Ping { seq: seq + SEQS - 1 };
-            out.send_by_stream(&self.table.profiles, Dest::Member(member), ping);
+            self.ping_by_stream(member, seq, out);
         }
         let probe = &mut self.probes[open];
         probe.stage = Stage::Indirect;
@@ -236,7 +238,7 @@ impl<P: Profile> Engine<P> {
         let wait = self.indirect_wait(member);
         self.probes[open].timer = self.arm(Timer::Probe(member), now, wait, out);
         if self.config.mechanisms.repeated_pings {
-            let delay = self.ping_timeout(member);
+            let delay = self.wait_beside_relays(member, true);
             self.arm_again(now, open, delay, out);
         }
     }
@@ -262,7 +264,7 @@ impl<P: Profile> Engine<P> {
         // Further looks at a suspect say nothing new of this node.
         let first = self.table.state(probe.member) == Some(MemberState::Alive);
         if mechanisms.local_health && first {
-            let silent = probe.asked as u32 - probe.answered.count_ones();
+            let silent = probe.asked as u32 - (probe.answered | probe.reached).count_ones();
             let silent = if mechanisms.nack { silent as u8 } else { 0 };
             self.health.worsen(silent + u8::from(!mechanisms.absolve));
         }
@@ -270,7 +272,7 @@ impl<P: Profile> Engine<P> {
             member: probe.member,
             seq: probe.seq,
             pings: probe.pings,
-            answered: probe.answered != 0,
+            answered: (probe.answered | probe.reached) != 0,
             silence,
             witnesses: probe.witnesses(),
         };
@@ -325,9 +327,11 @@ impl<P: Profile> Engine<P> {
             return;
         };
         if self.probes[open].member != member {
+            self.hear_control(source, (open, seq), member);
             return;
         }
         let Some(probe) = self.close_probe(open) else { return };
+        self.note_answer(seq - probe.seq == SEQS - 1);
         if self.config.mechanisms.local_health {
             self.health.improve();
         }
@@ -376,6 +380,7 @@ impl<P: Profile> Engine<P> {
         let asked = &probe.relays[..probe.asked];
         if let Some(at) = asked.iter().position(|&held| Some(held) == relay) {
             probe.answered |= 1 << at;
+            self.streams.answered(false);
             if itself && now.since(probe.asked_at) >= trying {
                 probe.tried |= 1 << at;
             }

@@ -85,7 +85,7 @@ impl<P: Profile> Engine<P> {
             DigestRef::View(_) => {}
             DigestRef::Buckets(hashes) => self.hear_buckets(back, hashes, out),
             DigestRef::Versions { of, buckets, versions } => {
-                self.hear_versions(back, of, buckets, versions, out);
+                self.hear_versions(source, of, buckets, versions, out);
             }
         }
     }
@@ -116,7 +116,7 @@ impl<P: Profile> Engine<P> {
     /// The other side's members: send what it lacks, ask for what this node lacks.
     fn hear_versions<O: Output<P>>(
         &mut self,
-        back: Dest<P::Address>,
+        source: &Source<P::Address>,
         of: u32,
         buckets: &[u32],
         versions: &[u32],
@@ -138,18 +138,18 @@ impl<P: Profile> Engine<P> {
         }
         mine.sort_unstable();
         theirs.retain(|version| mine.binary_search(version).is_err());
-        self.send_delta(back, &lacking, &theirs, out);
+        self.send_delta(source, &lacking, &theirs, out);
     }
 
     fn send_delta<O: Output<P>>(
         &mut self,
-        to: Dest<P::Address>,
+        source: &Source<P::Address>,
         updates: &[Rumor],
         wanted: &[u32],
         out: &mut O,
     ) {
         if !updates.is_empty() || !wanted.is_empty() {
-            self.transmit(to, Message::Delta { updates, wanted }, out);
+            self.answer_comparison(source, Message::Delta { updates, wanted }, out);
         }
     }
 
@@ -183,7 +183,7 @@ impl<P: Profile> Engine<P> {
         // However often one member is asked for, it is told once.
         answer.sort_unstable_by_key(|rumor| rumor.member);
         answer.dedup_by_key(|rumor| rumor.member);
-        self.send_delta(Dest::Address(source.address), &answer, &[], out);
+        self.send_delta(source, &answer, &[], out);
     }
 
     /// An accusation of a member that this node holds live: worth a probe, not belief, because

@@ -36,13 +36,14 @@ pub enum GossipAction {
         /// What is held of it now.
         new_state: MemberState,
     },
-    /// Send a ping by stream, because the datagram path does not answer. Only with
-    /// [`Mechanisms::stream_ping`](crate::Mechanisms::stream_ping), from a driver that can; never
-    /// from [`GossipProtocol::new`](crate::GossipProtocol::new).
+    /// Send by stream, because the datagram path does not answer: a ping, and what goes along with it
+    /// or has to get through where only streams pass. Consecutive ones to one address can share a
+    /// stream. Only with [`Mechanisms::stream_ping`](crate::Mechanisms::stream_ping), from a driver
+    /// that can; never from [`GossipProtocol::new`](crate::GossipProtocol::new).
     SendByStream {
         /// Where to.
         to: SocketAddr,
-        /// The ping.
+        /// What.
         message: GossipMessage,
     },
     /// A probe failed; it says by which ways. Comes before what follows from it. Only with

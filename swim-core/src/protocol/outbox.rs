@@ -47,27 +47,35 @@ pub(super) fn name(cards: &[Card], member: MemberIdx) -> Option<MemberId> {
 }
 
 impl Outbox<'_> {
+    fn send_by(&mut self, stream: bool, to: SocketAddr, message: GossipMessage) {
+        self.actions.push(match stream {
+            true => GossipAction::SendByStream { to, message },
+            false => GossipAction::Send { to, message },
+        });
+    }
+
     fn send_owned(&mut self, to: SocketAddr, message: GossipMessage) {
-        self.actions.push(GossipAction::Send { to, message });
+        self.send_by(false, to, message);
     }
 
     /// A `Gossip` and, where there is more to say, its companion.
-    fn gossip(&mut self, cards: &[Card], to: SocketAddr, rumors: &[Rumor]) {
+    fn gossip(&mut self, cards: &[Card], stream: bool, to: SocketAddr, rumors: &[Rumor]) {
         let updates = updates(cards, rumors);
-        self.send_owned(to, GossipMessage::Gossip { updates });
-        if let Some(evidence) = self.evidence(cards, rumors) {
-            self.send_owned(to, evidence);
+        self.send_by(stream, to, GossipMessage::Gossip { updates });
+        if let Some(evidence) = self.evidence(cards, stream, rumors) {
+            self.send_by(stream, to, evidence);
         }
     }
 
-    fn evidence(&self, cards: &[Card], rumors: &[Rumor]) -> Option<GossipMessage> {
+    /// A datagram shows whom it comes from, who accuses if nobody else does; a stream does not.
+    fn evidence(&self, cards: &[Card], stream: bool, rumors: &[Rumor]) -> Option<GossipMessage> {
         let mut ages: Vec<u8> = Vec::new();
         if told(cards, rumors).any(|(rumor, _)| rumor.age.is_some_and(|age| age > 0)) {
             ages.extend(told(cards, rumors).map(|(rumor, _)| rumor.age.unwrap_or(0)));
         }
         let forwarded = |rumor: &Rumor| {
             rumor.state == MemberState::Suspect
-                && rumor.accusers.iter().any(|(accuser, _)| accuser != self.me)
+                && rumor.accusers.iter().any(|(accuser, _)| stream || accuser != self.me)
         };
         // `max_piggyback` is at most 255.
         let accusations: Vec<Accusation> = (0..=u8::MAX)
@@ -131,15 +139,18 @@ impl Output<Card> for Outbox<'_> {
     fn send(&mut self, cards: &[Card], to: Dest<SocketAddr>, message: Outgoing<'_>) {
         let to = address(cards, to);
         if let Message::Gossip(rumors) = message {
-            self.gossip(cards, to, rumors);
+            self.gossip(cards, false, to, rumors);
         } else if let Some(message) = self.message(cards, message) {
             self.send_owned(to, message);
         }
     }
 
     fn send_by_stream(&mut self, cards: &[Card], to: Dest<SocketAddr>, message: Outgoing<'_>) {
-        if let Some(message) = self.message(cards, message) {
-            self.actions.push(GossipAction::SendByStream { to: address(cards, to), message });
+        let to = address(cards, to);
+        if let Message::Gossip(rumors) = message {
+            self.gossip(cards, true, to, rumors);
+        } else if let Some(message) = self.message(cards, message) {
+            self.send_by(true, to, message);
         }
     }
 

@@ -44,6 +44,8 @@ pub struct Sent {
     pub from: SocketAddr,
     pub to: SocketAddr,
     pub message: GossipMessage,
+    /// Whether it had to go by a stream of its own.
+    pub by_stream: bool,
 }
 
 impl Sent {
@@ -70,6 +72,11 @@ type Distances = Box<dyn Fn(SocketAddr, SocketAddr) -> (u64, u64)>;
 type Tamper = Box<dyn Fn(SocketAddr, &mut GossipMessage)>;
 /// Says which messages are lost.
 type Censor = Box<dyn Fn(SocketAddr, SocketAddr, &GossipMessage) -> bool>;
+/// Says between which addresses no datagram passes.
+type Blocked = Box<dyn Fn(SocketAddr, SocketAddr) -> bool>;
+
+/// How far the port from which a stream comes is from the one where its sender is reached.
+const STREAM_PORT: u16 = 10_000;
 
 struct Node {
     protocol: GossipProtocol,
@@ -81,6 +88,10 @@ struct Node {
     /// Parts that are lost of what it sends and of what it should hear, streams included.
     loss_out: f64,
     loss_in: f64,
+}
+
+fn stream_from(address: SocketAddr) -> SocketAddr {
+    SocketAddr::new(address.ip(), address.port() + STREAM_PORT)
 }
 
 /// Nodes, the packets between them, and what they reported.
@@ -103,6 +114,8 @@ pub struct Cluster {
     groups: BTreeMap<SocketAddr, u32>,
     cut: BTreeSet<(SocketAddr, SocketAddr)>,
     censor: Option<Censor>,
+    /// Between which addresses datagrams are lost, while streams pass.
+    blocked: Option<Blocked>,
     /// What was sent, if that is recorded.
     sent: Option<Vec<Sent>>,
     /// Events by the node that reported them, with their virtual time in microseconds.
@@ -142,6 +155,7 @@ impl Cluster {
             groups: BTreeMap::new(),
             cut: BTreeSet::new(),
             censor: None,
+            blocked: None,
             sent: None,
             events: Vec::new(),
             heard: Vec::new(),
@@ -235,6 +249,17 @@ impl Cluster {
         self.censor = Some(Box::new(lost));
     }
 
+    /// From now on no datagram gets from one node to another of which `blocked(from, to)` is true;
+    /// streams do.
+    pub fn block_datagrams(&mut self, blocked: impl Fn(usize, usize) -> bool + 'static) {
+        let node = |address: SocketAddr| {
+            let SocketAddr::V4(address) = address else { unreachable!("all have IPv4") };
+            let [.., high, low] = address.ip().octets();
+            usize::from(high) * 250 + usize::from(low) - 1
+        };
+        self.blocked = Some(Box::new(move |from, to| blocked(node(from), node(to))));
+    }
+
     /// From now on messages take as long as this says.
     pub fn place(&mut self, distances: impl Fn(SocketAddr, SocketAddr) -> (u64, u64) + 'static) {
         self.distances = Some(Box::new(distances));
@@ -269,6 +294,7 @@ impl Cluster {
         self.groups.clear();
         self.cut.clear();
         self.censor = None;
+        self.blocked = None;
     }
 
     /// Nothing gets from `from` to `to` any more.
@@ -356,7 +382,7 @@ impl Cluster {
             change(from, &mut message);
         }
         self.datagrams += 1;
-        self.note_sent(from, to, &message);
+        self.note_sent(from, to, &message, stream);
         use GossipMessage::{Fetch, Held, Sync, SyncRequest};
         let bulky =
             matches!(message, Sync { .. } | SyncRequest { .. } | Fetch { .. } | Held { .. });
@@ -367,9 +393,12 @@ impl Cluster {
             GossipMessage::Evidence { .. } => std::mem::take(&mut self.companion),
             _ => self.arrivals(from, to, &message, by_stream),
         };
+        // A stream comes from a port of its own.
+        let opened = by_stream && self.answering != Some(to);
+        let shown = if opened { stream_from(from) } else { from };
         for &at in &arrivals {
             let message = message.clone();
-            self.deliver_at(at, Packet { from, to, message, by_stream });
+            self.deliver_at(at, Packet { from: shown, to, message, by_stream });
         }
         self.companion = arrivals;
     }
@@ -382,7 +411,11 @@ impl Cluster {
         message: &GossipMessage,
         by_stream: bool,
     ) -> Vec<u64> {
+        let to = self.home(to);
         if self.censor.as_ref().is_some_and(|lost| lost(from, to, message)) {
+            return Vec::new();
+        }
+        if !by_stream && self.blocked.as_ref().is_some_and(|blocked| blocked(from, to)) {
             return Vec::new();
         }
         let lost = self.loss_between(from, to, by_stream);
@@ -402,10 +435,23 @@ impl Cluster {
         self.packets.insert(self.sequence, packet);
     }
 
-    fn note_sent(&mut self, from: SocketAddr, to: SocketAddr, message: &GossipMessage) {
+    /// Where an address is reached that a stream may have come from.
+    fn home(&self, address: SocketAddr) -> SocketAddr {
+        let port = address.port().wrapping_sub(STREAM_PORT);
+        let home = SocketAddr::new(address.ip(), port);
+        if self.at.contains_key(&home) { home } else { address }
+    }
+
+    fn note_sent(
+        &mut self,
+        from: SocketAddr,
+        to: SocketAddr,
+        message: &GossipMessage,
+        by_stream: bool,
+    ) {
         let at = self.clock.micros();
         if let Some(sent) = &mut self.sent {
-            sent.push(Sent { at, from, to, message: message.clone() });
+            sent.push(Sent { at, from, to, message: message.clone(), by_stream });
         }
     }
 
@@ -459,8 +505,9 @@ impl Cluster {
     fn deliver(&mut self) {
         let Some(Reverse((_, sequence))) = self.due.pop() else { return };
         let Some(packet) = self.packets.remove(&sequence) else { return };
-        let Some(&node) = self.at.get(&packet.to) else { return };
-        if !self.reaches(packet.from, packet.to) {
+        let (from, to) = (self.home(packet.from), self.home(packet.to));
+        let Some(&node) = self.at.get(&to) else { return };
+        if !self.reaches(from, to) {
             return;
         }
         let deaf_until = self.nodes[&node].frozen_until.max(self.nodes[&node].held_until);

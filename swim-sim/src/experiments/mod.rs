@@ -17,6 +17,7 @@ mod news;
 mod partition;
 mod rapid;
 mod rolling;
+mod udp_blocked;
 mod views;
 
 pub use anomalies::{Anomalies, AnomalyOutcome, DURATIONS, INTERVALS, SLOW};
@@ -35,3 +36,4 @@ pub use machines::{Machines, MachinesOutcome};
 pub use partition::{Partition, PartitionOutcome};
 pub use rapid::{Fault, Look, Rapid, RapidOutcome};
 pub use rolling::{Rolling, RollingOutcome};
+pub use udp_blocked::{UdpBlocked, UdpBlockedOutcome};

@@ -11,7 +11,7 @@ use swim_core::{MemberIdx, Time};
 
 pub use latency::Latency;
 pub use loss::Bursts;
-pub use streams::Streams;
+pub use streams::{Blocked, Streams};
 pub(crate) use streams::{answer_overhead, overhead};
 
 use crate::node::Via;
@@ -36,6 +36,8 @@ pub struct Network {
     pub reorder_delay: Duration,
     /// How streams fare.
     pub streams: Streams,
+    /// Where datagrams do not pass and streams do.
+    pub blocked: Blocked,
     phases: Vec<Phase>,
     ingress: BTreeMap<u32, f64>,
     egress: BTreeMap<u32, f64>,
@@ -70,6 +72,7 @@ impl Network {
             reordering: 0.0,
             reorder_delay: Duration::from_millis(20),
             streams: Streams::Tcp,
+            blocked: Blocked::Nowhere,
             phases: Vec::new(),
             ingress: BTreeMap::new(),
             egress: BTreeMap::new(),
@@ -139,6 +142,7 @@ impl Network {
     ) -> Fate {
         let loss = self.loss_between(now, from, to, rng);
         match via {
+            Via::Datagram if self.blocked.is_between(from.0, to.0) => LOST,
             Via::Datagram => self.carry_datagram(loss, rng),
             Via::Answer => self.carry_stream(loss, Some(Duration::ZERO), bytes, rng),
             Via::Stream => {

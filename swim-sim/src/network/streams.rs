@@ -15,6 +15,30 @@ pub enum Streams {
     Tcp,
 }
 
+/// Where no datagram passes, while streams do: what a firewall makes of UDP.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Blocked {
+    /// All pass.
+    Nowhere,
+    /// None does.
+    Everywhere,
+    /// None from or to node 0.
+    AtOne,
+    /// None between nodes of even and of odd index.
+    BetweenHalves,
+}
+
+impl Blocked {
+    pub(crate) fn is_between(self, from: u32, to: u32) -> bool {
+        match self {
+            Self::Nowhere => false,
+            Self::Everywhere => true,
+            Self::AtOne => from == 0 || to == 0,
+            Self::BetweenHalves => from % 2 != to % 2,
+        }
+    }
+}
+
 /// Payload of one segment.
 const SEGMENT: u32 = 1_460;
 /// Bytes of the IP and TCP headers, timestamps included.

@@ -22,6 +22,7 @@ mod scoreboard;
 mod settings;
 mod speed;
 mod trial;
+mod udp_blocked;
 
 pub use settings::{Defaults, Knob, Request, Settings, UsageError};
 
@@ -65,6 +66,7 @@ pub static ALL: &[&Scenario] = &[
     &join::JOIN,
     &boot::BOOT,
     &partition::PARTITION,
+    &udp_blocked::UDP_BLOCKED,
     &anti_entropy::ANTI_ENTROPY,
     &rolling::ROLLING,
     &ablation::ABLATION,

@@ -19,7 +19,7 @@ pub struct Setup {
 type Switch = fn(&mut Mechanisms) -> &mut bool;
 
 /// The mechanisms by name.
-pub(crate) const MECHANISMS: [(&str, Switch); 20] = [
+pub(crate) const MECHANISMS: [(&str, Switch); 21] = [
     ("repeated_pings", |it| &mut it.repeated_pings),
     ("learned_timeout", |it| &mut it.learned_timeout),
     ("early_suspicion", |it| &mut it.early_suspicion),
@@ -28,6 +28,7 @@ pub(crate) const MECHANISMS: [(&str, Switch); 20] = [
     ("scaled_timeout", |it| &mut it.scaled_timeout),
     ("absolve", |it| &mut it.absolve),
     ("stream_ping", |it| &mut it.stream_ping),
+    ("by_stream", |it| &mut it.by_stream),
     ("confirmations", |it| &mut it.confirmations),
     ("buddy", |it| &mut it.buddy),
     ("deaf_guard", |it| &mut it.deaf_guard),

@@ -17,6 +17,8 @@ use crate::size;
 struct Open {
     to: MemberIdx,
     via: Via,
+    /// Whether it was to go by stream whatever it holds: nothing else goes along.
+    apart: bool,
     bytes: usize,
     letter: Letter,
 }
@@ -52,7 +54,7 @@ impl<'a> Sink<'a> {
     }
 
     fn flush_after(&mut self, after: Duration) {
-        if let Some(Open { to, via, bytes, letter }) = self.open.take() {
+        if let Some(Open { to, via, bytes, letter, .. }) = self.open.take() {
             self.io.sent.push(Sent { to, via, bytes: bytes as u32, after, packet: letter });
         }
     }
@@ -61,7 +63,7 @@ impl<'a> Sink<'a> {
         self.flush();
         let mut letter = self.io.packet();
         letter.clear();
-        self.open.insert(Open { to, via, bytes: size::ENVELOPE, letter })
+        self.open.insert(Open { to, via, apart: false, bytes: size::ENVELOPE, letter })
     }
 
     fn pack(&mut self, marks: &[Mark], to: MemberIdx, message: &Outgoing<'_>) {
@@ -78,7 +80,7 @@ impl<'a> Sink<'a> {
         let budget = self.budget;
         let answers = self.answering == Some(to);
         let via = if answers { Via::Answer } else { Via::Datagram };
-        let held = self.open.as_ref().is_some_and(|open| open.to == to);
+        let held = self.open.as_ref().is_some_and(|open| open.to == to && !open.apart);
         if !held {
             self.start(to, via);
         }
@@ -118,10 +120,15 @@ impl Output<Mark> for Sink<'_> {
 
     fn send_by_stream(&mut self, marks: &[Mark], to: Dest<MemberIdx>, message: Outgoing<'_>) {
         let len = size::message(self.me, |member| marks[member.0 as usize].0, &message);
-        let open = self.start(index(to), Via::Stream);
+        let to = index(to);
+        let held = self.open.as_ref().is_some_and(|open| open.to == to && open.apart);
+        if !held {
+            self.start(to, Via::Stream);
+        }
+        let Some(open) = &mut self.open else { return };
+        open.apart = true;
         open.bytes += len;
         open.letter.add(marks, &message);
-        self.flush();
     }
 
     fn changed(&mut self, _: &mut [Mark], change: Change, _: Option<Mark>) {
