@@ -14,6 +14,8 @@ mod joins;
 mod own;
 mod post;
 mod rejoin;
+#[cfg_attr(not(test), allow(dead_code, reason = "nothing is refused so far"))]
+mod screen;
 #[cfg_attr(not(feature = "seal"), path = "unsealed.rs")]
 mod sealing;
 mod seeds;
