@@ -66,6 +66,16 @@ counters! {
     refused_limit,
     /// Packets that make no sense, refused.
     refused_malformed,
+    /// Datagrams and streams from addresses outside of the allowed networks, refused.
+    refused_address,
+    /// Packets to addresses outside of the allowed networks, not sent.
+    sends_refused,
+    /// Claims about members at addresses outside of the allowed networks, not believed.
+    claims_refused_address,
+    /// Claims about unknown members while there was no room for more, not believed.
+    claims_refused_full,
+    /// Claims about members that the embedding program refused, not believed.
+    claims_refused_veto,
     /// Packets that are not sealed, refused: this agent requires it.
     refused_plain,
     /// Packets sealed with a key that is not in this agent's keyring, refused.

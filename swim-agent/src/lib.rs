@@ -69,6 +69,7 @@
 #![forbid(unsafe_code)]
 
 mod address;
+mod admission;
 mod builder;
 mod contact;
 mod counters;
@@ -93,6 +94,7 @@ mod resolve;
 mod rtt;
 pub mod state;
 
+pub use admission::{Held, Merge, Newcomer, Subnet};
 pub use builder::{Agent, AgentBuilder};
 pub use contact::{Contact, StreamContact};
 pub use counters::Counters;

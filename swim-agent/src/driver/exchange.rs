@@ -231,6 +231,9 @@ pub(super) async fn accept<T: Transport, C: Codec>(transport: Arc<T>, exchange: 
         };
         pause = first;
         exchange.meter.streams_accepted.one();
+        if !exchange.wire.hears(&from) {
+            continue;
+        }
         let exchange = Arc::clone(&exchange);
         let task = async move {
             let served = timeout(EXCHANGE_TIME, exchange.serve(stream, from)).await;

@@ -20,6 +20,15 @@ pub(super) struct Claimed<'a> {
     pub(super) metadata: Option<&'a HashMap<String, String>>,
 }
 
+impl Claimed<'_> {
+    /// Whether it says that somebody removed the member: that is then all that it says.
+    pub(super) fn is_removal(&self) -> bool {
+        let marks = [Member::REMOVED, Member::PRUNED];
+        let marked = |said: &HashMap<_, _>| marks.iter().any(|&mark| said.contains_key(mark));
+        self.state == MemberState::Left && self.metadata.is_some_and(marked)
+    }
+}
+
 impl<'a> From<&'a MemberUpdate> for Claimed<'a> {
     fn from(update: &'a MemberUpdate) -> Self {
         Self {
@@ -42,6 +51,20 @@ impl<'a> From<&'a Member> for Claimed<'a> {
             metadata: Some(&member.metadata),
         }
     }
+}
+
+/// All claims of the messages of one packet, in their order.
+pub(super) fn claims(messages: &[GossipMessage]) -> impl Iterator<Item = Claimed<'_>> {
+    messages.iter().flat_map(|message| {
+        let (updates, members): (&[MemberUpdate], &[Member]) = match message {
+            GossipMessage::Gossip { updates } | GossipMessage::Delta { updates, .. } => {
+                (updates, &[])
+            }
+            GossipMessage::Sync { members } => (&[], members),
+            _ => (&[], &[]),
+        };
+        updates.iter().map(Claimed::from).chain(members.iter().map(Claimed::from))
+    })
 }
 
 /// Takes the claims out of the messages of one packet of which `keep` is false; it is asked once for
