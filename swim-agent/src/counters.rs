@@ -76,6 +76,11 @@ counters! {
     claims_refused_full,
     /// Claims about members that the embedding program refused, not believed.
     claims_refused_veto,
+    /// Requests for all members by who was refused as one, not answered.
+    joins_refused,
+    /// Comparisons of views that were not heard, because the last ones brought nothing but members
+    /// that this agent refuses.
+    comparisons_withheld,
     /// Packets that are not sealed, refused: this agent requires it.
     refused_plain,
     /// Packets sealed with a key that is not in this agent's keyring, refused.

@@ -232,9 +232,7 @@ async fn who_is_refused_comes_in_by_no_door() {
     let agents =
         [guarded(&network, 1).spawn().await.unwrap(), guarded(&network, 2).spawn().await.unwrap()];
     alive(&agents[0], 2).await;
-    // It has no rule itself, so that it holds all of them.
     let rude = spawn(&network, 3).await;
-    alive(&rude, 3).await;
     let raw = Raw::new(&network, 4);
     for message in ways("ruder", addr(5), 5 << 32) {
         raw.send(1, std::slice::from_ref(&message));
@@ -244,10 +242,12 @@ async fn who_is_refused_comes_in_by_no_door() {
     for agent in &agents {
         assert_eq!(agent.members().len(), 2, "{:?}", agent.members());
     }
+    assert_eq!(rude.members().len(), 1);
     assert!(counters(&agents[0]).await.claims_refused_veto > 16);
     rude.update_metadata("word", "please").await.unwrap();
-    alive(&agents[0], 3).await;
-    alive(&agents[1], 3).await;
+    for agent in [&agents[0], &agents[1], &rude] {
+        alive(agent, 3).await;
+    }
 }
 
 #[tokio::test(start_paused = true)]
@@ -371,4 +371,68 @@ async fn a_question_that_panics_lets_nobody_in_and_the_agent_goes_on() {
     assert_eq!(agent.members().len(), 2, "{:?}", agent.members());
     assert!(counters(&agent).await.claims_refused_veto > 1);
     alive(&good, 2).await;
+}
+
+/// What the first agent sends and hears in ten minutes, in bytes, when all has settled.
+async fn traffic(network: &Network, agents: &[Handle]) -> u64 {
+    tokio::time::sleep(10 * WHILE).await;
+    let own = addr(1);
+    let sum = || {
+        let both = |at| [network.traffic(own, at), network.traffic(at, own)];
+        let all = agents.iter().flat_map(|agent| both(agent.advertise_addr()));
+        all.map(|one| one.bytes + one.stream_bytes).sum::<u64>()
+    };
+    let before = sum();
+    tokio::time::sleep(10 * WHILE).await;
+    sum() - before
+}
+
+/// Thirty agents, of which the first one has room for some.
+async fn crowded(room: usize) -> (Network, Vec<Handle>) {
+    let network = Network::new();
+    let mut agents = vec![builder(&network, 1).max_members(room).spawn().await.unwrap()];
+    for number in 2..=30 {
+        let agent = builder(&network, number).metadata([("note", "x".repeat(400))]);
+        agents.push(agent.join([addr(2).to_string()]).spawn().await.unwrap());
+    }
+    for agent in &agents[1..] {
+        alive(agent, 30).await;
+    }
+    (network, agents)
+}
+
+#[tokio::test(start_paused = true)]
+async fn views_that_differ_for_good_are_not_compared_all_the_time() {
+    let (network, agents) = crowded(30).await;
+    let usual = traffic(&network, &agents).await;
+    let (network, agents) = crowded(10).await;
+    let full = traffic(&network, &agents).await;
+    assert!(full < usual + usual / 4, "{full} bytes where {usual} are usual");
+    let info = agents[0].info().await.unwrap();
+    assert_eq!((info.members_held, info.counts.alive), (10, 10));
+    assert!(info.counters.comparisons_withheld > 0);
+    // Whom it does not know holds it alive nevertheless, and so do all others.
+    for agent in &agents[1..] {
+        alive(agent, 30).await;
+    }
+    eprintln!("{full} bytes in ten minutes where {usual} are usual");
+}
+
+/// Who asks to join hears that it is not let in, and looks elsewhere.
+#[tokio::test(start_paused = true)]
+async fn who_is_refused_is_not_told_of_the_members() {
+    let network = Network::new();
+    let full = builder(&network, 1).max_members(2).spawn().await.unwrap();
+    let roomy = spawn(&network, 2).await;
+    alive(&full, 2).await;
+    let late = builder(&network, 3).spawn().await.unwrap();
+    let error = late.join(vec![SEED.to_owned()]).await.unwrap_err().to_string();
+    assert!(error.contains("does it let this agent in?"), "{error}");
+    let info = late.info().await.unwrap();
+    assert_eq!((info.counts.alive, info.joined), (1, false));
+    assert!(counters(&full).await.joins_refused > 0);
+    late.join(vec![addr(2).to_string()]).await.unwrap();
+    alive(&late, 3).await;
+    alive(&roomy, 3).await;
+    assert_eq!(full.members().len(), 2);
 }

@@ -9,12 +9,13 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::time::Duration;
 
-use swim_core::{GossipMessage, GossipProtocol, Member};
+use swim_core::{GossipMessage, GossipProtocol, Member, MemberId};
 use swim_transport::Transport;
 use swim_wire::Codec;
 use tokio::time::Instant;
 
 use super::Driver;
+use super::rest::{Rest, differences};
 use super::screen::{Claimed, claims, screen};
 use crate::admission::{Allowed, Held, Merge, Newcomer, Rules};
 use crate::counters::Meter;
@@ -54,11 +55,15 @@ pub(super) struct Admission {
     named: [Option<Instant>; 3],
     /// What somebody says of itself who says nothing.
     nothing: HashMap<String, String>,
+    rest: Rest,
+    /// Who asks for all members in the packet at hand, and whether it is refused as one.
+    asker: Option<(MemberId, bool)>,
 }
 
 impl Admission {
     pub(super) fn new(rules: Rules, meter: Arc<Meter>) -> Self {
-        Self { rules, meter, named: [None; 3], nothing: HashMap::new() }
+        let (nothing, rest) = (HashMap::new(), Rest::new());
+        Self { rules, meter, named: [None; 3], nothing, rest, asker: None }
     }
 
     pub(super) fn allowed(&self) -> &Allowed {
@@ -75,13 +80,17 @@ impl Admission {
         &mut self,
         protocol: &GossipProtocol,
         from: SocketAddr,
-        messages: &mut [GossipMessage],
+        messages: &mut Vec<GossipMessage>,
     ) {
+        let rested = self.rest.take(messages, Instant::now());
+        self.meter.comparisons_withheld.add(rested);
         let mut room = self.rules.max_members.saturating_sub(protocol.held_count());
         let asks = self.rules.admit.is_some() || self.rules.admit_merge.is_some();
         if !asks && self.allowed().is_all() && claims(messages).nth(room).is_none() {
             return;
         }
+        let told = differences(messages);
+        self.asker = asker(messages).map(|name| (name.clone(), false));
         let mut adds = false;
         screen(messages, &mut |claimed| match self.judge(protocol, from, &claimed, room) {
             Verdict::Keep => true,
@@ -97,6 +106,12 @@ impl Admission {
         });
         if adds {
             self.screen_merge(protocol, from, messages);
+        }
+        self.rest.compared(told, differences(messages), Instant::now());
+        if let Some((asker, true)) = self.asker.take() {
+            // Else it would take itself for a member.
+            self.meter.joins_refused.one();
+            messages.retain(|message| !is_request(message, &asker));
         }
     }
 
@@ -163,6 +178,10 @@ impl Admission {
             Refusal::Veto(_) => (2, &self.meter.claims_refused_veto),
         };
         count.one();
+        if let Some((_, refused)) = self.asker.as_mut().filter(|(asker, _)| asker.as_str() == name)
+        {
+            *refused = true;
+        }
         if !self.is_news(kind) {
             return;
         }
@@ -201,6 +220,18 @@ impl Admission {
         }
         is_news
     }
+}
+
+/// Who asks for all members, if anybody does.
+fn asker(messages: &[GossipMessage]) -> Option<&MemberId> {
+    messages.iter().find_map(|message| match message {
+        GossipMessage::SyncRequest { from } => Some(from),
+        _ => None,
+    })
+}
+
+fn is_request(message: &GossipMessage, asker: &MemberId) -> bool {
+    matches!(message, GossipMessage::SyncRequest { from } if from == asker)
 }
 
 /// Whether a claim would change where a member lives or what it says of itself, the protocol's own
@@ -246,7 +277,7 @@ fn ask(question: impl FnOnce() -> Result<(), String>) -> Result<(), String> {
 
 impl<T: Transport, C: Codec> Driver<T, C> {
     /// Takes out of a packet what is not to be believed.
-    pub(super) fn admit(&mut self, from: SocketAddr, messages: &mut [GossipMessage]) {
+    pub(super) fn admit(&mut self, from: SocketAddr, messages: &mut Vec<GossipMessage>) {
         self.admission.screen(&self.protocol, from, messages);
     }
 }

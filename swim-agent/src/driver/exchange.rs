@@ -77,7 +77,8 @@ enum Failure {
     #[error("the answer was refused: {0}")]
     Refused(#[from] Refused),
     #[error(
-        "it closed the stream without an answer; is it of the same cluster? with the same keys?"
+        "it closed the stream without an answer; is it of the same cluster? with the same keys? does it \
+         let this agent in?"
     )]
     Unanswered,
     #[error("no answer within {} s", EXCHANGE_TIME.as_secs())]

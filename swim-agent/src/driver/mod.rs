@@ -15,6 +15,7 @@ mod joins;
 mod own;
 mod post;
 mod rejoin;
+mod rest;
 mod screen;
 #[cfg_attr(not(feature = "seal"), path = "unsealed.rs")]
 mod sealing;
