@@ -8,9 +8,9 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use lib_support::{
-    Raw, SEED, addr, alive, builder, crowd, member, news, options, over, spawn, state, until,
+    Raw, SEED, addr, alive, builder, crowd, member, news, options, over, spawn, until,
 };
-use swim_agent::{Counters, Handle, SpawnError, Subnet};
+use swim_agent::{Counters, Handle, SpawnError, Subnet, state};
 use swim_core::{GossipMessage, Member, MemberState, MemberUpdate};
 use swim_transport::{MemoryTransport, Network, Transport};
 
@@ -186,11 +186,11 @@ async fn an_agent_that_is_full_takes_nobody_in_and_keeps_all_it_has() {
     other.update_metadata("role", "db").await.unwrap();
     until(&agent, "a change", |all| all.get("n2").unwrap().metadata.contains_key("role")).await;
     other.shutdown().await;
-    state(&agent, "n2", MemberState::Dead).await;
+    lib_support::state(&agent, "n2", MemberState::Dead).await;
     let back = over(network.bind(addr(2)).unwrap(), 2);
     let _back =
         back.options(swim_core::Options { boot_epoch: 2, ..options(2) }).spawn().await.unwrap();
-    state(&agent, "n2", MemberState::Alive).await;
+    lib_support::state(&agent, "n2", MemberState::Alive).await;
     assert!(agent.info().await.unwrap().members_held <= 10);
 }
 
@@ -281,11 +281,11 @@ async fn a_member_is_asked_about_again_when_it_changes_or_comes_back() {
     assert!(!take().is_empty());
     // Elsewhere, in another life.
     other.shutdown().await;
-    state(&agent, "n2", MemberState::Dead).await;
+    lib_support::state(&agent, "n2", MemberState::Dead).await;
     let elsewhere = over(network.bind(addr(5)).unwrap(), 2).metadata([("word", "yes")]);
     let options = swim_core::Options { boot_epoch: 2, ..options(2) };
     let _elsewhere = elsewhere.options(options).spawn().await.unwrap();
-    state(&agent, "n2", MemberState::Alive).await;
+    lib_support::state(&agent, "n2", MemberState::Alive).await;
     assert_eq!(take()[0], (name(), Some((addr(2), MemberState::Dead)), addr(5)));
 }
 
@@ -366,11 +366,71 @@ async fn a_question_that_panics_lets_nobody_in_and_the_agent_goes_on() {
     let agent = agent.spawn().await.unwrap();
     let _others = [spawn(&network, 3).await, spawn(&network, 4).await];
     let good = spawn(&network, 2).await;
-    state(&agent, "n2", MemberState::Alive).await;
+    lib_support::state(&agent, "n2", MemberState::Alive).await;
     tokio::time::sleep(WHILE).await;
     assert_eq!(agent.members().len(), 2, "{:?}", agent.members());
     assert!(counters(&agent).await.claims_refused_veto > 1);
     alive(&good, 2).await;
+}
+
+/// An agent that only one of four does not hear.
+#[tokio::test(start_paused = true)]
+async fn who_is_refused_by_one_is_a_member_of_the_others() {
+    let network = Network::new();
+    let few = [1, 2, 3].map(|number| addr(number).ip().to_string().parse().unwrap());
+    let mut agents = vec![builder(&network, 1).allow(few).spawn().await.unwrap()];
+    for number in 2..=4 {
+        let agent = builder(&network, number).join([addr(2).to_string()]);
+        agents.push(agent.spawn().await.unwrap());
+    }
+    for agent in &agents[1..] {
+        alive(agent, 4).await;
+    }
+    tokio::time::sleep(20 * WHILE).await;
+    for (agent, members) in agents.iter().zip([3, 4, 4, 4]) {
+        let info = agent.info().await.unwrap();
+        assert_eq!(info.counts.alive, members, "{:?}", agent.members());
+        assert_eq!(info.stats.deaths, 0);
+    }
+    assert_eq!(counters(&agents[0]).await.sends_refused, 0);
+}
+
+#[tokio::test(start_paused = true)]
+async fn who_is_remembered_outside_is_not_asked() {
+    let network = Network::new();
+    let directory = std::path::Path::new(env!("CARGO_TARGET_TMPDIR")).join("lib-admission");
+    // It is there only when the test ran before.
+    let _ = std::fs::remove_dir_all(&directory);
+    let others = [2, 3].map(|number| builder(&network, number));
+    let first = builder(&network, 1).data_dir(&directory).spawn().await.unwrap();
+    for other in others {
+        let other = other.spawn().await.unwrap();
+        until(&first, "the other", |members| members.get(other.name()).is_some()).await;
+        other.shutdown().await;
+    }
+    first.shutdown().await;
+    // Somebody would take it.
+    let _there = [2, 3].map(|number| network.bind(addr(number)).unwrap());
+    let before = [2, 3].map(|number| network.traffic(addr(1), addr(number)));
+    let near = [1, 3].map(|number| addr(number).ip().to_string().parse().unwrap());
+    let again = loop {
+        let options = swim_core::Options { boot_epoch: 2, ..options(1) };
+        let again = builder(&network, 1).options(options).data_dir(&directory).allow(near);
+        match again.spawn().await {
+            // The former life may still be writing.
+            Err(SpawnError::State(state::StateError::InUse { .. })) => {
+                std::thread::sleep(Duration::from_millis(5));
+            }
+            started => break started.unwrap(),
+        }
+    };
+    tokio::time::sleep(WHILE).await;
+    let after = [2, 3].map(|number| network.traffic(addr(1), addr(number)));
+    assert_eq!(before[0], after[0]);
+    assert!(before[1].streams < after[1].streams, "whom it may ask");
+    let info = again.info().await.unwrap();
+    assert!(!info.members_missing.names.contains(&"n2".to_owned()), "{:?}", info.members_missing);
+    assert_eq!(info.counters.sends_refused, 0);
 }
 
 /// What the first agent sends and hears in ten minutes, in bytes, when all has settled.
