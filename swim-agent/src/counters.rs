@@ -66,6 +66,21 @@ counters! {
     refused_limit,
     /// Packets that make no sense, refused.
     refused_malformed,
+    /// Datagrams and streams from addresses outside of the allowed networks, refused.
+    refused_address,
+    /// Packets to addresses outside of the allowed networks, not sent.
+    sends_refused,
+    /// Claims about members at addresses outside of the allowed networks, not believed.
+    claims_refused_address,
+    /// Claims about unknown members while there was no room for more, not believed.
+    claims_refused_full,
+    /// Claims about members that the embedding program refused, not believed.
+    claims_refused_veto,
+    /// Requests for all members by who was refused as one, not answered.
+    joins_refused,
+    /// Comparisons of views that were not heard, because the last ones brought nothing but members
+    /// that this agent refuses.
+    comparisons_withheld,
     /// Packets that are not sealed, refused: this agent requires it.
     refused_plain,
     /// Packets sealed with a key that is not in this agent's keyring, refused.

@@ -55,6 +55,24 @@ pub enum SpawnError {
         /// The family of addresses that others would reach it by.
         family: &'static str,
     },
+    /// An address that the agent was given is not one that it allows.
+    #[error("cannot {what} {address}: it is {outside}")]
+    Outside {
+        /// What was to be done with it: `advertise`, or `join through`.
+        what: &'static str,
+        /// What was given.
+        address: SocketAddr,
+        /// What is allowed, in words.
+        outside: String,
+    },
+    /// Not even the agent itself would have room.
+    #[error(
+        "room for {max_members} members has none for the agent itself (max_members, --max-members)"
+    )]
+    NoRoom {
+        /// What was given.
+        max_members: usize,
+    },
     /// The name cannot be announced to the network segment.
     #[error("cannot be discovered as {name:?}: {why} (discover, --discover)")]
     Discover {

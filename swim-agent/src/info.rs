@@ -6,6 +6,7 @@ use std::time::Duration;
 use swim_core::{ConvergenceStats, Coordinate, Incarnation, MemberState, Stats};
 use swim_transport::NetStats;
 
+use crate::admission::Subnet;
 use crate::counters::Counters;
 
 /// How an agent is doing; from [`Handle::info`](crate::Handle::info).
@@ -30,6 +31,13 @@ pub struct Info {
     pub counts: StateCounts,
     /// Members that were pruned and are not forgotten so far: nothing of them is shown.
     pub pruned: usize,
+    /// Members that are held in memory, in whatever state, dead and pruned ones included until they are
+    /// forgotten.
+    pub members_held: usize,
+    /// How many may be: beyond that, nobody unknown is taken in.
+    pub max_members: usize,
+    /// The networks whose addresses it hears, sends to and holds; none stands for all.
+    pub allow: Vec<Subnet>,
     /// What the protocol counted.
     pub stats: Stats,
     /// How well news travels, measured from this node's traffic.

@@ -34,7 +34,8 @@
 //! # }
 //! ```
 //!
-//! `examples/embed.rs` shows more: metadata, who crashed and who says so.
+//! `examples/embed.rs` shows more: metadata, who crashed and who says so; `examples/admission.rs`, whom an
+//! agent lets in.
 //!
 //! # What to rely on
 //!
@@ -45,6 +46,8 @@
 //! - An address where no live member is known is sent at most three times the bytes that came from
 //!   there, nothing about others, and all members only by a stream that it opened itself.
 //! - After a pause of the process, what waits in the sockets is heard before anybody is suspected.
+//! - It holds at most [`max_members`](AgentBuilder::max_members), talks to [allowed](AgentBuilder::allow)
+//!   addresses only, and asks you about [newcomers](AgentBuilder::admit), if you like.
 //!
 //! # What survives
 //!
@@ -69,6 +72,7 @@
 #![forbid(unsafe_code)]
 
 mod address;
+mod admission;
 mod builder;
 mod contact;
 mod counters;
@@ -93,6 +97,7 @@ mod resolve;
 mod rtt;
 pub mod state;
 
+pub use admission::{Held, Merge, Newcomer, Subnet};
 pub use builder::{Agent, AgentBuilder};
 pub use contact::{Contact, StreamContact};
 pub use counters::Counters;

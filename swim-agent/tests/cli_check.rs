@@ -73,6 +73,26 @@ fn what_is_no_toml_does_not_hide_the_rest() {
 }
 
 #[test]
+fn what_is_named_and_not_allowed_is_told() {
+    let text = "join = [\"192.0.2.1:1\", \"name:1\", \"10.0.0.2:1\"]\nadvertise = \"192.0.2.9\"\n\
+                allow = [\"10.0.0.0/8\", \"10.0.0.1/8\"]\nmax_members = 0\n";
+    let path = file("allow-check.toml", text);
+    let output = run(&["check-config", &path]);
+    assert_eq!(output.status.code(), Some(2));
+    let errors = stderr(&output);
+    let expected = [
+        "192.0.2.1 is outside of the networks that are allowed (allow)",
+        "192.0.2.9 is outside of the networks that are allowed (allow)",
+        "it has bits beyond its first 8: write 10.0.0.0/8, not \"10.0.0.1/8\"",
+        "max_members = 0: expected at least 1",
+    ];
+    assert_eq!(errors.lines().count(), expected.len(), "{errors}");
+    for (number, (line, text)) in errors.lines().zip(expected).enumerate() {
+        assert!(line.contains(&format!(":{}: ", number + 1)) && line.contains(text), "{line}");
+    }
+}
+
+#[test]
 fn a_clash_is_told_where_it_can_be_mended() {
     let path = file("clash-check.toml", "[protocol]\nprobe_timeout = 3000\nmetadata_limit = 701\n");
     let errors = stderr(&run(&["check-config", &path]));

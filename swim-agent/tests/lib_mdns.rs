@@ -100,6 +100,25 @@ async fn who_was_announced_before_it_answered_is_tried_again() {
 }
 
 #[tokio::test]
+async fn who_is_announced_from_outside_is_not_asked() {
+    if !can_multicast() {
+        return;
+    }
+    let lab = group("outside");
+    let allowed = ["127.40.6.0/24".parse().unwrap()];
+    let near = agent("near", [127, 40, 6, 1]).allow(allowed).discover(&lab).spawn().await.unwrap();
+    let far = agent("far", [127, 40, 7, 1]).discover(&lab).spawn().await.unwrap();
+    // It asks for its part, in vain.
+    until(async || near.info().await.unwrap().counters.refused_address > 0).await;
+    let other = agent("other", [127, 40, 6, 2]).discover(&lab).spawn().await.unwrap();
+    alive(&near, 2).await;
+    alive(&other, 3).await;
+    let info = near.info().await.unwrap();
+    assert_eq!((info.counts.alive, info.counters.sends_refused), (2, 0));
+    drop(far);
+}
+
+#[tokio::test]
 async fn a_name_or_an_interface_that_cannot_be_is_refused() {
     for name in ["", "two words", "a.b", "n\u{f6}", "\n", &"n".repeat(64)] {
         let error = agent("a", [127, 64, 3, 1]).discover(name).spawn().await.unwrap_err();

@@ -4,6 +4,10 @@
 #[allow(dead_code, reason = "its main is for cargo run")]
 mod embed;
 
+#[path = "../examples/admission.rs"]
+#[allow(dead_code, reason = "its main is for cargo run")]
+mod admission;
+
 use std::net::{SocketAddr, TcpStream, UdpSocket};
 use std::time::Duration;
 
@@ -25,8 +29,10 @@ async fn alive(agent: &Handle, count: usize) {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn the_example_runs_to_its_end() {
+async fn the_examples_run_to_their_ends() {
     tokio::time::timeout(PATIENCE, embed::run()).await.expect("in time").expect("without error");
+    let admission = tokio::time::timeout(PATIENCE, admission::run()).await;
+    admission.expect("in time").expect("without error");
 }
 
 #[tokio::test]

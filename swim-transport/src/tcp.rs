@@ -5,7 +5,7 @@ use std::net::SocketAddr;
 use std::time::Duration;
 
 use socket2::{Domain, Socket, Type};
-use tokio::net::{TcpListener, TcpStream};
+use tokio::net::{TcpListener, TcpSocket, TcpStream};
 
 use crate::loss;
 use crate::stats::Counters;
@@ -46,10 +46,24 @@ impl Tcp {
         to: SocketAddr,
         counters: &Counters,
     ) -> io::Result<TcpStream> {
-        let stream = TcpStream::connect(canonical(to)).await?;
+        let stream = self.socket_towards(canonical(to))?.connect(canonical(to)).await?;
         without_delay(&stream);
         counters.connected();
         Ok(stream)
+    }
+
+    /// A socket for a stream to there. It leaves from the bound address, as datagrams do: others tell by
+    /// it whose it is, on hosts with several too.
+    fn socket_towards(&self, to: SocketAddr) -> io::Result<TcpSocket> {
+        let socket = if to.is_ipv4() { TcpSocket::new_v4() } else { TcpSocket::new_v6() }?;
+        let mut from = canonical(self.local_addr()?);
+        let alike =
+            from.is_ipv4() == to.is_ipv4() && from.ip().is_loopback() == to.ip().is_loopback();
+        if alike && !from.ip().is_unspecified() {
+            from.set_port(0);
+            socket.bind(from)?;
+        }
+        Ok(socket)
     }
 
     pub(crate) async fn accept(&self, counters: &Counters) -> io::Result<(TcpStream, SocketAddr)> {

@@ -46,6 +46,19 @@ async fn udp_and_tcp_share_one_port() {
 }
 
 #[tokio::test]
+#[cfg(target_os = "linux")]
+async fn streams_leave_from_the_bound_address_as_datagrams_do() {
+    let [a, b, any] = ["127.40.8.1:0", "127.40.8.2:0", "0.0.0.0:0"].map(bind);
+    let _near = within(b.connect(a.local_addr())).await.expect("it listens");
+    let (_far, from) = within(a.accept()).await.expect("a stream");
+    assert_eq!(from.ip(), b.local_addr().ip());
+    // Elsewhere the system knows better.
+    let _near = within(any.connect(a.local_addr())).await.expect("it listens");
+    let (_far, from) = within(a.accept()).await.expect("a stream");
+    assert!(from.ip().is_loopback(), "{from}");
+}
+
+#[tokio::test]
 async fn a_taken_port_is_refused_by_protocol_and_address() {
     let taken = free_port();
     let _udp = UdpSocket::bind(taken).expect("it is free");

@@ -111,6 +111,8 @@ fn facts(info: &InfoBody) -> Vec<(&'static str, &'static str, String)> {
         ("ready", "ready", info.unready.as_deref().unwrap_or("yes").to_owned()),
         ("uptime", "uptime_ms", output::age(Duration::from_millis(info.uptime_ms))),
         ("members", "members", members),
+        ("members held", "members_held", room(info)),
+        ("allowed networks", "allow", allowed(info)),
         ("local health", "local_health", format!("{} (0 is healthy)", info.local_health)),
         ("probe interval", "probe_interval_ms", format!("{} ms", info.probe_interval_ms)),
         ("suspicion time-out", "suspicion_timeout_ms", format!("{} ms", info.suspicion_timeout_ms)),
@@ -144,6 +146,23 @@ fn facts(info: &InfoBody) -> Vec<(&'static str, &'static str, String)> {
         ("members missing", "members_missing", missing(&info.members_missing)),
         ("accusations", "accusations", accusations),
     ]
+}
+
+/// How much room there is for members; an agent of an older release does not say.
+fn room(info: &InfoBody) -> String {
+    let (held, most) = (info.members_held, info.max_members);
+    let full = if held >= most { ", nobody unknown is taken in" } else { "" };
+    match most {
+        0 => "unknown".to_owned(),
+        _ => format!("{held} of {most}{full}"),
+    }
+}
+
+fn allowed(info: &InfoBody) -> String {
+    match info.allow.is_empty() {
+        true => "all".to_owned(),
+        false => output::printable(&info.allow.join(", ")).into_owned(),
+    }
 }
 
 fn readable(info: &InfoBody) -> String {

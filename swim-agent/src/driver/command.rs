@@ -194,10 +194,14 @@ impl<T: Transport, C: Codec> Driver<T, C> {
 
     fn join(
         &mut self,
-        targets: Vec<Target>,
+        mut targets: Vec<Target>,
         all: bool,
         reply: oneshot::Sender<Result<Joined, JoinError>>,
     ) {
+        for target in &mut targets {
+            let found = std::mem::replace(&mut target.resolved, Ok(Vec::new()));
+            target.resolved = found.and_then(|found| self.admission.allowed().of(found));
+        }
         if self.protocol.local_member().state == MemberState::Left {
             drop(reply.send(Err(JoinError::Leaving)));
         } else if self.joins.wait(targets, all, reply, Instant::now().into_std()) {
@@ -230,6 +234,9 @@ impl<T: Transport, C: Codec> Driver<T, C> {
             local_health: protocol.local_health(),
             counts: self.view.counts(),
             pruned: protocol.pruned_count(),
+            members_held: protocol.held_count(),
+            max_members: self.admission.max_members(),
+            allow: self.admission.allowed().networks().to_vec(),
             stats: *protocol.stats(),
             convergence: protocol.convergence_stats(),
             counters: self.meter.read(),

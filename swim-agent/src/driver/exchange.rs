@@ -77,7 +77,8 @@ enum Failure {
     #[error("the answer was refused: {0}")]
     Refused(#[from] Refused),
     #[error(
-        "it closed the stream without an answer; is it of the same cluster? with the same keys?"
+        "it closed the stream without an answer; is it of the same cluster? with the same keys? does it \
+         let this agent in?"
     )]
     Unanswered,
     #[error("no answer within {} s", EXCHANGE_TIME.as_secs())]
@@ -231,6 +232,9 @@ pub(super) async fn accept<T: Transport, C: Codec>(transport: Arc<T>, exchange: 
         };
         pause = first;
         exchange.meter.streams_accepted.one();
+        if !exchange.wire.hears(&from) {
+            continue;
+        }
         let exchange = Arc::clone(&exchange);
         let task = async move {
             let served = timeout(EXCHANGE_TIME, exchange.serve(stream, from)).await;

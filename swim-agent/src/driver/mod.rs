@@ -4,6 +4,7 @@
 //! time-out. Each is handled to its end without waiting for anybody: what is to be sent goes
 //! through [`post`], what users are to see through [`view`].
 
+mod admission;
 mod burden;
 mod command;
 mod contacts;
@@ -14,6 +15,8 @@ mod joins;
 mod own;
 mod post;
 mod rejoin;
+mod rest;
+mod screen;
 #[cfg_attr(not(feature = "seal"), path = "unsealed.rs")]
 mod sealing;
 mod seeds;
@@ -41,6 +44,7 @@ pub(crate) use command::{Command, Target};
 pub(crate) use own::{Own, Saved};
 pub(crate) use users::Incoming;
 
+use crate::admission::Rules;
 use crate::builder::NetCounters;
 use crate::counters::Meter;
 use crate::event_log::Writer;
@@ -51,6 +55,7 @@ use crate::query::{Patterns, Reply};
 use crate::received::QueryStream;
 use crate::resolve::{Announcement, Resolver};
 use crate::state::Keeper;
+use admission::Admission;
 use burden::{Burden, Strangers};
 use contacts::Contacts;
 use exchange::{Exchange, Input, Outbound};
@@ -59,7 +64,7 @@ use post::{Answer, Origin, Post};
 use users::Users;
 use view::View;
 use wake::Receiver;
-use wire::{Carrier, Wire};
+use wire::{Carrier, Refused, Wire};
 
 /// Commands that wait for the driver; whoever sends more waits.
 const COMMANDS: usize = 64;
@@ -96,6 +101,8 @@ pub(crate) struct Setup<T, C> {
     pub(crate) missing: BTreeMap<String, SocketAddr>,
     /// What packets are sealed with, if they are.
     pub(crate) keys: Option<Arc<Keyholder>>,
+    /// Who may come in.
+    pub(crate) rules: Rules,
 }
 
 /// Owns the protocol and everything that it acts upon.
@@ -113,6 +120,7 @@ struct Driver<T, C> {
     exchange: Arc<Exchange<C>>,
     own: Own,
     keeper: Option<Keeper>,
+    admission: Admission,
     strangers: Strangers,
     contacts: Contacts,
     users: Users,
@@ -158,7 +166,10 @@ pub(crate) fn start<T: Transport, C: Codec>(mut setup: Setup<T, C>) -> Handle {
         keys: setup.keys.take(),
     });
     let span = tracing::info_span!("agent", name = %about.name.escape_debug());
-    let missing = std::mem::take(&mut setup.missing);
+    let allowed = setup.rules.allowed.clone();
+    setup.remembered.retain(|(_, address)| allowed.has(address));
+    let mut missing = std::mem::take(&mut setup.missing);
+    missing.retain(|_, address| allowed.has(address));
     let view = View::new(alone, publish, events, missing);
     let users = Users::new(queries, commands.downgrade());
     let (driver, sources) =
@@ -175,8 +186,9 @@ impl<T: Transport, C: Codec> Driver<T, C> {
         commands: mpsc::Receiver<Command>,
     ) -> (Self, Sources<T>) {
         let Setup { runtime, protocol, options, codec, transport, net, seeds, .. } = setup;
-        let Setup { own, meter, keeper, remembered, announcement, .. } = setup;
-        let wire = Arc::new(Wire::new(codec, about.keys.as_ref(), Arc::clone(&meter)));
+        let Setup { own, meter, keeper, remembered, announcement, rules, .. } = setup;
+        let allowed = rules.allowed.clone();
+        let wire = Arc::new(Wire::new(codec, about.keys.as_ref(), allowed, Arc::clone(&meter)));
         let (inputs, received) = mpsc::channel(INPUTS);
         let exchange = Arc::new(Exchange::new(Arc::clone(&wire), Arc::clone(&meter), inputs));
         let accept = exchange::accept(Arc::clone(&transport), Arc::clone(&exchange));
@@ -191,6 +203,7 @@ impl<T: Transport, C: Codec> Driver<T, C> {
         let post = Post::new(transport, Arc::clone(&wire), Arc::clone(&meter), streams, budget);
         let started = Instant::now();
         let joins = Joins::new(about.advertise_addr, seeds, remembered, started.into_std());
+        let admission = Admission::new(rules, Arc::clone(&meter));
         let strangers = Strangers::new(started);
         let (messages, leaving, over) = (Vec::new(), Vec::new(), false);
         let driver = Self {
@@ -207,6 +220,7 @@ impl<T: Transport, C: Codec> Driver<T, C> {
             exchange,
             own,
             keeper,
+            admission,
             strangers,
             contacts: Contacts::default(),
             users,
@@ -290,7 +304,11 @@ impl<T: Transport, C: Codec> Driver<T, C> {
         let mut messages = std::mem::take(&mut self.messages);
         if let Err(error) = self.wire.read(Carrier::Datagram, from, datagram, &mut messages) {
             tracing::debug!(%from, %error, "a datagram was refused");
+            if matches!(error, Refused::Outside) {
+                self.admission.outsider(from);
+            }
         }
+        self.admit(from, &mut messages);
         let mut origin = self.origin(from, datagram.len());
         if matches!(origin, Origin::Proven) && !messages.is_empty() {
             self.heard_from(from);
@@ -349,7 +367,12 @@ impl<T: Transport, C: Codec> Driver<T, C> {
     }
 
     /// A packet on a stream of somebody else's; what is to go back on it.
-    fn hear_stream(&mut self, from: SocketAddr, messages: Vec<GossipMessage>) -> Option<BytesMut> {
+    fn hear_stream(
+        &mut self,
+        from: SocketAddr,
+        mut messages: Vec<GossipMessage>,
+    ) -> Option<BytesMut> {
+        self.admit(from, &mut messages);
         let mut origin = Origin::Stream { from, answer: Answer::default() };
         let mut burden = Burden::default();
         for message in messages {
@@ -362,7 +385,8 @@ impl<T: Transport, C: Codec> Driver<T, C> {
     }
 
     /// A packet in answer to a stream of this node's own.
-    fn hear_answer(&mut self, from: SocketAddr, messages: Vec<GossipMessage>) {
+    fn hear_answer(&mut self, from: SocketAddr, mut messages: Vec<GossipMessage>) {
+        self.admit(from, &mut messages);
         let mut burden = Burden::default();
         for message in messages {
             let joined = matches!(message, GossipMessage::Sync { .. });

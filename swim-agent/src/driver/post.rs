@@ -185,6 +185,9 @@ impl<T: Transport, C: Codec> Post<T, C> {
     /// Sends what is still waiting for more.
     pub(super) fn flush(&mut self) {
         let Some(to) = self.open.to.take().filter(|_| self.open.messages > 0) else { return };
+        if !self.wire.may_reach(&to) {
+            return;
+        }
         if !self.open.by_stream {
             self.send_datagram(to);
         } else if !self.streams.say(to, self.open.packet.split(), self.open.asks) && self.open.asks
@@ -232,6 +235,7 @@ mod tests {
 
     use super::super::exchange::Exchange;
     use super::*;
+    use crate::admission::Allowed;
 
     /// The way out to somebody, and that one's end of it.
     fn post() -> (Post<MemoryTransport, ProtobufCodec>, SocketAddr, MemoryTransport, ProtobufCodec)
@@ -242,7 +246,7 @@ mod tests {
         let codec = ProtobufCodec::new("swim").unwrap();
         let meter = Arc::new(Meter::default());
         let (inputs, _heard) = mpsc::channel(1);
-        let wire = Arc::new(Wire::new(codec.clone(), None, Arc::clone(&meter)));
+        let wire = Arc::new(Wire::new(codec.clone(), None, Allowed::default(), Arc::clone(&meter)));
         let exchange = Arc::new(Exchange::new(Arc::clone(&wire), Arc::clone(&meter), inputs));
         let streams = Outbound::new(Arc::clone(&transport), exchange);
         (Post::new(transport, wire, meter, streams, 1_400), to, there, codec)

@@ -40,6 +40,9 @@ impl<T: Transport, C: Codec> Driver<T, C> {
 
     /// Some of the seeds were looked up; `over` says that no other is.
     pub(super) fn resolved(&mut self, found: Vec<Lookup>, over: bool) {
+        let allowed = self.admission.allowed();
+        let of = |(seed, found): Lookup| (seed, found.and_then(|found| allowed.of(found)));
+        let found: Vec<Lookup> = found.into_iter().map(of).collect();
         let now = Instant::now().into_std();
         let protocol = &self.protocol;
         let lives = |at: &SocketAddr| protocol.member_at(at).is_some_and(|m| m.state.is_live());

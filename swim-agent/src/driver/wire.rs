@@ -9,6 +9,7 @@ use swim_core::{GossipMessage, Said, UserNotice};
 use swim_wire::{Codec, DecodeError};
 
 use super::sealing::{OpenError, Sealing};
+use crate::admission::Allowed;
 use crate::counters::Meter;
 use crate::keys::Keyholder;
 use crate::query::Query;
@@ -23,6 +24,8 @@ pub(super) enum Carrier {
 /// Why a packet was not heard.
 #[derive(Debug, thiserror::Error)]
 pub(super) enum Refused {
+    #[error("it comes from outside of the allowed networks")]
+    Outside,
     #[error(transparent)]
     Seal(#[from] OpenError),
     #[error(transparent)]
@@ -33,12 +36,36 @@ pub(super) enum Refused {
 pub(super) struct Wire<C> {
     codec: C,
     sealing: Sealing,
+    allowed: Allowed,
     meter: Arc<Meter>,
 }
 
 impl<C: Codec> Wire<C> {
-    pub(super) fn new(codec: C, keys: Option<&Arc<Keyholder>>, meter: Arc<Meter>) -> Self {
-        Self { codec, sealing: Sealing::new(keys, Arc::clone(&meter)), meter }
+    pub(super) fn new(
+        codec: C,
+        keys: Option<&Arc<Keyholder>>,
+        allowed: Allowed,
+        meter: Arc<Meter>,
+    ) -> Self {
+        Self { codec, sealing: Sealing::new(keys, Arc::clone(&meter)), allowed, meter }
+    }
+
+    /// Whether what comes from there is heard; books what is not.
+    pub(super) fn hears(&self, from: &SocketAddr) -> bool {
+        let hears = self.allowed.has(from);
+        if !hears {
+            self.meter.refused_address.one();
+        }
+        hears
+    }
+
+    /// Whether anything may be sent there; books what may not.
+    pub(super) fn may_reach(&self, to: &SocketAddr) -> bool {
+        let may = self.allowed.has(to);
+        if !may {
+            self.meter.sends_refused.one();
+        }
+        may
     }
 
     /// What writes packets, before they are sealed.
@@ -64,6 +91,9 @@ impl<C: Codec> Wire<C> {
         packet: &mut [u8],
         messages: &mut Vec<GossipMessage>,
     ) -> Result<(), Refused> {
+        if !self.hears(&from) {
+            return Err(Refused::Outside);
+        }
         let (packet, sealed) = self.sealing.open(carrier, from, packet)?;
         let decoded = self.codec.decode(packet, messages).inspect_err(|error| {
             if !self.sealing.explains(from, packet) {

@@ -7,7 +7,7 @@ use swim_agent::Info;
 use super::info;
 
 /// The facts; the counters are explained where they are counted.
-const FACTS: [(&str, &str); 28] = [
+const FACTS: [(&str, &str); 31] = [
     ("name", "Its name, unique in the cluster."),
     ("address", "What the agent tells others to reach it at."),
     ("bind_address", "What its sockets are bound to."),
@@ -38,6 +38,12 @@ const FACTS: [(&str, &str); 28] = [
         "members",
         "Members by state as this agent holds them. Dead ones are forgotten after a while.",
     ),
+    (
+        "members_held",
+        "Members held in memory, in whatever state: dead ones take room until they are forgotten.",
+    ),
+    ("max_members", "How many may be held: beyond that, nobody unknown is taken in."),
+    ("allow", "The networks whose addresses are heard and sent to; none stands for all."),
     (
         "updates_waiting",
         "Updates that wait to be told. Steadily above some hundreds: news comes faster than it goes.",

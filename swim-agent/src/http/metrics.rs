@@ -121,6 +121,12 @@ fn queues(to: &mut DescriptorEncoder<'_>, scrape: &Scrape) -> fmt::Result {
             "Members that were live before the restart and have not been seen since.",
         ),
         ("members_pruned", info.pruned, "Pruned members not forgotten so far."),
+        (
+            "members_held",
+            info.members_held,
+            "Members held in memory, dead and pruned ones not forgotten so far included.",
+        ),
+        ("max_members", info.max_members, "How many members may be held."),
     ] {
         put(to, name, help, None, &ConstGauge::new(count as u64))?;
     }

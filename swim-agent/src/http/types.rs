@@ -159,6 +159,15 @@ pub(crate) struct InfoBody {
     /// Milliseconds that an unconfirmed suspicion lasts.
     pub(crate) suspicion_timeout_ms: u64,
     pub(crate) members: MemberCounts,
+    /// Members that are held in memory, dead and pruned ones that are not forgotten included.
+    #[serde(default)]
+    pub(crate) members_held: usize,
+    /// How many may be.
+    #[serde(default)]
+    pub(crate) max_members: usize,
+    /// The networks whose addresses are heard and sent to; none stands for all.
+    #[serde(default)]
+    pub(crate) allow: Vec<String>,
     /// Updates that wait to be told.
     pub(crate) updates_waiting: usize,
     /// Events and queries of users that wait to be told.

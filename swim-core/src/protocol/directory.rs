@@ -41,6 +41,11 @@ impl Directory {
         }
     }
 
+    /// How many names have an index.
+    pub(super) fn len(&self) -> usize {
+        self.by_name.len()
+    }
+
     /// The index of a known name.
     pub(super) fn find(&self, cards: &[Card], name: &MemberId) -> Option<MemberIdx> {
         let hash = self.hasher.hash_one(name);

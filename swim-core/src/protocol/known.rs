@@ -22,6 +22,18 @@ impl GossipProtocol {
         self.shown(self.directory.find(self.engine.profiles(), id)?)
     }
 
+    /// What is held of a member, be it only the tombstone of one that was pruned.
+    pub fn held(&self, id: &MemberId) -> Option<&Member> {
+        let cards = self.engine.profiles();
+        cards.get(self.directory.find(cards, id)?.0 as usize)?.member()
+    }
+
+    /// How many members are held, this node and those that [`held`](Self::held) alone shows included:
+    /// what memory grows by. O(1).
+    pub fn held_count(&self) -> usize {
+        self.directory.len()
+    }
+
     /// The index of a member that is shown.
     pub(super) fn find(&self, id: &MemberId) -> Option<MemberIdx> {
         let found = self.directory.find(self.engine.profiles(), id);

@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 
 use serde::Serialize;
 use serde::de::DeserializeOwned;
-use swim_agent::Seed;
+use swim_agent::{Seed, Subnet};
 use swim_core::{ConfigError, GossipProtocol, Member, MemberId, Options};
 use swim_wire::ProtobufCodec;
 use toml::Spanned;
@@ -196,6 +196,14 @@ impl<'i> Check<'i> {
         for error in file.join.iter().flatten().filter_map(|seed| wrong_seed(seed)) {
             self.at(entries, None, &["join"], error);
         }
+        for net in file.allow.iter().flatten() {
+            if let Err(why) = net.parse::<Subnet>() {
+                self.at(entries, None, &["allow"], format!("{why}, not {net:?}"));
+            }
+        }
+        for (key, error) in outside(file) {
+            self.at(entries, None, &[key], error);
+        }
         for (key, value) in &file.metadata {
             if let Some(error) = wrong_metadata([(key.clone(), value.clone())], usize::MAX) {
                 self.at(entries, Some("metadata"), &[key], error);
@@ -210,6 +218,7 @@ impl<'i> Check<'i> {
         for (key, error) in [
             ("keyring_file", keyring.and_then(Result::err)),
             ("sealing", alone.then(|| NO_KEYRING.to_owned())),
+            ("max_members", file.max_members.and_then(wrong_room)),
             ("name", file.name.as_deref().and_then(wrong_name)),
             ("cluster", file.cluster.as_deref().and_then(wrong_cluster)),
             ("discover", file.discover.as_deref().and_then(|name| address::group(name).err())),
@@ -386,6 +395,34 @@ pub(super) fn wrong_cluster(cluster: &str) -> Option<String> {
 
 fn wrong_seed(seed: &str) -> Option<String> {
     seed.parse::<Seed>().err().map(|error| format!("{error}, not {seed:?}"))
+}
+
+/// What the file names and does not allow, as far as it says addresses.
+fn outside(file: &File) -> Vec<(&'static str, String)> {
+    let networks: Vec<Subnet> =
+        file.allow.iter().flatten().filter_map(|net| net.parse().ok()).collect();
+    let ip = |text: &str| {
+        text.parse::<SocketAddr>().map(|address| address.ip()).or_else(|_| text.parse()).ok()
+    };
+    let allowed = |ip: &IpAddr| networks.is_empty() || networks.iter().any(|net| net.contains(*ip));
+    let joins = file.join.iter().flatten().map(|seed| ("join", seed));
+    let named = joins.chain(file.advertise.iter().map(|given| ("advertise", given)));
+    let of = |(key, text): (&'static str, &String)| {
+        let ip = ip(text).filter(|ip| !allowed(ip))?;
+        Some((key, format!("{ip} is outside of the networks that are allowed (allow)")))
+    };
+    named.filter_map(of).collect()
+}
+
+/// What is wrong with so many members.
+pub(super) fn wrong_room(most: usize) -> Option<String> {
+    (most == 0).then(|| "expected at least 1, the agent itself".to_owned())
+}
+
+/// `--max-members`.
+pub(super) fn max_members(given: &str) -> Result<usize, String> {
+    let most = given.parse().map_err(|_| "expected a whole number".to_owned())?;
+    wrong_room(most).map_or(Ok(most), Err)
 }
 
 fn wrong_http(address: &HttpAddr, token: bool) -> Option<String> {

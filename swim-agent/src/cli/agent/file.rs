@@ -32,6 +32,10 @@ pub(super) struct File {
     pub(super) dns_server: Option<SocketAddr>,
     pub(super) discover: Option<String>,
     pub(super) discover_interface: Option<String>,
+    #[serde(default, deserialize_with = "value::list")]
+    pub(super) allow: Option<Vec<String>>,
+    #[serde(default, deserialize_with = "value::number")]
+    pub(super) max_members: Option<usize>,
     pub(super) cluster: Option<String>,
     #[serde(default, deserialize_with = "value::word")]
     pub(super) profile: Option<Profile>,
@@ -188,6 +192,7 @@ mod tests {
         assert_eq!(file.metadata["role"], "web");
         assert_eq!(file.data_dir.as_deref(), Some(Path::new("/var/lib/swim")));
         assert!(file.dns_server.is_some());
+        assert_eq!((file.allow.unwrap().len(), file.max_members), (2, Some(1_000)));
         let handlers: Vec<_> =
             file.event_handlers.iter().map(|table| table.handler(PATIENCE).unwrap()).collect();
         assert_eq!(handlers[0].patience.as_secs(), 300);

@@ -19,7 +19,7 @@ use std::path::PathBuf;
 use std::str::FromStr;
 use std::time::Duration;
 
-use swim_agent::{Agent, Handle, SpawnError};
+use swim_agent::{Agent, Handle, SpawnError, Subnet};
 use tokio::runtime;
 use tokio::sync::mpsc;
 use tokio::task;
@@ -69,6 +69,14 @@ pub(super) struct Args {
     /// Interface whose segment that is [default: the advertised address's].
     #[arg(long, value_name = "IFACE")]
     discover_interface: Option<String>,
+    /// Network whose addresses are heard and sent to, and no others, 10.0.0.0/8 or an address; may be
+    /// given several times [default: all].
+    #[arg(long, value_name = "NET", value_parser = Subnet::from_str)]
+    allow: Vec<Subnet>,
+    /// Most members that are held, dead ones that are not forgotten included; nobody unknown is taken in
+    /// beyond [default: 65536].
+    #[arg(long, value_name = "COUNT", value_parser = check::max_members)]
+    max_members: Option<usize>,
     /// What it says of itself; may be given several times.
     #[arg(long, value_name = "K=V", value_parser = meta::pair)]
     meta: Vec<(String, String)>,
@@ -196,6 +204,7 @@ async fn spawn(settings: &Settings) -> Result<Handle, Failure> {
         .metadata(&settings.metadata)
         .cluster(&settings.cluster)
         .options(settings.options.clone())
+        .allow(settings.allow.iter().copied())
         .patterns(query::pattern);
     if let Some(name) = &settings.name {
         builder = builder.name(name);
@@ -215,6 +224,9 @@ async fn spawn(settings: &Settings) -> Result<Handle, Failure> {
     if let Some((keys, mode)) = &settings.sealing {
         builder = builder.seal(keys.clone(), *mode);
     }
+    if let Some(most) = settings.max_members {
+        builder = builder.max_members(most);
+    }
     if let Some(directory) = &settings.data_dir {
         builder = builder.data_dir(directory);
     }
@@ -228,6 +240,8 @@ fn refused(error: SpawnError) -> Failure {
         SpawnError::Config(_)
         | SpawnError::Codec(_)
         | SpawnError::Seal(_)
+        | SpawnError::Outside { .. }
+        | SpawnError::NoRoom { .. }
         | SpawnError::Advertise { .. } => Failure::Usage(error.to_string()),
         SpawnError::Bind(_) => Failure::Failed(format!("{error} (--bind names another address)")),
         SpawnError::State(_) => Failure::Failed(format!("{error} (--data-dir names another)")),

@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use std::str::FromStr;
 
 use clap::ValueEnum;
+use swim_agent::Subnet;
 use swim_agent::keys::{Keys, Mode};
 use swim_core::Options;
 
@@ -62,6 +63,9 @@ pub(super) struct Settings {
     pub(super) dns_server: Option<SocketAddr>,
     pub(super) discover: Option<String>,
     pub(super) discover_interface: Option<String>,
+    /// Whose addresses are heard and sent to; none stands for all.
+    pub(super) allow: Vec<Subnet>,
+    pub(super) max_members: Option<usize>,
     pub(super) metadata: BTreeMap<String, String>,
     pub(super) cluster: String,
     pub(super) profile: Profile,
@@ -120,7 +124,7 @@ impl Settings {
     }
 
     /// What applies at the start only, but for the protocol and the token.
-    fn fixed(&self) -> [Fixed; 14] {
+    fn fixed(&self) -> [Fixed; 16] {
         [
             ("name", format!("{:?}", self.name)),
             ("bind", self.bind.to_string()),
@@ -129,6 +133,8 @@ impl Settings {
             ("dns_server", format!("{:?}", self.dns_server)),
             ("discover", format!("{:?}", self.discover)),
             ("discover_interface", format!("{:?}", self.discover_interface)),
+            ("allow", format!("{:?}", self.allow)),
+            ("max_members", format!("{:?}", self.max_members)),
             ("cluster", self.cluster.clone()),
             ("profile", self.profile.as_str().to_owned()),
             ("data_dir", format!("{:?}", self.data_dir)),
@@ -148,6 +154,10 @@ impl Settings {
         options.validate().map_err(|error| (path.clone(), error.to_string()))?;
         checked(&file).map_err(|why| (path.clone(), why))?;
         let join = if args.join.is_empty() { file.join.unwrap_or_default() } else { args.join };
+        let networks = file.allow.iter().flatten().map(|net| network(net));
+        let networks: Vec<Subnet> =
+            networks.collect::<Result<_, _>>().map_err(|why| (path.clone(), why))?;
+        let allow = if args.allow.is_empty() { networks } else { args.allow };
         let patience = args.event_handler_timeout.unwrap_or(filter::PATIENCE);
         let mut handlers = args.event_handler;
         handlers.iter_mut().for_each(|handler| handler.patience = patience);
@@ -183,6 +193,8 @@ impl Settings {
             dns_server: args.dns_server.or(file.dns_server),
             discover: args.discover.or(file.discover),
             discover_interface: args.discover_interface.or(file.discover_interface),
+            allow,
+            max_members: args.max_members.or(file.max_members),
             metadata,
             cluster: args.cluster.or(file.cluster).unwrap_or_else(|| "swim".to_owned()),
             profile,
@@ -210,11 +222,17 @@ fn parsed<T: FromStr<Err = String>>(
     named.map(|named| named.parse().map_err(|why| culprit(why, named))).transpose()
 }
 
+/// A network of the file.
+fn network(net: &str) -> Result<Subnet, String> {
+    net.parse().map_err(|why| format!("allow: {why}, not {net:?}"))
+}
+
 /// Checks the texts of a file that are parsed where they are used.
 fn checked(file: &File) -> Result<(), String> {
     for (key, wrong) in [
         ("name", file.name.as_deref().and_then(check::wrong_name)),
         ("cluster", file.cluster.as_deref().and_then(check::wrong_cluster)),
+        ("max_members", file.max_members.and_then(check::wrong_room)),
     ] {
         if let Some(why) = wrong {
             return Err(format!("{key}: {why}"));

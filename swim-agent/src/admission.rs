@@ -1,0 +1,237 @@
+//! Who is let in: networks, and what the embedding program says of newcomers.
+
+use std::collections::HashMap;
+use std::fmt;
+use std::net::{IpAddr, SocketAddr};
+use std::str::FromStr;
+use std::sync::Arc;
+
+use ipnet::{IpNet, Ipv4Net};
+use swim_core::MemberState;
+
+/// Some addresses, as people write them: `10.0.0.0/8`, `fd00::/8`, or one address.
+///
+/// IPv4 addresses that are written as IPv6 (`::ffff:10.0.0.1`) are IPv4 addresses, in networks too;
+/// so `::/0` is all of IPv6 and nothing of IPv4.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct Subnet(IpNet);
+
+impl Subnet {
+    /// Whether the address is one of these.
+    pub fn contains(&self, address: IpAddr) -> bool {
+        self.0.contains(&address.to_canonical())
+    }
+}
+
+impl FromStr for Subnet {
+    type Err = String;
+
+    /// # Errors
+    /// What is expected instead, in words.
+    fn from_str(text: &str) -> Result<Self, String> {
+        let expected = "expected NETWORK/BITS or an IP address, such as 10.0.0.0/8 or fd00::1";
+        let net = match text.parse::<IpAddr>() {
+            Ok(address) => IpNet::from(address),
+            Err(_) => text.parse::<IpNet>().map_err(|_| expected.to_owned())?,
+        };
+        if net.addr() != net.network() {
+            return Err(format!(
+                "it has bits beyond its first {}: write {}",
+                net.prefix_len(),
+                net.trunc()
+            ));
+        }
+        Ok(Self(canonical(net)))
+    }
+}
+
+/// A network of IPv4 addresses that are written as IPv6 is one of IPv4.
+fn canonical(net: IpNet) -> IpNet {
+    let mapped = |bits: u8| match net.network().to_canonical() {
+        IpAddr::V4(address) => Ipv4Net::new(address, bits).ok().map(IpNet::from),
+        IpAddr::V6(_) => None,
+    };
+    match net {
+        IpNet::V4(_) => net,
+        IpNet::V6(_) => net.prefix_len().checked_sub(96).and_then(mapped).unwrap_or(net),
+    }
+}
+
+impl fmt::Display for Subnet {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
+/// The networks whose addresses are heard, sent to and held; none stands for all.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Allowed(Arc<[Subnet]>);
+
+impl Allowed {
+    /// Whether an address is heard and sent to. O(networks).
+    pub(crate) fn has(&self, address: &SocketAddr) -> bool {
+        self.is_all() || self.0.iter().any(|net| net.contains(address.ip()))
+    }
+
+    /// Whether there is no limit.
+    pub(crate) fn is_all(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    pub(crate) fn networks(&self) -> &[Subnet] {
+        &self.0
+    }
+
+    /// Of what a name stands for, the addresses that are allowed.
+    ///
+    /// # Errors
+    /// Why there are none, in words.
+    pub(crate) fn of(&self, found: Vec<SocketAddr>) -> Result<Vec<SocketAddr>, String> {
+        let (held, outside): (Vec<_>, Vec<_>) = found.into_iter().partition(|at| self.has(at));
+        match outside.first() {
+            Some(first) if held.is_empty() => Err(format!("{first} is {}", self.outside())),
+            _ => Ok(held),
+        }
+    }
+
+    /// What is said of an address that is not allowed.
+    pub(crate) fn outside(&self) -> String {
+        let all: Vec<_> = self.0.iter().map(Subnet::to_string).collect();
+        format!(
+            "outside of the networks that this agent allows, {} (allow, --allow)",
+            all.join(", ")
+        )
+    }
+}
+
+impl FromIterator<Subnet> for Allowed {
+    fn from_iter<I: IntoIterator<Item = Subnet>>(networks: I) -> Self {
+        Self(networks.into_iter().collect())
+    }
+}
+
+/// Somebody who would be a member from now on, or a member that would change its address or what it
+/// says of itself: as [`AgentBuilder::admit`](crate::AgentBuilder::admit) is asked.
+///
+/// All of it is what somebody claims. What is sealed was at least written by a holder of a key.
+#[derive(Debug, Clone, Copy)]
+#[non_exhaustive]
+pub struct Newcomer<'a> {
+    /// Its name.
+    pub name: &'a str,
+    /// Where it would live.
+    pub address: SocketAddr,
+    /// What it would say of itself. Keys that begin with `swim.` are the protocol's.
+    pub metadata: &'a HashMap<String, String>,
+    /// What this agent holds of it; `None` of somebody unknown.
+    pub held: Option<Held<'a>>,
+    /// Where the packet came from that says so: the newcomer itself, or anybody who has heard of it.
+    pub told_from: SocketAddr,
+}
+
+/// What is held of a member that would change.
+#[derive(Debug, Clone, Copy)]
+#[non_exhaustive]
+pub struct Held<'a> {
+    /// Where it lives, or lived.
+    pub address: SocketAddr,
+    /// What it says of itself.
+    pub metadata: &'a HashMap<String, String>,
+    /// How it stands.
+    pub state: MemberState,
+}
+
+/// All members that one packet would add, as [`AgentBuilder::admit_merge`](crate::AgentBuilder::admit_merge)
+/// is asked: another cluster, some of it, or a single newcomer.
+#[derive(Debug)]
+#[non_exhaustive]
+pub struct Merge<'a> {
+    /// Who they are; at least one.
+    pub newcomers: &'a [Newcomer<'a>],
+    /// Where the packet came from.
+    pub told_from: SocketAddr,
+}
+
+/// Says yes to a newcomer, or why not.
+pub(crate) type Admit = Box<dyn FnMut(&Newcomer<'_>) -> Result<(), String> + Send>;
+/// Says yes to all of a packet, or why not.
+pub(crate) type AdmitMerge = Box<dyn FnMut(&Merge<'_>) -> Result<(), String> + Send>;
+
+/// Who may come in, as the agent was set up.
+pub(crate) struct Rules {
+    pub(crate) allowed: Allowed,
+    /// Most members that are held, dead and removed ones included.
+    pub(crate) max_members: usize,
+    pub(crate) admit: Option<Admit>,
+    pub(crate) admit_merge: Option<AdmitMerge>,
+}
+
+impl Rules {
+    /// Most members unless set. At the 600 bytes that an agent takes for each, 40 MiB; and each has 256
+    /// bytes in the longest packet that goes by stream, so that a whole view is told in one.
+    pub(crate) const MAX_MEMBERS: usize = 65_536;
+}
+
+impl Default for Rules {
+    fn default() -> Self {
+        let (allowed, max_members) = (Allowed::default(), Self::MAX_MEMBERS);
+        Self { allowed, max_members, admit: None, admit_merge: None }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn subnet(text: &str) -> Subnet {
+        text.parse().unwrap()
+    }
+
+    fn ip(text: &str) -> IpAddr {
+        text.parse().unwrap()
+    }
+
+    #[test]
+    fn a_network_has_its_addresses_whichever_way_they_are_written() {
+        for net in ["10.1.0.0/16", "::ffff:10.1.0.0/112"] {
+            assert_eq!(subnet(net).to_string(), "10.1.0.0/16");
+            assert!(subnet(net).contains(ip("10.1.255.1")));
+            assert!(subnet(net).contains(ip("::ffff:10.1.2.3")));
+            assert!(!subnet(net).contains(ip("10.2.0.1")) && !subnet(net).contains(ip("fd00::1")));
+        }
+        assert!(subnet("fd00::/8").contains(ip("fdff::1")));
+        assert!(!subnet("::/0").contains(ip("::ffff:10.1.2.3")), "that is IPv4");
+        assert!(!subnet("0.0.0.0/0").contains(ip("fd00::1")));
+        assert_eq!(subnet("fd00::1").to_string(), "fd00::1/128");
+        assert!(
+            subnet("10.0.0.7").contains(ip("10.0.0.7"))
+                && !subnet("10.0.0.7").contains(ip("10.0.0.6"))
+        );
+    }
+
+    #[test]
+    fn what_is_no_network_is_refused_in_words() {
+        let error = "10.0.0.5/8".parse::<Subnet>().unwrap_err();
+        assert_eq!(error, "it has bits beyond its first 8: write 10.0.0.0/8");
+        for wrong in ["", "10.0.0.0/33", "10.0.0", "host/8", "10.0.0.1:7946", "fd00::/129", "/8"] {
+            let error = wrong.parse::<Subnet>().unwrap_err();
+            assert!(error.starts_with("expected NETWORK/BITS"), "{wrong}: {error}");
+        }
+    }
+
+    #[test]
+    fn of_a_name_the_allowed_addresses_are_left() {
+        let at = |ip: &str| SocketAddr::new(ip.parse().unwrap(), 7946);
+        let allowed = Allowed::from_iter([subnet("10.0.0.0/8"), subnet("fd00::/8")]);
+        let both = vec![at("10.0.0.1"), at("192.0.2.1")];
+        assert_eq!(allowed.of(both.clone()), Ok(vec![at("10.0.0.1")]));
+        let error = allowed.of(both[1..].to_vec()).unwrap_err();
+        assert_eq!(
+            error,
+            "192.0.2.1:7946 is outside of the networks that this agent allows, 10.0.0.0/8, \
+             fd00::/8 (allow, --allow)"
+        );
+        assert_eq!(allowed.of(Vec::new()), Ok(Vec::new()));
+        assert_eq!(Allowed::default().of(both.clone()), Ok(both));
+    }
+}

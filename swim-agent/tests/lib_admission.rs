@@ -1,0 +1,498 @@
+//! Who is let in, and that those who are not come in by no other door; on virtual time.
+
+mod lib_support;
+
+use std::collections::HashMap;
+use std::net::SocketAddr;
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use lib_support::{
+    Raw, SEED, addr, alive, builder, crowd, member, news, options, over, spawn, until,
+};
+use swim_agent::{Counters, Handle, SpawnError, Subnet, state};
+use swim_core::{GossipMessage, Member, MemberState, MemberUpdate};
+use swim_transport::{MemoryTransport, Network, Transport};
+
+const WHILE: Duration = Duration::from_secs(60);
+
+/// An address that nobody here allows.
+fn outside() -> SocketAddr {
+    ([192, 0, 2, 7], 7946).into()
+}
+
+fn inside() -> [Subnet; 1] {
+    ["10.0.0.0/8".parse().unwrap()]
+}
+
+async fn counters(agent: &Handle) -> Counters {
+    agent.info().await.unwrap().counters
+}
+
+/// All ways in which somebody may tell of a member.
+fn ways(name: &str, at: SocketAddr, incarnation: u64) -> Vec<GossipMessage> {
+    let states = [MemberState::Alive, MemberState::Suspect, MemberState::Dead, MemberState::Left];
+    let member = |state| Member { state, incarnation, ..member(name, at) };
+    let update = |state| MemberUpdate {
+        id: name.into(),
+        state,
+        incarnation,
+        address: Some(at),
+        metadata: Some(HashMap::new()),
+    };
+    let mut all = Vec::new();
+    for state in states {
+        all.push(GossipMessage::Gossip { updates: vec![update(state)] });
+        all.push(GossipMessage::Delta { updates: vec![update(state)], wanted: Vec::new() });
+        all.push(GossipMessage::Sync { members: vec![member(state)] });
+        // As if a word of it had been believed before.
+        let only = MemberUpdate { address: None, ..update(state) };
+        all.push(GossipMessage::Gossip { updates: vec![only, update(state)] });
+    }
+    all
+}
+
+#[tokio::test(start_paused = true)]
+async fn who_lives_outside_comes_in_by_no_door_and_hears_nothing() {
+    let network = Network::new();
+    let agent = builder(&network, 1).allow(inside()).spawn().await.unwrap();
+    let victim = network.bind(outside()).unwrap();
+    // Told by a stranger and by a member, by datagram and by stream.
+    let raw = Raw::new(&network, 2);
+    for known in [false, true] {
+        if known {
+            raw.introduce("raw", 1);
+            alive(&agent, 2).await;
+        }
+        for message in ways("out", outside(), 5 << 32) {
+            raw.send(1, std::slice::from_ref(&message));
+            raw.ask(1, &[message]).await;
+            assert!(agent.members().get("out").is_none());
+        }
+    }
+    let relay = GossipMessage::PingReq { seq: 1, from: "raw".into(), target: "out".into() };
+    raw.send(1, &[relay]);
+    tokio::time::sleep(WHILE).await;
+    assert!(agent.members().get("out").is_none());
+    let counters = counters(&agent).await;
+    // Four words of each state at each of four times, and in one packet of four two claims, of which
+    // that without an address is void.
+    assert_eq!(counters.claims_refused_address, 4 * 16);
+    assert_eq!((counters.sends_refused, counters.refused_address), (0, 0));
+    assert_eq!(network.traffic(addr(1), victim.local_addr()).datagrams, 0);
+    assert_eq!(agent.info().await.unwrap().members_held, 2);
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_comes_from_outside_is_dropped_before_it_is_decoded() {
+    let network = Network::new();
+    let agent = builder(&network, 1).allow(inside()).spawn().await.unwrap();
+    let stranger = network.bind(outside()).unwrap();
+    stranger.send_to(addr(1), b"no packet at all").unwrap();
+    let other = over(stranger, 9).name("out").join([SEED]).spawn().await.unwrap();
+    tokio::time::sleep(WHILE).await;
+    assert_eq!((agent.members().len(), other.members().len()), (1, 1));
+    let counters = counters(&agent).await;
+    assert_eq!(counters.refused_malformed, 0);
+    assert!(counters.refused_address > 5, "{counters:?}");
+    assert_eq!(counters.datagrams_sent, 0);
+    let error = other.join(vec![SEED.to_owned()]).await.unwrap_err().to_string();
+    assert!(error.contains("closed"), "{error}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_member_does_not_move_outside() {
+    let network = Network::new();
+    let seed = builder(&network, 1).allow(inside()).spawn().await.unwrap();
+    let other = spawn(&network, 2).await;
+    alive(&seed, 2).await;
+    let raw = Raw::new(&network, 3);
+    for message in ways("n2", outside(), 9 << 32) {
+        raw.send(1, std::slice::from_ref(&message));
+        raw.ask(1, &[message]).await;
+    }
+    tokio::time::sleep(WHILE).await;
+    let held = seed.members().get("n2").unwrap().clone();
+    assert_eq!((held.address, held.state), (addr(2), MemberState::Alive));
+    assert_eq!(seed.info().await.unwrap().stats.conflicts, 0);
+    assert_eq!(network.traffic(addr(1), outside()).datagrams, 0);
+    alive(&other, 2).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_is_said_of_the_agent_itself_is_heard_whatever_its_address() {
+    let network = Network::new();
+    let agents =
+        [builder(&network, 1).allow(inside()).spawn().await.unwrap(), spawn(&network, 2).await];
+    alive(&agents[0], 2).await;
+    let raw = Raw::new(&network, 3);
+    raw.send(1, &[news("n1", outside(), MemberState::Suspect)]);
+    tokio::time::sleep(WHILE).await;
+    assert!(agents[0].info().await.unwrap().incarnation > 1 << 32, "it was refuted");
+    assert_eq!(network.traffic(addr(1), outside()).datagrams, 0);
+    alive(&agents[1], 2).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_is_given_outside_is_refused_where_it_is_given() {
+    let network = Network::new();
+    let build = |number| builder(&network, number).allow(inside());
+    let error = build(1).join([outside().to_string()]).spawn().await.unwrap_err();
+    assert_eq!(
+        error.to_string(),
+        "cannot join through 192.0.2.7:7946: it is outside of the networks that this agent allows, \
+         10.0.0.0/8 (allow, --allow)"
+    );
+    let error = build(1).advertise(outside()).spawn().await.unwrap_err();
+    assert!(matches!(error, SpawnError::Outside { what: "advertise", .. }), "{error}");
+    let error = build(1).max_members(0).spawn().await.unwrap_err();
+    assert!(matches!(error, SpawnError::NoRoom { .. }), "{error}");
+    let agent = build(1).spawn().await.unwrap();
+    let error = agent.join(vec![outside().to_string()]).await.unwrap_err().to_string();
+    assert!(error.contains("outside of the networks that this agent allows"), "{error}");
+    assert_eq!(agent.info().await.unwrap().allow, inside());
+}
+
+/// That a name stands for an address outside is seen when it is looked up.
+#[tokio::test]
+async fn a_name_for_an_address_outside_leads_nowhere() {
+    let network = Network::new();
+    let agent =
+        builder(&network, 1).allow(inside()).join(["localhost:7946"]).spawn().await.unwrap();
+    let error = agent.join(vec!["localhost:7946".to_owned()]).await.unwrap_err().to_string();
+    assert!(error.contains("outside of the networks"), "{error}");
+    assert_eq!(counters(&agent).await.sends_refused, 0);
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_agent_that_is_full_takes_nobody_in_and_keeps_all_it_has() {
+    let network = Network::new();
+    let agent = builder(&network, 1).max_members(10).spawn().await.unwrap();
+    let other = spawn(&network, 2).await;
+    alive(&agent, 2).await;
+    let raw = Raw::new(&network, 99);
+    raw.ask(1, &[GossipMessage::Sync { members: crowd(60) }]).await;
+    let held = agent.info().await.unwrap();
+    assert_eq!((held.members_held, held.max_members), (10, 10));
+    assert_eq!(held.counters.claims_refused_full, 52);
+    // The crowd dies, and is held until it is forgotten.
+    until(&agent, "the dead", |members| members.count(MemberState::Dead) == 8).await;
+    for message in ways("late", addr(7), 1 << 32) {
+        raw.send(1, &[message]);
+    }
+    tokio::time::sleep(WHILE).await;
+    assert!(agent.members().get("late").is_none());
+    // Whom it knows lives on: it changes, goes and comes back.
+    other.update_metadata("role", "db").await.unwrap();
+    until(&agent, "a change", |all| all.get("n2").unwrap().metadata.contains_key("role")).await;
+    other.shutdown().await;
+    lib_support::state(&agent, "n2", MemberState::Dead).await;
+    let back = over(network.bind(addr(2)).unwrap(), 2);
+    let _back =
+        back.options(swim_core::Options { boot_epoch: 2, ..options(2) }).spawn().await.unwrap();
+    lib_support::state(&agent, "n2", MemberState::Alive).await;
+    assert!(agent.info().await.unwrap().members_held <= 10);
+}
+
+#[tokio::test(start_paused = true)]
+async fn who_was_pruned_takes_a_place_until_it_is_forgotten() {
+    let network = Network::new();
+    let agent = builder(&network, 1).max_members(3).spawn().await.unwrap();
+    let raw = Raw::new(&network, 99);
+    for name in ["a", "b"] {
+        raw.send(1, &[news(name, addr(9), MemberState::Alive)]);
+    }
+    alive(&agent, 3).await;
+    agent.force_leave("a", true).await.unwrap();
+    assert_eq!(agent.members().len(), 2);
+    raw.ask(1, &[news("c", addr(8), MemberState::Alive)]).await;
+    assert!(agent.members().get("c").is_none());
+    // It is known, and so comes back.
+    let GossipMessage::Gossip { mut updates } = news("a", addr(9), MemberState::Alive) else {
+        panic!()
+    };
+    updates[0].incarnation = 2 << 32;
+    raw.ask(1, &[GossipMessage::Gossip { updates }]).await;
+    assert!(agent.members().get("a").is_some());
+}
+
+/// Lets in who says the word.
+fn guarded(network: &Network, number: u8) -> swim_agent::AgentBuilder<MemoryTransport> {
+    builder(network, number).metadata([("word", "please")]).admit(|newcomer| {
+        match newcomer.metadata.get("word") {
+            Some(_) => Ok(()),
+            None => Err(format!("{} does not say the word", newcomer.name)),
+        }
+    })
+}
+
+#[tokio::test(start_paused = true)]
+async fn who_is_refused_comes_in_by_no_door() {
+    let network = Network::new();
+    let agents =
+        [guarded(&network, 1).spawn().await.unwrap(), guarded(&network, 2).spawn().await.unwrap()];
+    alive(&agents[0], 2).await;
+    let rude = spawn(&network, 3).await;
+    let raw = Raw::new(&network, 4);
+    for message in ways("ruder", addr(5), 5 << 32) {
+        raw.send(1, std::slice::from_ref(&message));
+        raw.ask(1, &[message]).await;
+    }
+    tokio::time::sleep(WHILE).await;
+    for agent in &agents {
+        assert_eq!(agent.members().len(), 2, "{:?}", agent.members());
+    }
+    assert_eq!(rude.members().len(), 1);
+    assert!(counters(&agents[0]).await.claims_refused_veto > 16);
+    rude.update_metadata("word", "please").await.unwrap();
+    for agent in [&agents[0], &agents[1], &rude] {
+        alive(agent, 3).await;
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_member_is_asked_about_again_when_it_changes_or_comes_back() {
+    let network = Network::new();
+    type Asked = (String, Option<(SocketAddr, MemberState)>, SocketAddr);
+    let asked: Arc<Mutex<Vec<Asked>>> = Arc::default();
+    let asking = Arc::clone(&asked);
+    let agent = builder(&network, 1).admit(move |it| {
+        let held = it.held.map(|held| (held.address, held.state));
+        asking.lock().unwrap().push((it.name.to_owned(), held, it.address));
+        match it.metadata.get("word").map(String::as_str) {
+            Some("no") => Err("no".to_owned()),
+            _ => Ok(()),
+        }
+    });
+    let agent = agent.spawn().await.unwrap();
+    let other = spawn(&network, 2).await;
+    alive(&agent, 2).await;
+    tokio::time::sleep(WHILE).await;
+    let take = || std::mem::take(&mut *asked.lock().unwrap());
+    let name = || "n2".to_owned();
+    assert_eq!(take(), [(name(), None, addr(2))], "once");
+    other.update_metadata("word", "yes").await.unwrap();
+    until(&agent, "the word", |all| all.get("n2").unwrap().metadata.contains_key("word")).await;
+    assert_eq!(take()[0], (name(), Some((addr(2), MemberState::Alive)), addr(2)));
+    other.update_metadata("word", "no").await.unwrap();
+    tokio::time::sleep(WHILE).await;
+    let held = agent.members().get("n2").unwrap().clone();
+    assert_eq!((held.metadata["word"].as_str(), held.state), ("yes", MemberState::Alive));
+    assert!(!take().is_empty());
+    // Elsewhere, in another life.
+    other.shutdown().await;
+    lib_support::state(&agent, "n2", MemberState::Dead).await;
+    let elsewhere = over(network.bind(addr(5)).unwrap(), 2).metadata([("word", "yes")]);
+    let options = swim_core::Options { boot_epoch: 2, ..options(2) };
+    let _elsewhere = elsewhere.options(options).spawn().await.unwrap();
+    lib_support::state(&agent, "n2", MemberState::Alive).await;
+    assert_eq!(take()[0], (name(), Some((addr(2), MemberState::Dead)), addr(5)));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_packet_cannot_introduce_somebody_and_change_it_behind_the_question() {
+    let network = Network::new();
+    let agent = guarded(&network, 1).spawn().await.unwrap();
+    let raw = Raw::new(&network, 9);
+    let polite = HashMap::from([("word".to_owned(), "please".to_owned())]);
+    let base = MemberUpdate {
+        id: "sly".into(),
+        state: MemberState::Alive,
+        incarnation: 1 << 32,
+        address: Some(addr(5)),
+        metadata: Some(polite.clone()),
+    };
+    let rude = MemberUpdate {
+        incarnation: 2 << 32,
+        address: None,
+        metadata: Some(HashMap::new()),
+        ..base.clone()
+    };
+    let dead = Member {
+        state: MemberState::Dead,
+        incarnation: 3 << 32,
+        metadata: HashMap::new(),
+        ..member("sly", addr(6))
+    };
+    let packet = [
+        GossipMessage::Gossip { updates: vec![base, rude] },
+        GossipMessage::Sync { members: vec![dead] },
+    ];
+    raw.ask(1, &packet).await;
+    let held = agent.members().get("sly").unwrap().clone();
+    assert_eq!((held.address, held.metadata.contains_key("word")), (addr(5), true));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_merge_is_refused_as_a_whole() {
+    let network = Network::new();
+    let refusing = |number| {
+        builder(&network, number).admit_merge(|merge| {
+            let strange = merge.newcomers.iter().filter(|it| it.metadata.contains_key("other"));
+            match strange.count() {
+                0 => Ok(()),
+                some => Err(format!("{some} of {} are of another site", merge.newcomers.len())),
+            }
+        })
+    };
+    let agent = refusing(1).spawn().await.unwrap();
+    let other = refusing(2).spawn().await.unwrap();
+    alive(&agent, 2).await;
+    let raw = Raw::new(&network, 9);
+    let mut island = crowd(20);
+    island[7].metadata.insert("other".to_owned(), "site".to_owned());
+    let mut whole = island.clone();
+    whole.push(Member { incarnation: 1 << 32, ..member("n2", addr(2)) });
+    raw.ask(1, &[GossipMessage::Sync { members: whole }]).await;
+    assert_eq!(agent.members().len(), 2);
+    assert_eq!(counters(&agent).await.claims_refused_veto, 20, "and not what it says of a member");
+    island.remove(7);
+    raw.ask(1, &[GossipMessage::Sync { members: island }]).await;
+    assert_eq!(agent.members().len(), 21);
+    drop(other);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_question_that_panics_lets_nobody_in_and_the_agent_goes_on() {
+    let network = Network::new();
+    let agent = builder(&network, 1).admit(|newcomer| match newcomer.name {
+        "n3" => panic!("a mistake of the embedding program"),
+        _ => Ok(()),
+    });
+    let agent = agent.admit_merge(|merge| {
+        assert!(merge.newcomers.iter().all(|newcomer| newcomer.name != "n4"));
+        Ok(())
+    });
+    let agent = agent.spawn().await.unwrap();
+    let _others = [spawn(&network, 3).await, spawn(&network, 4).await];
+    let good = spawn(&network, 2).await;
+    lib_support::state(&agent, "n2", MemberState::Alive).await;
+    tokio::time::sleep(WHILE).await;
+    assert_eq!(agent.members().len(), 2, "{:?}", agent.members());
+    assert!(counters(&agent).await.claims_refused_veto > 1);
+    alive(&good, 2).await;
+}
+
+/// An agent that only one of four does not hear.
+#[tokio::test(start_paused = true)]
+async fn who_is_refused_by_one_is_a_member_of_the_others() {
+    let network = Network::new();
+    let few = [1, 2, 3].map(|number| addr(number).ip().to_string().parse().unwrap());
+    let mut agents = vec![builder(&network, 1).allow(few).spawn().await.unwrap()];
+    for number in 2..=4 {
+        let agent = builder(&network, number).join([addr(2).to_string()]);
+        agents.push(agent.spawn().await.unwrap());
+    }
+    for agent in &agents[1..] {
+        alive(agent, 4).await;
+    }
+    tokio::time::sleep(20 * WHILE).await;
+    for (agent, members) in agents.iter().zip([3, 4, 4, 4]) {
+        let info = agent.info().await.unwrap();
+        assert_eq!(info.counts.alive, members, "{:?}", agent.members());
+        assert_eq!(info.stats.deaths, 0);
+    }
+    assert_eq!(counters(&agents[0]).await.sends_refused, 0);
+}
+
+#[tokio::test(start_paused = true)]
+async fn who_is_remembered_outside_is_not_asked() {
+    let network = Network::new();
+    let directory = std::path::Path::new(env!("CARGO_TARGET_TMPDIR")).join("lib-admission");
+    // It is there only when the test ran before.
+    let _ = std::fs::remove_dir_all(&directory);
+    let others = [2, 3].map(|number| builder(&network, number));
+    let first = builder(&network, 1).data_dir(&directory).spawn().await.unwrap();
+    for other in others {
+        let other = other.spawn().await.unwrap();
+        until(&first, "the other", |members| members.get(other.name()).is_some()).await;
+        other.shutdown().await;
+    }
+    first.shutdown().await;
+    // Somebody would take it.
+    let _there = [2, 3].map(|number| network.bind(addr(number)).unwrap());
+    let before = [2, 3].map(|number| network.traffic(addr(1), addr(number)));
+    let near = [1, 3].map(|number| addr(number).ip().to_string().parse().unwrap());
+    let again = loop {
+        let options = swim_core::Options { boot_epoch: 2, ..options(1) };
+        let again = builder(&network, 1).options(options).data_dir(&directory).allow(near);
+        match again.spawn().await {
+            // The former life may still be writing.
+            Err(SpawnError::State(state::StateError::InUse { .. })) => {
+                std::thread::sleep(Duration::from_millis(5));
+            }
+            started => break started.unwrap(),
+        }
+    };
+    tokio::time::sleep(WHILE).await;
+    let after = [2, 3].map(|number| network.traffic(addr(1), addr(number)));
+    assert_eq!(before[0], after[0]);
+    assert!(before[1].streams < after[1].streams, "whom it may ask");
+    let info = again.info().await.unwrap();
+    assert!(!info.members_missing.names.contains(&"n2".to_owned()), "{:?}", info.members_missing);
+    assert_eq!(info.counters.sends_refused, 0);
+}
+
+/// What the first agent sends and hears in ten minutes, in bytes, when all has settled.
+async fn traffic(network: &Network, agents: &[Handle]) -> u64 {
+    tokio::time::sleep(10 * WHILE).await;
+    let own = addr(1);
+    let sum = || {
+        let both = |at| [network.traffic(own, at), network.traffic(at, own)];
+        let all = agents.iter().flat_map(|agent| both(agent.advertise_addr()));
+        all.map(|one| one.bytes + one.stream_bytes).sum::<u64>()
+    };
+    let before = sum();
+    tokio::time::sleep(10 * WHILE).await;
+    sum() - before
+}
+
+/// Thirty agents, of which the first one has room for some.
+async fn crowded(room: usize) -> (Network, Vec<Handle>) {
+    let network = Network::new();
+    let mut agents = vec![builder(&network, 1).max_members(room).spawn().await.unwrap()];
+    for number in 2..=30 {
+        let agent = builder(&network, number).metadata([("note", "x".repeat(400))]);
+        agents.push(agent.join([addr(2).to_string()]).spawn().await.unwrap());
+    }
+    for agent in &agents[1..] {
+        alive(agent, 30).await;
+    }
+    (network, agents)
+}
+
+#[tokio::test(start_paused = true)]
+async fn views_that_differ_for_good_are_not_compared_all_the_time() {
+    let (network, agents) = crowded(30).await;
+    let usual = traffic(&network, &agents).await;
+    let (network, agents) = crowded(10).await;
+    let full = traffic(&network, &agents).await;
+    assert!(full < usual + usual / 4, "{full} bytes where {usual} are usual");
+    let info = agents[0].info().await.unwrap();
+    assert_eq!((info.members_held, info.counts.alive), (10, 10));
+    assert!(info.counters.comparisons_withheld > 0);
+    // Whom it does not know holds it alive nevertheless, and so do all others.
+    for agent in &agents[1..] {
+        alive(agent, 30).await;
+    }
+    eprintln!("{full} bytes in ten minutes where {usual} are usual");
+}
+
+/// Who asks to join hears that it is not let in, and looks elsewhere.
+#[tokio::test(start_paused = true)]
+async fn who_is_refused_is_not_told_of_the_members() {
+    let network = Network::new();
+    let full = builder(&network, 1).max_members(2).spawn().await.unwrap();
+    let roomy = spawn(&network, 2).await;
+    alive(&full, 2).await;
+    let late = builder(&network, 3).spawn().await.unwrap();
+    let error = late.join(vec![SEED.to_owned()]).await.unwrap_err().to_string();
+    assert!(error.contains("does it let this agent in?"), "{error}");
+    let info = late.info().await.unwrap();
+    assert_eq!((info.counts.alive, info.joined), (1, false));
+    assert!(counters(&full).await.joins_refused > 0);
+    late.join(vec![addr(2).to_string()]).await.unwrap();
+    alive(&late, 3).await;
+    alive(&roomy, 3).await;
+    assert_eq!(full.members().len(), 2);
+}
