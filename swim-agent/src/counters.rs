@@ -99,7 +99,7 @@ counters! {
     /// Pings to addresses at which somebody is claimed to live, before that counts.
     addresses_asked,
     /// Claims of members that do not count: nobody of that name answered at that address.
-    claims_refused,
+    claims_refused_unproven,
     /// Claims of members that were dropped before their address was asked: too many came, or in a datagram
     /// too short to pay for that.
     claims_dropped,

@@ -50,7 +50,7 @@ async fn a_forged_claim_makes_a_whole_cluster_send_next_to_nothing() {
     assert!(bytes > 0 && bytes <= 3 * sent as u64, "{bytes} bytes for {sent}");
     assert_eq!(streams, 0);
     assert!(agents.iter().all(|agent| agent.members().get("x").is_none()));
-    assert_eq!(counters(&agents[0]).await.claims_refused, 1);
+    assert_eq!(counters(&agents[0]).await.claims_refused_unproven, 1);
     assert_eq!(counters(&agents[1]).await.addresses_asked, 6, "those that came after it");
     drop(victim);
 }
@@ -171,12 +171,26 @@ async fn relays_are_for_members_only() {
     assert_eq!(counters(&agents[0]).await.relays_refused, 6);
     raw.introduce("raw", 1).await;
     raw.send(1, &[ask("raw")]);
-    loop {
-        if let [GossipMessage::Ack { seq: 7, from }, ..] = &raw.recv().await[..] {
-            assert_eq!(from.as_str(), "n2");
-            return;
+    relayed(&raw).await;
+    // A NAT gave it another port.
+    let mut other = addr(STRANGER);
+    other.set_port(9_000);
+    let other = Raw::at(&network, other);
+    other.send(1, &[ask("raw"), news("padding", addr(STRANGER), MemberState::Left)]);
+    relayed(&other).await;
+}
+
+/// Waits for the answer of a relay.
+async fn relayed(raw: &Raw) {
+    let answer = async {
+        loop {
+            if let [GossipMessage::Ack { seq: 7, from }, ..] = &raw.recv().await[..] {
+                return from.clone();
+            }
         }
-    }
+    };
+    let from = tokio::time::timeout(LONG, answer).await.expect("an answer");
+    assert_eq!(from.as_str(), "n2");
 }
 
 #[tokio::test(start_paused = true)]
@@ -192,6 +206,80 @@ async fn islands_merge_by_the_stream_of_one_member() {
     others[3].join(vec![lib_support::SEED.to_owned()]).await.unwrap();
     for agent in agents.iter().chain(&others) {
         until(agent, "all", |members| members.len() == 7).await;
+    }
+}
+
+/// Members at addresses where nobody is, of as many hosts.
+fn elsewhere(count: u16) -> Vec<Member> {
+    let at = |number: u16| SocketAddr::from(([10, 9, (number >> 8) as u8, number as u8], 7946));
+    (0..count).map(|number| lib_support::member(&format!("x{number}"), at(number))).collect()
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_member_brings_its_island_by_stream_and_a_stranger_has_some_addresses_asked() {
+    let network = Network::new();
+    let agent = spawn(&network, 1).await;
+    let raw = Raw::new(&network, STRANGER);
+    let push = [GossipMessage::Sync { members: elsewhere(3_000) }];
+    raw.ask(1, &push).await;
+    tokio::time::sleep(Duration::from_secs(20)).await;
+    let held = counters(&agent).await;
+    assert!((200..=256).contains(&held.addresses_asked), "{held:?}");
+    assert_eq!(held.claims_dropped + held.claims_refused_unproven, 3_000);
+    assert_eq!(agent.members().len(), 1);
+    raw.introduce("raw", 1).await;
+    raw.ask(1, &push).await;
+    until(&agent, "the island", |members| members.len() == 3_002).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_flood_of_claims_is_bounded_and_over_soon() {
+    let network = Network::new();
+    let agent = spawn(&network, 1).await;
+    let raw = Raw::new(&network, STRANGER);
+    for some in elsewhere(5_000).chunks(20) {
+        raw.send(1, &[GossipMessage::Sync { members: some.to_vec() }]);
+        tokio::time::sleep(Duration::from_millis(1)).await;
+    }
+    tokio::time::sleep(Duration::from_secs(20)).await;
+    let held = counters(&agent).await;
+    assert_eq!(held.claims_dropped + held.claims_refused_unproven, 5_000);
+    assert!(held.claims_dropped > 3_000, "{held:?}");
+    // Who comes afterwards is let in as ever.
+    let second = spawn(&network, 2).await;
+    until(&second, "both", |members| members.len() == 2).await;
+    until(&agent, "both", |members| members.len() == 2).await;
+}
+
+#[cfg(feature = "seal")]
+#[tokio::test(start_paused = true)]
+async fn who_has_no_key_makes_an_agent_send_nothing_at_all() {
+    use proptest::strategy::ValueTree as _;
+    use swim_agent::keys::{Algorithm, Key, Keyring, Mode};
+    let network = Network::new();
+    let ring = Keyring::new(Key::generate(Algorithm::Aes256Gcm).unwrap());
+    let agent = builder(&network, 1).seal(ring, Mode::Require).spawn().await.unwrap();
+    let mut others: Vec<_> = [STRANGER, FORGED].iter().chain(&VICTIMS).collect();
+    others.sort_unstable();
+    let others: Vec<_> = others.into_iter().map(|&at| Raw::new(&network, at)).collect();
+    let mut runner = proptest::test_runner::TestRunner::deterministic();
+    let some = prop::collection::vec(message(), 1..5);
+    for round in 0..500 {
+        let messages = some.new_tree(&mut runner).unwrap().current();
+        let raw = &others[round % others.len()];
+        raw.send(1, &messages);
+        let (bytes, answers) = raw.ask(1, &messages).await;
+        assert_eq!(bytes, 0, "{answers:?}");
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+    tokio::time::sleep(LONG).await;
+    let held = counters(&agent).await;
+    let sent = (held.datagrams_sent, held.streams_opened, held.stream_bytes_sent);
+    assert_eq!(sent, (0, 0, 0), "{held:?}");
+    assert_eq!(held.refused_plain, 1_000);
+    for raw in &others {
+        let link = network.traffic(addr(1), raw.transport.local_addr());
+        assert_eq!((link.datagrams, link.streams, link.stream_bytes, link.lost()), (0, 0, 0, 0));
     }
 }
 

@@ -127,14 +127,15 @@ impl<T: Transport, C: Codec> Driver<T, C> {
                 return true;
             }
             let Some(address) = address.filter(is_place) else {
-                meter.claims_refused.one();
+                meter.claims_refused_unproven.one();
                 return false;
             };
             let claim = Claim { from, update: alive(&claimed) };
             match validation.keep(address, claim, budget, now) {
                 Fate::Kept => {}
-                Fate::Displaced | Fate::Dropped => meter.claims_dropped.one(),
-                Fate::Refused => meter.claims_refused.one(),
+                Fate::Displaced(others) => meter.claims_dropped.add(others),
+                Fate::Dropped => meter.claims_dropped.one(),
+                Fate::Refused => meter.claims_refused_unproven.one(),
             }
             false
         });
@@ -155,7 +156,9 @@ impl<T: Transport, C: Codec> Driver<T, C> {
         if !Validation::is_cookie(*seq) {
             return false;
         }
-        for Claim { from, update } in self.validation.answered(*seq, from) {
+        let (proven, refused) = self.validation.answered(*seq, from);
+        self.meter.claims_refused_unproven.add(refused.len());
+        for Claim { from, update } in proven {
             let mut origin = self.origin(from, 0);
             let news = GossipMessage::Gossip { updates: vec![update] };
             self.handle(from, news, &mut origin, &mut Burden::default());
@@ -181,7 +184,7 @@ impl<T: Transport, C: Codec> Driver<T, C> {
                     }
                 }
                 Step::Refused { told_by } => {
-                    self.meter.claims_refused.add(told_by.len());
+                    self.meter.claims_refused_unproven.add(told_by.len());
                     let teller = told_by.into_iter().find(|at| self.is_proven(at));
                     if let Some(teller) = teller.filter(|_| self.streams.may_ask(now)) {
                         // Who is out of reach from here is taken from whom it has answered.

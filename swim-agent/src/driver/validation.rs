@@ -65,8 +65,8 @@ struct Place {
 pub(super) enum Fate {
     /// It is kept until its address has answered.
     Kept,
-    /// It is kept, and another one was dropped for it.
-    Displaced,
+    /// It is kept, and so many others were dropped for it.
+    Displaced(usize),
     /// There is nothing to ask its address with.
     Dropped,
     /// Its address was asked a moment ago and did not answer.
@@ -152,17 +152,18 @@ impl Validation {
         self.by_address.insert(address, at);
         self.by_cookie.insert(cookie, at);
         self.schedule.insert((now, at));
-        if gone.is_some_and(|gone| !gone.claims.is_empty()) { Fate::Displaced } else { Fate::Kept }
+        match gone.map_or(0, |gone| gone.claims.len()) {
+            0 => Fate::Kept,
+            displaced => Fate::Displaced(displaced),
+        }
     }
 
-    /// An answer under a cookie by that name: what was claimed of it, which counts now. Claims of
-    /// others at its address are refused.
-    pub(super) fn answered(&mut self, cookie: u64, name: &MemberId) -> Vec<Claim> {
-        let Some(place) = self.by_cookie.get(&cookie).copied().and_then(|at| self.remove(at))
-        else {
-            return Vec::new();
-        };
-        place.claims.into_iter().filter(|claim| claim.update.id == *name).collect()
+    /// An answer under a cookie by that name: what was claimed of it, which counts now, and what was
+    /// claimed of others at its address, which does not.
+    pub(super) fn answered(&mut self, cookie: u64, name: &MemberId) -> (Vec<Claim>, Vec<Claim>) {
+        let place = self.by_cookie.get(&cookie).copied().and_then(|at| self.remove(at));
+        let claims = place.map(|place| place.claims).unwrap_or_default();
+        claims.into_iter().partition(|claim| claim.update.id == *name)
     }
 
     /// What is to be done now, one after another.
@@ -219,7 +220,7 @@ impl Place {
             self.claims.remove(0);
         }
         self.claims.push(claim);
-        if full { Fate::Displaced } else { Fate::Kept }
+        if full { Fate::Displaced(1) } else { Fate::Kept }
     }
 
     /// What to do next, and how long to wait for what comes of it; then it is over.
@@ -247,5 +248,191 @@ impl Place {
 
     fn told_by(&self) -> Vec<SocketAddr> {
         self.claims.iter().map(|claim| claim.from).collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::HashMap;
+
+    use proptest::prelude::*;
+    use swim_core::MemberState;
+
+    use super::*;
+
+    const COST: usize = 30;
+
+    fn place(number: u16) -> SocketAddr {
+        let [high, low] = number.to_be_bytes();
+        ([127, 41, high, low], 7946).into()
+    }
+
+    fn claim(name: &str, incarnation: u64) -> Claim {
+        let update = MemberUpdate {
+            id: name.into(),
+            state: MemberState::Alive,
+            incarnation,
+            address: None,
+            metadata: Some(HashMap::new()),
+        };
+        Claim { from: place(0), update }
+    }
+
+    /// What is due until then, without the cookies; and the last cookie.
+    fn steps(validation: &mut Validation, now: Instant) -> (Vec<&'static str>, u64) {
+        let mut cookie = 0;
+        let due = std::iter::from_fn(|| validation.due(now)).map(|step| match step {
+            Step::Ping { cookie: under, .. } => {
+                cookie = under;
+                "ping"
+            }
+            Step::Stream { cookie: under, .. } => {
+                cookie = under;
+                "stream"
+            }
+            Step::Refused { .. } => "refused",
+        });
+        (due.collect(), cookie)
+    }
+
+    fn is_whole(validation: &Validation) {
+        let Validation { places, by_address, by_cookie, schedule, .. } = validation;
+        let lens = [by_address.len(), by_cookie.len(), schedule.len()];
+        assert_eq!(lens, [places.len(); 3]);
+        assert!(places.len() <= PLACES);
+        for (at, place) in places {
+            assert!(by_address[&place.address] == *at && by_cookie[&place.cookie] == *at);
+            assert!(schedule.contains(&(place.due, *at)) && place.claims.len() <= CLAIMS);
+        }
+    }
+
+    #[test]
+    fn an_address_is_pinged_thrice_then_by_stream_and_then_left_alone_for_a_while() {
+        let mut validation = Validation::new(COST);
+        let start = Instant::now();
+        let mut budget = 100;
+        let keep = |validation: &mut Validation, budget: &mut usize, now| {
+            validation.keep(place(1), claim("a", 1), budget, now)
+        };
+        assert_eq!(keep(&mut validation, &mut budget, start), Fate::Kept);
+        assert_eq!(budget, 10, "all three are paid beforehand");
+        let mut seen = Vec::new();
+        while let Some(at) = validation.next() {
+            // What is told meanwhile is kept without another ping.
+            let fate = keep(&mut validation, &mut 0, at);
+            let what = steps(&mut validation, at).0;
+            seen.push(((at - start).as_millis(), what, fate));
+        }
+        let expected = [
+            (0, vec!["ping"], Fate::Kept),
+            (300, vec!["ping"], Fate::Kept),
+            (900, vec!["ping"], Fate::Kept),
+            (2_100, vec!["stream"], Fate::Kept),
+            (8_100, vec!["refused"], Fate::Kept),
+            (10_100, vec![], Fate::Refused),
+        ];
+        assert_eq!(seen, expected);
+        is_whole(&validation);
+    }
+
+    #[test]
+    fn a_datagram_has_no_more_sent_than_it_pays_for() {
+        let now = Instant::now();
+        for (mut budget, pings) in [(29, 0), (30, 1), (89, 2), (1_000, 3)] {
+            let mut validation = Validation::new(COST);
+            let fate = validation.keep(place(1), claim("a", 1), &mut budget, now);
+            assert_eq!(fate == Fate::Dropped, pings == 0);
+            let mut sent = 0;
+            while let Some(at) = validation.next() {
+                sent += steps(&mut validation, at).0.iter().filter(|&&step| step == "ping").count();
+            }
+            assert_eq!(sent, pings);
+        }
+    }
+
+    #[test]
+    fn who_has_no_stream_is_refused_at_once() {
+        let mut validation = Validation::new(COST);
+        let now = Instant::now();
+        validation.keep(place(1), claim("a", 1), &mut COST.clone(), now);
+        let (_, cookie) = steps(&mut validation, now);
+        assert!(Validation::is_cookie(cookie));
+        let later = now + PATIENCE;
+        assert_eq!(steps(&mut validation, later).0, ["stream"]);
+        validation.give_up(cookie, later);
+        validation.give_up(cookie ^ 1, later);
+        assert_eq!(steps(&mut validation, later).0, ["refused"]);
+        is_whole(&validation);
+    }
+
+    #[test]
+    fn an_answer_proves_the_latest_claim_of_its_name_and_no_other() {
+        let mut validation = Validation::new(COST);
+        let now = Instant::now();
+        for (name, incarnation) in [("a", 2), ("b", 1), ("a", 3), ("a", 1)] {
+            validation.keep(place(1), claim(name, incarnation), &mut 1_000, now);
+        }
+        let (_, cookie) = steps(&mut validation, now);
+        let mut answered = |cookie, name: &str| {
+            let (proven, refused) = validation.answered(cookie, &name.into());
+            let told = |it: Claim| (it.update.id.0, it.update.incarnation);
+            (proven.into_iter().map(told).collect(), refused.into_iter().map(told).collect())
+        };
+        let nothing: (Vec<_>, Vec<_>) = (Vec::new(), Vec::new());
+        assert_eq!(answered(cookie ^ 1, "a"), nothing);
+        let [a, b] = [("a".to_owned(), 3), ("b".to_owned(), 1)];
+        assert_eq!(answered(cookie, "a"), (vec![a], vec![b]));
+        assert_eq!(answered(cookie, "b"), nothing, "it is over");
+        assert_eq!(validation.next(), None);
+    }
+
+    #[test]
+    fn beyond_the_bounds_the_oldest_goes() {
+        let mut validation = Validation::new(COST);
+        let now = Instant::now();
+        let mut keep = |at, name: &str| validation.keep(place(at), claim(name, 1), &mut 1_000, now);
+        for at in 0..PLACES as u16 {
+            assert_eq!(keep(at, "a"), Fate::Kept);
+        }
+        assert_eq!(keep(5_000, "a"), Fate::Displaced(1));
+        for name in ["b", "c", "d"] {
+            assert_eq!(keep(5_000, name), Fate::Kept);
+        }
+        assert_eq!(keep(5_000, "e"), Fate::Displaced(1));
+        is_whole(&validation);
+        assert!(!validation.by_address.contains_key(&place(0)));
+        assert!(validation.by_address.contains_key(&place(1)));
+    }
+
+    proptest! {
+        /// Whatever comes in whatever order, the tables agree and stay within their bounds.
+        #[test]
+        fn the_tables_agree(ops in prop::collection::vec((0..4u8, any::<u16>()), 1..500)) {
+            let mut validation = Validation::new(COST);
+            let mut now = Instant::now();
+            let mut cookies = Vec::new();
+            for (op, number) in ops {
+                let name = format!("n{}", number % 7);
+                match op {
+                    0 | 1 => {
+                        let mut budget = usize::from(number % 200);
+                        validation.keep(place(number % 90), claim(&name, 1), &mut budget, now);
+                    }
+                    2 => {
+                        let cookie = cookies.get(usize::from(number) % cookies.len().max(1));
+                        validation.answered(cookie.copied().unwrap_or(7), &name.as_str().into());
+                    }
+                    _ => {
+                        now += Duration::from_millis(u64::from(number % 300));
+                        while let Some(step) = validation.due(now) {
+                            if let Step::Ping { cookie, .. } = step {
+                                cookies.push(cookie);
+                            }
+                        }
+                    }
+                }
+            }
+            is_whole(&validation);
+        }
     }
 }

@@ -118,7 +118,11 @@ pub(crate) struct Raw {
 
 impl Raw {
     pub(crate) fn new(network: &Network, number: u8) -> Self {
-        let transport = network.bind(addr(number)).expect("a free address");
+        Self::at(network, addr(number))
+    }
+
+    pub(crate) fn at(network: &Network, address: SocketAddr) -> Self {
+        let transport = network.bind(address).expect("a free address");
         Self { transport, codec: ProtobufCodec::new("swim").expect("a cluster's name") }
     }
 
