@@ -111,6 +111,15 @@ counters! {
     requests_dropped,
     /// Messages to unproven addresses, dropped because they would amplify what came from there.
     answers_withheld,
+    /// Pings to addresses at which somebody is claimed to live, before that counts.
+    addresses_asked,
+    /// Claims of members that do not count: nobody of that name answered at that address.
+    claims_refused_unproven,
+    /// Claims of members that were dropped before their address was asked: too many came, or in a datagram
+    /// too short to pay for that.
+    claims_dropped,
+    /// Requests to ping a member for somebody who is none; refused.
+    relays_refused,
     /// Times that timers fired late: the process was paused or starved.
     late_wakeups,
     /// Errors of the transport itself.

@@ -32,8 +32,10 @@ async fn what_is_announced_is_fetched_by_stream_and_passed_on() {
     let network = Network::new();
     let agents = cluster(&network, 3).await;
     let raw = Raw::new(&network, 99);
-    raw.introduce("raw", 1);
-    alive(&agents[2], 4).await;
+    for (number, agent) in (1..).zip(&agents) {
+        raw.introduce("raw", number).await;
+        alive(agent, 4).await;
+    }
 
     let large = event(1, 40_000);
     let announced = Notice { said: Said::Announced(large.body_len()), ..large.clone() };
@@ -57,7 +59,7 @@ async fn who_lacks_what_another_holds_is_told_it_on_its_own_stream() {
     let network = Network::new();
     let agents = cluster(&network, 1).await;
     let raw = Raw::new(&network, 99);
-    raw.introduce("raw", 1);
+    raw.introduce("raw", 1).await;
     alive(&agents[0], 2).await;
     raw.send(1, &[GossipMessage::Notices { notices: vec![event(1, 9_000), event(2, 1)] }]);
     heard(&agents[0], 2).await;

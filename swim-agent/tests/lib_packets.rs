@@ -82,7 +82,7 @@ async fn news_ride_with_a_ping_in_one_datagram() {
     options.mechanisms.gossip_rounds = false;
     let agent = builder(&network, 1).options(options).spawn().await.unwrap();
     let raw = Raw::new(&network, 99);
-    raw.introduce("raw", 1);
+    raw.introduce("raw", 1).await;
     until(&agent, "raw", |members| members.len() == 2).await;
     agent.update_metadata("k", "v").await.unwrap();
     loop {
@@ -99,7 +99,7 @@ async fn much_news_shares_datagrams_within_their_budget() {
     let network = Network::new();
     let agent = spawn(&network, 1).await;
     let raw = Raw::new(&network, 99);
-    raw.introduce("raw", 1);
+    raw.introduce("raw", 1).await;
     // All of them live where this test listens, so whatever is gossiped comes here.
     let members = (0..200).map(|number| member(&format!("crowd-{number}"), addr(99))).collect();
     raw.ask(1, &[GossipMessage::Sync { members }]).await;
@@ -119,7 +119,7 @@ async fn a_higher_incarnation_alone_shows_in_the_snapshot() {
     let network = Network::new();
     let agent = spawn(&network, 1).await;
     let raw = Raw::new(&network, 99);
-    raw.introduce("raw", 1);
+    raw.introduce("raw", 1).await;
     until(&agent, "raw", |members| members.len() == 2).await;
     let mut events = agent.events();
     let raised = |incarnation| Member { incarnation, ..member("raw", addr(99)) };

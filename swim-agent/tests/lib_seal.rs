@@ -86,7 +86,7 @@ async fn who_seals_not_is_neither_heard_nor_answered() {
     let agents = sealed(&network, &Keyring::new(key()), 2).await;
     let raw = Raw::new(&network, 99);
     raw.send(1, &[GossipMessage::Ping { seq: 1, from: "raw".into() }]);
-    raw.introduce("raw", 1);
+    raw.send(1, &[news("raw", addr(99), MemberState::Alive)]);
     raw.send(1, &[news("n2", addr(2), MemberState::Dead)]);
     let (bytes, _) = raw.ask(1, &[GossipMessage::SyncRequest { from: "raw".into() }]).await;
     assert_eq!(bytes, 0, "nothing comes back by stream");
@@ -351,7 +351,7 @@ async fn a_plain_packet_changes_no_key() {
     ring.install(other.clone()).unwrap();
     let agent = builder(&network, 1).seal(ring, Mode::Send).spawn().await.unwrap();
     let raw = Raw::new(&network, 99);
-    raw.introduce("raw", 1);
+    raw.introduce("raw", 1).await;
     for (number, said) in
         [(1, format!("use {}", other.id())), (2, format!("remove {}", other.id()))]
     {

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use std::time::Duration;
 
-use lib_support::{Raw, addr, alive, crowd, news, spawn, until};
+use lib_support::{Raw, addr, alive, crowd, spawn, until};
 use swim_agent::StreamItem;
 use swim_core::{GossipMessage, MemberState};
 use swim_transport::{Faulty, Network, Transport};
@@ -93,7 +93,7 @@ async fn a_late_wake_up_hears_before_it_accuses() {
     let raw = Raw::new(&network, 98);
     let peer = Faulty::new(network.bind(addr(99)).unwrap(), 1);
     peer.faults().set_delay(Duration::from_millis(1)..=Duration::from_millis(1));
-    peer.send_to(addr(1), &raw.packet(&[news("peer", addr(99), MemberState::Alive)])).unwrap();
+    raw.introduce_at(&peer, "peer", 1).await;
     for _ in 0..PAUSES {
         // It has no answer by datagram and asks by stream: the last stage before a suspicion.
         let asked = tokio::time::timeout(Duration::from_secs(60), peer.accept()).await;

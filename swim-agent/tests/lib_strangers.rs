@@ -114,7 +114,7 @@ async fn digests_and_accusations_are_not_amplified() {
 async fn a_known_member_hears_all_there_is() {
     let network = Network::new();
     let (_agent, raw) = talkative(&network).await;
-    raw.send(1, &[news("raw", addr(99), MemberState::Alive)]);
+    raw.introduce("raw", 1).await;
     let ping = GossipMessage::Ping { seq: 7, from: "raw".into() };
     let sent = raw.send(1, &[ping]);
     let (bytes, answers) = raw.recv_for(Duration::from_millis(10)).await;

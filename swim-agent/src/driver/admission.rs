@@ -74,6 +74,12 @@ impl Admission {
         self.rules.max_members
     }
 
+    /// Whether a claim that somebody lives there would be refused, whatever the embedding program says.
+    pub(super) fn refuses(&self, protocol: &GossipProtocol, name: &MemberId, at: &SocketAddr) -> bool {
+        let is_full = || protocol.held_count() >= self.rules.max_members;
+        !self.allowed().has(at) || is_full() && protocol.held(name).is_none()
+    }
+
     /// Takes out of a packet what is not to be believed. Costs next to nothing where there is room and
     /// nobody to ask, else a hash for each claim, and a question for each that is news.
     pub(super) fn screen(

@@ -6,6 +6,7 @@
 
 mod admission;
 mod burden;
+mod claims;
 mod command;
 mod contacts;
 mod exchange;
@@ -22,6 +23,7 @@ mod sealing;
 mod seeds;
 mod strangers;
 mod users;
+mod validation;
 mod view;
 mod wake;
 mod wire;
@@ -57,11 +59,14 @@ use crate::resolve::{Announcement, Resolver};
 use crate::state::Keeper;
 use admission::Admission;
 use burden::{Burden, Strangers};
+use claims::{Streams, Told};
 use contacts::Contacts;
 use exchange::{Exchange, Input, Outbound};
 use joins::Joins;
 use post::{Answer, Origin, Post};
+use strangers::FACTOR;
 use users::Users;
+use validation::Validation;
 use view::View;
 use wake::Receiver;
 use wire::{Carrier, Refused, Wire};
@@ -122,6 +127,9 @@ struct Driver<T, C> {
     keeper: Option<Keeper>,
     admission: Admission,
     strangers: Strangers,
+    /// Who is claimed to live where and has not answered so far.
+    validation: Validation,
+    streams: Streams,
     contacts: Contacts,
     users: Users,
     /// Scratch: the messages of one datagram.
@@ -204,7 +212,8 @@ impl<T: Transport, C: Codec> Driver<T, C> {
         let started = Instant::now();
         let joins = Joins::new(about.advertise_addr, seeds, remembered, started.into_std());
         let admission = Admission::new(rules, Arc::clone(&meter));
-        let strangers = Strangers::new(started);
+        let (strangers, streams) = (Strangers::new(started), Streams::new(started));
+        let validation = Validation::new(post.datagram_len(&claims::question(Validation::COOKIE)));
         let (messages, leaving, over) = (Vec::new(), Vec::new(), false);
         let driver = Self {
             protocol,
@@ -222,6 +231,8 @@ impl<T: Transport, C: Codec> Driver<T, C> {
             keeper,
             admission,
             strangers,
+            validation,
+            streams,
             contacts: Contacts::default(),
             users,
             messages,
@@ -267,7 +278,8 @@ impl<T: Transport, C: Codec> Driver<T, C> {
 
     /// When something is due, whatever comes in until then.
     fn next_wake(&self) -> Instant {
-        let next = self.protocol.next_timeout().into_iter().chain(self.joins.next()).min();
+        let own = [self.protocol.next_timeout(), self.joins.next(), self.validation.next()];
+        let next = own.into_iter().flatten().min();
         let next = next.map_or_else(|| Instant::now() + IDLE, Instant::from_std);
         self.end.map_or(next, |end| end.min(next))
     }
@@ -308,11 +320,18 @@ impl<T: Transport, C: Codec> Driver<T, C> {
                 self.admission.outsider(from);
             }
         }
-        self.admit(from, &mut messages);
         let mut origin = self.origin(from, datagram.len());
         if matches!(origin, Origin::Proven) && !messages.is_empty() {
             self.heard_from(from);
         }
+        let told = (from, Told::ByDatagram);
+        match &mut origin {
+            Origin::Stranger { allowance, .. } => {
+                self.screen_claims(&mut messages, told, allowance.bytes());
+            }
+            _ => self.screen_claims(&mut messages, told, &mut (FACTOR * datagram.len())),
+        }
+        self.admit(from, &mut messages);
         let mut burden = Burden::default();
         for message in messages.drain(..) {
             if matches!(message, GossipMessage::SyncRequest { .. }) {
@@ -335,13 +354,11 @@ impl<T: Transport, C: Codec> Driver<T, C> {
 
     /// How far the source of a datagram can be trusted to be the sender.
     fn origin(&self, from: SocketAddr, received: usize) -> Origin {
-        match self.protocol.member_at(&from) {
-            Some(member) if member.state.is_live() => Origin::Proven,
-            _ => {
-                let remembered = self.protocol.remembers(&from);
-                Origin::Stranger { from, allowance: self.post.allowance(received), remembered }
-            }
+        if self.is_proven(&from) {
+            return Origin::Proven;
         }
+        let remembered = self.protocol.remembers(&from);
+        Origin::Stranger { from, allowance: self.post.allowance(received), remembered }
     }
 
     fn hear(&mut self, input: Input) {
@@ -372,6 +389,8 @@ impl<T: Transport, C: Codec> Driver<T, C> {
         from: SocketAddr,
         mut messages: Vec<GossipMessage>,
     ) -> Option<BytesMut> {
+        let mut budget = self.stream_budget();
+        self.screen_claims(&mut messages, (from, Told::ByStream), &mut budget);
         self.admit(from, &mut messages);
         let mut origin = Origin::Stream { from, answer: Answer::default() };
         let mut burden = Burden::default();
@@ -417,6 +436,9 @@ impl<T: Transport, C: Codec> Driver<T, C> {
             self.meter.requests_dropped.one();
             return;
         }
+        if self.is_proof(&message) || !self.relays_for(from, &message, origin) {
+            return;
+        }
         self.view.note(&message, &self.protocol);
         let actions = self.protocol.handle_message(from, message);
         self.act(actions, origin);
@@ -453,6 +475,7 @@ impl<T: Transport, C: Codec> Driver<T, C> {
 
     /// After each input: sends what waits for company, and shows users what changed.
     fn settle(&mut self) {
+        self.validate();
         self.post.flush();
         for to in self.post.take_unsent() {
             self.joins.withheld(to, "too many streams are open");

@@ -106,6 +106,11 @@ impl<T: Transport, C: Codec> Post<T, C> {
         Allowance::new(received, self.envelope + sealed, self.budget + sealed)
     }
 
+    /// Bytes of a datagram with this message alone.
+    pub(super) fn datagram_len(&self, message: &GossipMessage) -> usize {
+        self.envelope + self.wire.codec().encoded_len(message) + self.wire.overhead()
+    }
+
     /// Puts one message on its way; [`flush`](Self::flush) sends what is then still waiting for
     /// more to the same address.
     pub(super) fn send(&mut self, to: SocketAddr, message: &GossipMessage, origin: &mut Origin) {

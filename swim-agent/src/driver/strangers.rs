@@ -8,7 +8,7 @@ use swim_core::{GossipMessage, MemberId, MemberUpdate};
 /// Answers to one datagram may have this many times its bytes (as in QUIC, RFC 9000, section 8.1):
 /// an answer to a ping and a word on how this node holds the asker, names of different length
 /// included.
-const FACTOR: usize = 3;
+pub(super) const FACTOR: usize = 3;
 
 /// What may still be answered to one datagram from an unproven address.
 #[derive(Debug)]
@@ -37,6 +37,18 @@ impl Allowance {
     pub(super) fn new(received: usize, envelope: usize, budget: usize) -> Self {
         let bytes = (received * FACTOR).min(budget).saturating_sub(envelope);
         Self { bytes, asker: None, told: false }
+    }
+
+    /// What is left, for what else goes out on account of the datagram.
+    pub(super) fn bytes(&mut self) -> &mut usize {
+        &mut self.bytes
+    }
+
+    /// Takes so many bytes off for what goes out later; false where there are not as many left.
+    pub(super) fn take(&mut self, bytes: usize) -> bool {
+        let left = self.bytes.checked_sub(bytes);
+        self.bytes = left.unwrap_or(self.bytes);
+        left.is_some()
     }
 
     /// The next message of the datagram is about to be handled.

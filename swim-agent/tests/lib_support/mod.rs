@@ -118,7 +118,11 @@ pub(crate) struct Raw {
 
 impl Raw {
     pub(crate) fn new(network: &Network, number: u8) -> Self {
-        let transport = network.bind(addr(number)).expect("a free address");
+        Self::at(network, addr(number))
+    }
+
+    pub(crate) fn at(network: &Network, address: SocketAddr) -> Self {
+        let transport = network.bind(address).expect("a free address");
         Self { transport, codec: ProtobufCodec::new("swim").expect("a cluster's name") }
     }
 
@@ -165,17 +169,34 @@ impl Raw {
         messages: &[GossipMessage],
     ) -> (usize, Vec<GossipMessage>) {
         let packet = self.packet(messages);
-        let mut stream = self.transport.connect(addr(to)).await.expect("somebody there");
+        self.say(&self.transport, to, &packet).await
+    }
+
+    /// The same over another transport than its own.
+    async fn say(
+        &self,
+        transport: &impl Transport,
+        to: u8,
+        packet: &[u8],
+    ) -> (usize, Vec<GossipMessage>) {
+        let mut stream = transport.connect(addr(to)).await.expect("somebody there");
         stream.write_all(&encode_frame_header(packet.len()).expect("a length")).await.unwrap();
-        stream.write_all(&packet).await.unwrap();
+        stream.write_all(packet).await.unwrap();
         let mut answer = Vec::new();
         stream.read_to_end(&mut answer).await.unwrap();
         if answer.is_empty() { (0, Vec::new()) } else { (answer.len(), self.decode(&answer[4..])) }
     }
 
-    /// Becomes a member in the view of the agent with that number.
-    pub(crate) fn introduce(&self, name: &str, to: u8) {
-        self.send(to, &[news(name, self.transport.local_addr(), MemberState::Alive)]);
+    /// Becomes a member in the view of the agent with that number: by a stream, which proves the
+    /// address.
+    pub(crate) async fn introduce(&self, name: &str, to: u8) {
+        self.introduce_at(&self.transport, name, to).await;
+    }
+
+    /// Has somebody become a member where that transport is.
+    pub(crate) async fn introduce_at(&self, at: &impl Transport, name: &str, to: u8) {
+        let packet = self.packet(&[news(name, at.local_addr(), MemberState::Alive)]);
+        self.say(at, to, &packet).await;
     }
 
     /// The messages of the one packet on a stream that somebody else opened.
@@ -204,9 +225,9 @@ pub(crate) fn member(name: &str, address: SocketAddr) -> Member {
     }
 }
 
-/// Many members at addresses where nobody is.
+/// Many members at addresses where nobody is, of the host whose streams prove them.
 pub(crate) fn crowd(count: u16) -> Vec<Member> {
-    let at = |number: u16| SocketAddr::from(([10, 1, (number >> 8) as u8, number as u8], 7946));
+    let at = |number: u16| SocketAddr::new(addr(99).ip(), 10_000 + number);
     (0..count).map(|number| member(&format!("crowd-{number}"), at(number))).collect()
 }
 
