@@ -19,6 +19,7 @@ use crate::handle::Handle;
 use crate::keys::Keyholder;
 #[cfg(feature = "seal")]
 use crate::keys::{Keys, Mode};
+use crate::limits::RateLimits;
 use crate::query::{Pattern, Patterns};
 #[cfg(feature = "mdns")]
 use crate::resolve::mdns::Segment;
@@ -46,6 +47,7 @@ impl Agent {
             cluster: "swim".to_owned(),
             data_dir: None,
             options: Options::default(),
+            limits: RateLimits::default(),
             patterns: Patterns::exact(),
             keys: None,
             transport: Box::new(bind_net),
@@ -93,6 +95,7 @@ pub struct AgentBuilder<T = NetTransport, C = ProtobufCodec> {
     cluster: String,
     data_dir: Option<PathBuf>,
     options: Options,
+    limits: RateLimits,
     patterns: Patterns,
     keys: Option<Given>,
     transport: MakeTransport<T>,
@@ -206,6 +209,12 @@ impl<T: Transport, C: Codec> AgentBuilder<T, C> {
         self
     }
 
+    /// How much strangers and members may send before the rest is dropped and counted.
+    pub fn rate_limits(mut self, limits: RateLimits) -> Self {
+        self.limits = limits;
+        self
+    }
+
     /// What the patterns of queries mean, that the values of metadata must match: called for each
     /// pattern and on a thread where it may take its time. An error says in words what is wrong
     /// with the pattern. Unless set, a pattern is the value itself.
@@ -242,6 +251,7 @@ impl<T: Transport, C: Codec> AgentBuilder<T, C> {
             cluster: self.cluster,
             data_dir: self.data_dir,
             options: self.options,
+            limits: self.limits,
             patterns: self.patterns,
             keys: self.keys,
             transport,
@@ -263,6 +273,7 @@ impl<T: Transport, C: Codec> AgentBuilder<T, C> {
             cluster: self.cluster,
             data_dir: self.data_dir,
             options: self.options,
+            limits: self.limits,
             patterns: self.patterns,
             keys: self.keys,
             transport: self.transport,
@@ -319,6 +330,7 @@ impl<T: Transport, C: Codec> AgentBuilder<T, C> {
             runtime,
             protocol,
             options,
+            limits: self.limits,
             codec,
             transport,
             net,

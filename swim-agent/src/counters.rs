@@ -94,6 +94,12 @@ counters! {
     /// Requests that each take a walk over all members, dropped because too many of them came in
     /// one packet, or from strangers.
     requests_dropped,
+    /// Datagrams of strangers, dropped unread because too many came: from one source, or from all of them.
+    stranger_datagrams_dropped,
+    /// Datagrams of members, dropped because one sent far more than any has to say.
+    member_datagrams_dropped,
+    /// Inbound streams closed unserved: their source opened too many, or too many waited to be served.
+    streams_dropped,
     /// Messages to unproven addresses, dropped because they would amplify what came from there.
     answers_withheld,
     /// Times that timers fired late: the process was paused or starved.

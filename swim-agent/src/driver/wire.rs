@@ -29,6 +29,12 @@ pub(super) enum Refused {
     Decode(#[from] DecodeError),
 }
 
+/// A packet that is not sealed, or no longer.
+pub(super) struct Opened<'p> {
+    packet: &'p [u8],
+    sealed: bool,
+}
+
 /// Between messages and packets. Shared by all who send or hear them.
 pub(super) struct Wire<C> {
     codec: C,
@@ -64,7 +70,28 @@ impl<C: Codec> Wire<C> {
         packet: &mut [u8],
         messages: &mut Vec<GossipMessage>,
     ) -> Result<(), Refused> {
+        let opened = self.open(carrier, from, packet)?;
+        self.decode(from, opened, messages)
+    }
+
+    /// Opens a packet in its place, if packets are sealed, and books one that was refused.
+    pub(super) fn open<'p>(
+        &self,
+        carrier: Carrier,
+        from: SocketAddr,
+        packet: &'p mut [u8],
+    ) -> Result<Opened<'p>, Refused> {
         let (packet, sealed) = self.sealing.open(carrier, from, packet)?;
+        Ok(Opened { packet, sealed })
+    }
+
+    /// Puts what an open packet says into `messages`, and books what was refused or skipped.
+    pub(super) fn decode(
+        &self,
+        from: SocketAddr,
+        Opened { packet, sealed }: Opened<'_>,
+        messages: &mut Vec<GossipMessage>,
+    ) -> Result<(), Refused> {
         let decoded = self.codec.decode(packet, messages).inspect_err(|error| {
             if !self.sealing.explains(from, packet) {
                 self.meter.refused(error);
