@@ -115,6 +115,8 @@ counters! {
     replies_dropped,
     /// Times that who asked was not told that no answer comes, because the agent was too busy.
     declines_dropped,
+    /// Lines about members that were not logged, because too much happened to them at a time.
+    log_lines_dropped,
     /// Members that were not written to it, because too many waited for a slow disk.
     state_dropped,
 }

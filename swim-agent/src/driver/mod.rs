@@ -11,6 +11,7 @@ mod exchange;
 mod frame;
 mod history;
 mod joins;
+mod lines;
 mod own;
 mod places;
 mod post;
@@ -58,6 +59,7 @@ use burden::{Burden, Strangers};
 use contacts::Contacts;
 use exchange::{Exchange, Input, Outbound};
 use joins::Joins;
+use lines::Lines;
 use places::Places;
 use post::{Answer, Origin, Post};
 use rate::Limits;
@@ -121,6 +123,7 @@ struct Driver<T, C> {
     keeper: Option<Keeper>,
     strangers: Strangers,
     limits: Limits,
+    lines: Lines,
     contacts: Contacts,
     users: Users,
     /// Scratch: the messages of one datagram.
@@ -218,6 +221,7 @@ impl<T: Transport, C: Codec> Driver<T, C> {
             keeper,
             strangers,
             limits: Limits::new(limits),
+            lines: Lines::default(),
             contacts: Contacts::default(),
             users,
             messages,

@@ -36,8 +36,7 @@ pub(super) async fn events(
         return Err(ApiError::bad_request(message));
     }
     let permit = admin.streams.clone().try_acquire_owned();
-    let permit =
-        permit.map_err(|_| ApiError::unavailable("too many streams of events are open"))?;
+    let permit = permit.map_err(|_| admin.busy("too many streams of events are open"))?;
     let run = admin.started.duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default().as_micros();
     let events = match headers.get(LAST_READ) {
         Some(id) => admin.handle.events_from(after(id, run)),
