@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use std::time::Duration;
 
-use lib_support::{Raw, addr, alive, builder, cluster, crowd, options, spawn, state};
+use lib_support::{Raw, SEED, addr, alive, builder, cluster, crowd, options, spawn, state};
 use swim_agent::{Agent, Counters, Handle, RateLimits};
 use swim_core::{GossipMessage, MemberState, Options};
 use swim_transport::{MemoryStream, Network, Transport};
@@ -161,6 +161,23 @@ async fn who_opens_streams_faster_than_anybody_needs_is_closed_unserved() {
     }
     assert_eq!((served, counters(&agent).await.streams_dropped), (101, 199));
     assert!(answered(&other).await < SECOND / 10);
+}
+
+#[tokio::test(start_paused = true)]
+async fn many_who_start_at_once_behind_one_address_get_in() {
+    let network = network();
+    let seed = spawn(&network, 1).await;
+    let mut agents = Vec::new();
+    for number in 0..120 {
+        let at = SocketAddr::from(([10, 0, 0, 2], 1_000 + number));
+        let options = options(number.into());
+        let agent = Agent::builder().name(format!("m{number}")).options(options);
+        let transport = network.bind(at).expect("a free address");
+        agents.push(agent.transport(transport).join([SEED]).spawn().await.unwrap());
+    }
+    let since = Instant::now();
+    alive(&seed, 121).await;
+    assert!(since.elapsed() < 20 * SECOND, "{:?}", since.elapsed());
 }
 
 #[tokio::test(start_paused = true)]
