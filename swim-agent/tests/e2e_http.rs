@@ -342,6 +342,20 @@ fn a_stream_begins_with_the_events_so_far_and_goes_on_where_it_was_cut() {
 }
 
 #[test]
+fn what_a_reader_missed_is_told_to_it_and_counted() {
+    let a = Agent::start("a", &[]);
+    let tell = || assert_eq!(ask(&a, "POST", "/v1/event", &[JSON], r#"{"name":"e"}"#).0, 200);
+    tell();
+    let first = read(stream(&a, "/v1/events?backlog=1", &[]).unwrap(), 1);
+    (0..600).for_each(|_| tell());
+    // It comes back when the ring of 512 has gone on.
+    let cut = [("last-event-id", first[0].0.as_str())];
+    let missed = read(stream(&a, "/v1/events", &cut).unwrap(), 1);
+    assert_eq!(missed[0].1["missed"], 600 - 512);
+    assert_eq!(a.json(&["info"])["counters"]["reader_events_dropped"], 600 - 512);
+}
+
+#[test]
 fn a_monitor_begins_with_the_events_so_far() {
     let a = Agent::start("a", &[]);
     (0..23).for_each(|number| drop(a.ok(&["event", &format!("e{number}")])));

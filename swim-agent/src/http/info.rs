@@ -96,6 +96,7 @@ pub(super) fn counts(
     let lost = info.net.iter().map(|net| ("datagrams_lost", net.lost(), LOST));
     let beside = [
         ("handler_events_dropped", dropped.handler_events, HANDLERS),
+        ("reader_events_dropped", dropped.reader_events, READERS),
         ("http_connections_dropped", dropped.connections, CONNECTIONS),
         ("http_requests_dropped", dropped.requests, REQUESTS),
     ];
@@ -106,6 +107,7 @@ pub(super) fn counts(
 const HANDLERS: &str = "Events that a handler missed because too many waited for it or it was taken \
     away, and events of any kind that came too fast for all handlers.";
 /// What those of the admin endpoint mean.
+const READERS: &str = "Events that readers of /v1/events missed because they read too slowly, or were away for too long.";
 const CONNECTIONS: &str = "Connections to the admin endpoint that were closed before they had their answer: too \
     slow, or silent when others waited for a place.";
 const REQUESTS: &str = "Requests to the admin endpoint that were refused because too many streams, queries or large \

@@ -82,6 +82,8 @@ pub(crate) struct Admin {
     series: Series,
     /// Events that handlers missed.
     missed: Arc<AtomicU64>,
+    /// Those that readers missed.
+    unread: AtomicU64,
     /// Connections that were closed, and requests that were refused.
     closed: Arc<AtomicU64>,
     refused: AtomicU64,
@@ -91,6 +93,7 @@ pub(crate) struct Admin {
 #[derive(Debug, Clone, Copy)]
 struct Dropped {
     handler_events: u64,
+    reader_events: u64,
     connections: u64,
     requests: u64,
 }
@@ -117,6 +120,7 @@ impl Admin {
             started: SystemTime::now(),
             series: Series::default(),
             missed,
+            unread: AtomicU64::new(0),
             closed: Arc::default(),
             refused: AtomicU64::new(0),
         }
@@ -125,6 +129,7 @@ impl Admin {
     fn dropped(&self) -> Dropped {
         Dropped {
             handler_events: self.missed.load(Relaxed),
+            reader_events: self.unread.load(Relaxed),
             connections: self.closed.load(Relaxed),
             requests: self.refused.load(Relaxed),
         }
