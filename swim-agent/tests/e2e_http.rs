@@ -386,6 +386,7 @@ fn streams_of_events_are_limited_and_given_back() {
     };
     assert_eq!(refused, 503);
     assert_eq!(get(&agent, "/healthz").0, 200);
+    assert_eq!(agent.json(&["info"])["counters"]["http_requests_dropped"], 1);
     drop(open);
     // Whether a reader has gone shows when something is sent to it: at the next sign of life.
     until("a stream is free again", || events(&agent).is_ok());
@@ -421,6 +422,8 @@ fn silent_connections_keep_nobody_out_and_do_not_hold_up_the_end() {
     for _ in 0..10 {
         assert_eq!(get(&agent, "/healthz").0, 200);
     }
+    let (_, info) = get(&agent, "/v1/info");
+    assert!(info["counters"]["http_connections_dropped"].as_u64() > Some(0), "{info}");
     agent.process.signal(rustix::process::Signal::TERM);
     assert_eq!(agent.process.wait().code(), Some(0));
     drop(silent);
