@@ -62,14 +62,14 @@ def lo_bytes():
 class Node:
     """One agent process."""
 
-    def __init__(self, binary, directory, index, host=None, join=None):
+    def __init__(self, binary, directory, index, host=None, join=None, more=()):
         self.index, self.name = index, f"node-{index:06}"
         self.host = host or f"127.0.0.{index + 1}"
         self.address = f"{self.host}:7946"
         self.http = f"http://{self.host}:7373"
         self.log = os.path.join(directory, f"{self.name}-{time.monotonic_ns()}.log")
         command = [binary, "agent", "--name", self.name, "--bind", self.address,
-                   "--http-addr", f"{self.host}:7373", "--log-format", "json"]
+                   "--http-addr", f"{self.host}:7373", "--log-format", "json", *more]
         if join:
             command += ["--join", join]
         self.started = time.time()

@@ -20,6 +20,7 @@ use crate::handle::Handle;
 use crate::keys::Keyholder;
 #[cfg(feature = "seal")]
 use crate::keys::{Keys, Mode};
+use crate::limits::RateLimits;
 use crate::query::{Pattern, Patterns};
 #[cfg(feature = "mdns")]
 use crate::resolve::mdns::Segment;
@@ -47,6 +48,7 @@ impl Agent {
             cluster: "swim".to_owned(),
             data_dir: None,
             options: Options::default(),
+            limits: RateLimits::default(),
             patterns: Patterns::exact(),
             keys: None,
             rules: Rules::default(),
@@ -95,6 +97,7 @@ pub struct AgentBuilder<T = NetTransport, C = ProtobufCodec> {
     cluster: String,
     data_dir: Option<PathBuf>,
     options: Options,
+    limits: RateLimits,
     patterns: Patterns,
     keys: Option<Given>,
     rules: Rules,
@@ -209,6 +212,12 @@ impl<T: Transport, C: Codec> AgentBuilder<T, C> {
         self
     }
 
+    /// How much strangers and members may send before the rest is dropped and counted.
+    pub fn rate_limits(mut self, limits: RateLimits) -> Self {
+        self.limits = limits;
+        self
+    }
+
     /// What the patterns of queries mean, that the values of metadata must match: called for each
     /// pattern and on a thread where it may take its time. An error says in words what is wrong
     /// with the pattern. Unless set, a pattern is the value itself.
@@ -315,6 +324,7 @@ impl<T: Transport, C: Codec> AgentBuilder<T, C> {
             cluster: self.cluster,
             data_dir: self.data_dir,
             options: self.options,
+            limits: self.limits,
             patterns: self.patterns,
             keys: self.keys,
             rules: self.rules,
@@ -337,6 +347,7 @@ impl<T: Transport, C: Codec> AgentBuilder<T, C> {
             cluster: self.cluster,
             data_dir: self.data_dir,
             options: self.options,
+            limits: self.limits,
             patterns: self.patterns,
             keys: self.keys,
             rules: self.rules,
@@ -396,6 +407,7 @@ impl<T: Transport, C: Codec> AgentBuilder<T, C> {
             runtime,
             protocol,
             options,
+            limits: self.limits,
             codec,
             transport,
             net,

@@ -109,6 +109,12 @@ counters! {
     /// Requests that each take a walk over all members, dropped because too many of them came in
     /// one packet, or from strangers.
     requests_dropped,
+    /// Datagrams of strangers, dropped unread because too many came: from one source, or from all of them.
+    stranger_datagrams_dropped,
+    /// Datagrams of members, dropped because one sent far more than any has to say.
+    member_datagrams_dropped,
+    /// Inbound streams closed unserved: their source opened too many, or too many waited to be served.
+    streams_dropped,
     /// Messages to unproven addresses, dropped because they would amplify what came from there.
     answers_withheld,
     /// Pings to addresses at which somebody is claimed to live, before that counts.
@@ -133,6 +139,8 @@ counters! {
     replies_dropped,
     /// Times that who asked was not told that no answer comes, because the agent was too busy.
     declines_dropped,
+    /// Lines about members that were not logged, because too much happened to them at a time.
+    log_lines_dropped,
     /// Members that were not written to it, because too many waited for a slow disk.
     state_dropped,
 }

@@ -90,6 +90,7 @@ mod keys {
     /// Nobody holds keys.
     pub(crate) type Keyholder = std::convert::Infallible;
 }
+mod limits;
 mod members;
 mod query;
 mod received;
@@ -109,6 +110,7 @@ pub use event::{Event, EventStream, StreamItem, UserEvent};
 pub use handle::Handle;
 pub use history::{FailedProbe, Incident, RelayReport};
 pub use info::{Info, Missing, Standstill, StateCounts};
+pub use limits::RateLimits;
 pub use members::{MemberInfo, Members};
 pub use query::{Answers, Pattern, Query, Reply};
 pub use received::{QueryItem, QueryStream, ReceivedQuery, RespondError};

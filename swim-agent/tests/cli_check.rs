@@ -152,6 +152,8 @@ fn a_wrong_value_says_what_is_expected_to_the_agent_as_well() {
         ("join = [1]", "join: invalid type: integer `1`, expected a string"),
         ("http_socket_mode = 600", "one of \"600\", \"660\""),
         ("log_level = \"loud\"", "one of \"off\", \"error\""),
+        ("stranger_streams = \"20\"", "stranger_streams: invalid type: string"),
+        ("member_datagrams = -1", "member_datagrams: invalid value: integer `-1`"),
         ("name = \"\"", "name: a name of 0 bytes is not within 1 to 255 bytes"),
         ("cluster = \"\"", "cluster: cluster name of 0 bytes"),
         ("bnd = 1", "unknown field `bnd`"),

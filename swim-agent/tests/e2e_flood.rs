@@ -5,7 +5,7 @@ mod common;
 
 use std::collections::BTreeMap;
 use std::io::{BufRead as _, BufReader, Write as _};
-use std::net::TcpStream;
+use std::net::{TcpStream, UdpSocket};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -56,6 +56,26 @@ fn offer(agent: &Agent) -> (u64, u64) {
         thread::sleep(PAUSE);
     }
     counted.join().expect("all are answered")
+}
+
+/// An agent with this flag, and what it dropped of a thousand datagrams of a stranger.
+fn dropped(flag: &[&str]) -> u64 {
+    let ports = ["--bind", "127.43.3.1:0", "--http-addr", "127.0.0.1:0"];
+    let agent = Agent::of("n1", swim(&[&["agent", "--name", "n1"], &ports[..], flag].concat()));
+    let stranger = UdpSocket::bind("127.43.3.2:0").expect("an address of loopback");
+    for _ in 0..1_000 {
+        stranger.send_to(b"what is no packet", agent.gossip).expect("it goes out");
+        // So few at a time that the socket's buffer loses none.
+        thread::sleep(Duration::from_micros(50));
+    }
+    until("all are there", || counters(&agent)["datagrams_received"] >= 1_000);
+    counters(&agent)["stranger_datagrams_dropped"]
+}
+
+#[test]
+fn what_a_stranger_may_send_is_set_by_a_flag() {
+    assert!(dropped(&["--stranger-datagrams", "1"]) > 900);
+    assert_eq!(dropped(&["--stranger-datagrams", "0"]), 0);
 }
 
 fn counters(agent: &Agent) -> BTreeMap<String, u64> {

@@ -342,6 +342,20 @@ fn a_stream_begins_with_the_events_so_far_and_goes_on_where_it_was_cut() {
 }
 
 #[test]
+fn what_a_reader_missed_is_told_to_it_and_counted() {
+    let a = Agent::start("a", &[]);
+    let tell = || assert_eq!(ask(&a, "POST", "/v1/event", &[JSON], r#"{"name":"e"}"#).0, 200);
+    tell();
+    let first = read(stream(&a, "/v1/events?backlog=1", &[]).unwrap(), 1);
+    (0..600).for_each(|_| tell());
+    // It comes back when the ring of 512 has gone on.
+    let cut = [("last-event-id", first[0].0.as_str())];
+    let missed = read(stream(&a, "/v1/events", &cut).unwrap(), 1);
+    assert_eq!(missed[0].1["missed"], 600 - 512);
+    assert_eq!(a.json(&["info"])["counters"]["reader_events_dropped"], 600 - 512);
+}
+
+#[test]
 fn a_monitor_begins_with_the_events_so_far() {
     let a = Agent::start("a", &[]);
     (0..23).for_each(|number| drop(a.ok(&["event", &format!("e{number}")])));
@@ -372,6 +386,7 @@ fn streams_of_events_are_limited_and_given_back() {
     };
     assert_eq!(refused, 503);
     assert_eq!(get(&agent, "/healthz").0, 200);
+    assert_eq!(agent.json(&["info"])["counters"]["http_requests_dropped"], 1);
     drop(open);
     // Whether a reader has gone shows when something is sent to it: at the next sign of life.
     until("a stream is free again", || events(&agent).is_ok());
@@ -407,6 +422,8 @@ fn silent_connections_keep_nobody_out_and_do_not_hold_up_the_end() {
     for _ in 0..10 {
         assert_eq!(get(&agent, "/healthz").0, 200);
     }
+    let (_, info) = get(&agent, "/v1/info");
+    assert!(info["counters"]["http_connections_dropped"].as_u64() > Some(0), "{info}");
     agent.process.signal(rustix::process::Signal::TERM);
     assert_eq!(agent.process.wait().code(), Some(0));
     drop(silent);

@@ -110,8 +110,9 @@ fn the_keys_that_wait_for_a_restart_are_named_and_no_others() {
             "profile, protocol.probe_interval, protocol.probe_timeout",
         ),
         (
-            "log_format = \"json\"\nhttp_socket_mode = \"660\"\n[protocol]\nprobe_interval = 600\n",
-            "http_socket_mode, log_format",
+            "log_format = \"json\"\nhttp_socket_mode = \"660\"\nstranger_streams = 9\n\
+             [protocol]\nprobe_interval = 600\n",
+            "http_socket_mode, stranger_streams, log_format",
         ),
     ]
     .into_iter()

@@ -398,3 +398,18 @@ async fn a_reload_takes_what_the_file_says_or_nothing() {
     assert_eq!((report.using(other.id()), report.holding(one.id())), (1, 0));
     assert_eq!(agent.sealing(), Some(Mode::Send));
 }
+
+#[tokio::test(start_paused = true)]
+async fn who_forges_a_members_address_uses_up_nothing_of_its_share() {
+    let network = Network::new().with_queue(100_000);
+    let agents = sealed(&network, &Keyring::new(key()), 2).await;
+    agents[1].shutdown().await;
+    let forger = Raw::new(&network, 2);
+    for seq in 0..25_000 {
+        forger.send(1, &[GossipMessage::Ping { seq, from: "n2".into() }]);
+    }
+    sleep(Duration::from_millis(100)).await;
+    let count = counters(&agents[0]).await;
+    assert_eq!((count.refused_plain, count.member_datagrams_dropped), (25_000, 0));
+    assert_eq!(count.stranger_datagrams_dropped, 0);
+}

@@ -5,7 +5,7 @@ use std::sync::mpsc;
 use std::time::{Duration, Instant};
 
 use bytes::BytesMut;
-use swim_agent::{Agent, Handle, Options};
+use swim_agent::{Agent, Handle, Options, RateLimits};
 use swim_transport::{NetTransport, Transport as _};
 use tokio::runtime::Runtime;
 
@@ -92,7 +92,9 @@ pub(crate) fn agent(sender: &Sender, members: usize) -> Result<Target, Error> {
     let mut options = Options::default();
     options.gossip.base.probe_interval = NEVER;
     options.gossip.anti_entropy_interval = 0;
+    // All comes from one member, far more than any may send.
     let agent = Agent::builder().name("agent").bind(LOCAL.into()).cluster(CLUSTER).options(options);
+    let agent = agent.rate_limits(RateLimits::NONE);
     let handle = runtime.block_on(runtime.spawn(agent.spawn()))??;
     let address = handle.local_addr();
     let packets = Packets::new(sender.address());

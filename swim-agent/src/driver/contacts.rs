@@ -8,12 +8,13 @@ use swim_transport::Transport;
 use swim_wire::Codec;
 
 use super::Driver;
+use super::rate::{Bucket, Rate};
 use crate::contact::{Contact, StreamContact};
 
 /// Addresses beyond those of members that are kept before the rest is forgotten.
 const SLACK: usize = 64;
 
-/// What is known of the ways to addresses. One hash per datagram; about 100 bytes per member.
+/// What is known of the ways to addresses. One hash per datagram; about 120 bytes per member.
 #[derive(Debug, Default)]
 pub(super) struct Contacts {
     by_address: HashMap<SocketAddr, Ways>,
@@ -23,9 +24,20 @@ pub(super) struct Contacts {
 struct Ways {
     heard: Option<Instant>,
     stream: Option<(Instant, Option<String>)>,
+    datagrams: Bucket,
 }
 
 impl Contacts {
+    /// Whether one more datagram of the member there may be heard now.
+    pub(super) fn bears(
+        &mut self,
+        from: SocketAddr,
+        rate: Rate,
+        now: tokio::time::Instant,
+    ) -> bool {
+        self.by_address.entry(from).or_default().datagrams.take(rate, now)
+    }
+
     /// A datagram came from a live member's address.
     pub(super) fn heard(&mut self, from: SocketAddr, now: Instant) {
         self.by_address.entry(from).or_default().heard = Some(now);

@@ -12,10 +12,11 @@ use swim_transport::Transport;
 use swim_wire::Codec;
 use tokio::sync::{Semaphore, mpsc, oneshot};
 use tokio::task::JoinSet;
-use tokio::time::{sleep, timeout};
+use tokio::time::{Instant, sleep, timeout};
 use tracing::Instrument as _;
 
 use super::frame::{self, ReadError};
+use super::places::Places;
 use super::users::Incoming;
 use super::wire::{Carrier, Refused, Wire};
 use crate::counters::Meter;
@@ -23,10 +24,11 @@ use crate::resolve::Lookup;
 
 /// Streams of this node's own that are open at a time; what is to go beyond that is dropped.
 const OUTBOUND: usize = 64;
-/// Streams of others that are served at a time; more wait in the transport's queue.
-const INBOUND: usize = 64;
 /// How long a connection may take to come about.
 const CONNECT_TIME: Duration = Duration::from_secs(5);
+/// How long an inbound stream may take to say anything at all. Honest ones have said it by the time they are
+/// accepted, or once what was lost is sent again.
+const FIRST_WORD_TIME: Duration = Duration::from_secs(2);
 /// How long an inbound stream may take to say what it wants.
 const REQUEST_TIME: Duration = Duration::from_secs(5);
 /// How long a whole exchange may take: all members of a large cluster over a slow link.
@@ -60,7 +62,10 @@ pub(super) struct Exchange<C> {
     wire: Arc<Wire<C>>,
     meter: Arc<Meter>,
     inputs: mpsc::Sender<Input>,
-    large: Semaphore,
+    /// The turns of large packets: of those that others open streams for, and of answers to this node. Apart,
+    /// so that strangers do not hold up this node's own joins.
+    asked: Semaphore,
+    answered: Semaphore,
 }
 
 /// Why a stream of this node's own failed.
@@ -87,20 +92,21 @@ enum Failure {
 
 impl<C: Codec> Exchange<C> {
     pub(super) fn new(wire: Arc<Wire<C>>, meter: Arc<Meter>, inputs: mpsc::Sender<Input>) -> Self {
-        Self { wire, meter, inputs, large: Semaphore::new(frame::LARGE_AT_A_TIME) }
+        let [asked, answered] = [frame::LARGE_AT_A_TIME; 2].map(Semaphore::new);
+        Self { wire, meter, inputs, asked, answered }
     }
 
     pub(super) fn inputs(&self) -> &mpsc::Sender<Input> {
         &self.inputs
     }
 
-    /// Reads and decodes the next packet.
-    async fn read<S: tokio::io::AsyncRead + Unpin>(
+    /// Decodes a packet that was read.
+    fn decode(
         &self,
-        stream: &mut S,
+        packet: Option<BytesMut>,
         from: SocketAddr,
     ) -> Result<Option<Vec<GossipMessage>>, Failure> {
-        let Some(mut packet) = frame::read(stream, &self.large).await? else { return Ok(None) };
+        let Some(mut packet) = packet else { return Ok(None) };
         self.meter.stream_bytes_received.add(packet.len());
         let mut messages = Vec::new();
         self.wire.read(Carrier::Stream, from, &mut packet, &mut messages)?;
@@ -133,7 +139,8 @@ impl<C: Codec> Exchange<C> {
         self.meter.streams_opened.one();
         self.write(&mut stream, packet).await?;
         for answers in 0..MOST_ANSWERS {
-            let Some(messages) = self.read(&mut stream, to).await? else { return Ok(answers) };
+            let packet = frame::read(&mut stream, &self.answered, EXCHANGE_TIME).await?;
+            let Some(messages) = self.decode(packet, to)? else { return Ok(answers) };
             // An error says that the driver has ended, and with it this task will.
             let heard = Input::Heard { from: to, messages, reply: None };
             let _ = self.inputs.send(heard).await;
@@ -146,8 +153,9 @@ impl<C: Codec> Exchange<C> {
     where
         S: tokio::io::AsyncRead + tokio::io::AsyncWrite + Unpin,
     {
-        let request = timeout(REQUEST_TIME, self.read(&mut stream, from)).await;
-        let Some(messages) = request.map_err(|_| Failure::Time)?? else { return Ok(()) };
+        let read = frame::read(&mut stream, &self.asked, FIRST_WORD_TIME);
+        let request = timeout(REQUEST_TIME, read).await.map_err(|_| Failure::Time)??;
+        let Some(messages) = self.decode(request, from)? else { return Ok(()) };
         let (reply, answer) = oneshot::channel();
         let heard = Input::Heard { from, messages, reply: Some(reply) };
         let _ = self.inputs.send(heard).await;
@@ -156,6 +164,18 @@ impl<C: Codec> Exchange<C> {
             self.write(&mut stream, packet).await?;
         }
         Ok(())
+    }
+
+    /// Does so within its time, and books a failure.
+    async fn serve_whole<S>(self: Arc<Self>, stream: S, from: SocketAddr)
+    where
+        S: tokio::io::AsyncRead + tokio::io::AsyncWrite + Unpin,
+    {
+        let served = timeout(EXCHANGE_TIME, self.serve(stream, from)).await;
+        if let Err(failure) = served.unwrap_or(Err(Failure::Time)) {
+            self.meter.streams_failed.one();
+            tracing::debug!(%from, %failure, "an inbound stream failed");
+        }
     }
 }
 
@@ -210,40 +230,40 @@ impl<T: Transport, C: Codec> Outbound<T, C> {
     }
 }
 
-/// Accepts streams until it is aborted, and serves each in a task of its own.
-pub(super) async fn accept<T: Transport, C: Codec>(transport: Arc<T>, exchange: Arc<Exchange<C>>) {
-    let slots = Arc::new(Semaphore::new(INBOUND));
+/// Accepts streams until it is aborted, and serves each in a task of its own once there is a place for it.
+pub(super) async fn accept<T: Transport, C: Codec>(
+    transport: Arc<T>,
+    exchange: Arc<Exchange<C>>,
+    mut places: Places<T::Stream>,
+) {
     let mut tasks = JoinSet::new();
     let [first, longest] = PAUSES;
     let mut pause = first;
     loop {
-        // Before accepting, so that streams beyond the bound wait in the transport's queue.
-        let Ok(slot) = Arc::clone(&slots).acquire_owned().await else { return };
-        while tasks.try_join_next().is_some() {}
-        let (stream, from) = match transport.accept().await {
-            Ok(accepted) => accepted,
-            Err(error) => {
-                exchange.meter.transport_errors.one();
-                tracing::warn!(%error, "accepting streams fails, trying again");
-                sleep(pause).await;
-                pause = (pause * 2).min(longest);
-                continue;
+        tokio::select! {
+            accepted = transport.accept() => match accepted {
+                Ok((stream, from)) => {
+                    pause = first;
+                    exchange.meter.streams_accepted.one();
+                    if exchange.wire.hears(&from) {
+                        let closed = places.arrived(stream, from, Instant::now());
+                        exchange.meter.streams_dropped.add(closed);
+                    }
+                }
+                Err(error) => {
+                    exchange.meter.transport_errors.one();
+                    tracing::warn!(%error, "accepting streams fails, trying again");
+                    sleep(pause).await;
+                    pause = (pause * 2).min(longest);
+                }
+            },
+            Some(ended) = tasks.join_next_with_id() => {
+                places.leave(ended.map_or_else(|error| error.id(), |(task, ())| task));
             }
-        };
-        pause = first;
-        exchange.meter.streams_accepted.one();
-        if !exchange.wire.hears(&from) {
-            continue;
         }
-        let exchange = Arc::clone(&exchange);
-        let task = async move {
-            let served = timeout(EXCHANGE_TIME, exchange.serve(stream, from)).await;
-            if let Err(failure) = served.unwrap_or(Err(Failure::Time)) {
-                exchange.meter.streams_failed.one();
-                tracing::debug!(%from, %failure, "an inbound stream failed");
-            }
-            drop(slot);
-        };
-        tasks.spawn(task.in_current_span());
+        while let Some((stream, from)) = places.next(Instant::now()) {
+            let served = Arc::clone(&exchange).serve_whole(stream, from);
+            places.take(tasks.spawn(served.in_current_span()).id(), from);
+        }
     }
 }

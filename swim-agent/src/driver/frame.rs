@@ -1,11 +1,13 @@
 //! Packets in a stream: written whole, read within limits.
 
 use std::io;
+use std::time::Duration;
 
 use bytes::{Buf, Bytes, BytesMut};
 use swim_wire::{FRAME_HEADER_LEN, FrameError, decode_frame_header, encode_frame_header};
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::sync::Semaphore;
+use tokio::time::timeout;
 
 /// Longest packet taken from a stream, in bytes: all members of a very large cluster.
 const MAX_PACKET: usize = 16 * 1024 * 1024;
@@ -24,6 +26,8 @@ pub(super) enum ReadError {
     Io(#[from] io::Error),
     #[error(transparent)]
     Frame(#[from] FrameError),
+    #[error("nothing was said within {} s", .0.as_secs())]
+    Silent(Duration),
 }
 
 /// Writes one packet with its length and closes the half that was written. Nothing is written of a
@@ -39,17 +43,16 @@ pub(super) async fn write_last(
 }
 
 /// Reads one packet; `None` when the stream ends before it. Memory grows with what has come, not
-/// with what the header claims. `large` holds the turns of large packets.
+/// with what the header claims. `large` holds the turns of large packets; the header is waited for as long as
+/// `patience`.
 pub(super) async fn read(
     stream: &mut (impl AsyncRead + Unpin),
     large: &Semaphore,
+    patience: Duration,
 ) -> Result<Option<BytesMut>, ReadError> {
-    let mut header = [0; FRAME_HEADER_LEN];
-    // The first byte alone, to tell an end from a cut.
-    if stream.read(&mut header[..1]).await? == 0 {
-        return Ok(None);
-    }
-    stream.read_exact(&mut header[1..]).await?;
+    let header = timeout(patience, read_header(stream)).await;
+    let header = header.map_err(|_| ReadError::Silent(patience))?;
+    let Some(header) = header? else { return Ok(None) };
     let len = decode_frame_header(header, MAX_PACKET)?;
     let _turn = match len > LARGE {
         // Never closed.
@@ -66,9 +69,23 @@ pub(super) async fn read(
     Ok(Some(packet))
 }
 
+async fn read_header(
+    stream: &mut (impl AsyncRead + Unpin),
+) -> io::Result<Option<[u8; FRAME_HEADER_LEN]>> {
+    let mut header = [0; FRAME_HEADER_LEN];
+    // The first byte alone, to tell an end from a cut.
+    if stream.read(&mut header[..1]).await? == 0 {
+        return Ok(None);
+    }
+    stream.read_exact(&mut header[1..]).await?;
+    Ok(Some(header))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    const PATIENCE: Duration = Duration::from_secs(2);
 
     #[tokio::test]
     async fn what_is_written_is_read_and_then_the_stream_ends() {
@@ -79,8 +96,8 @@ mod tests {
             let packet = packet.clone();
             async move { write_last(&mut near, packet).await }
         });
-        assert_eq!(read(&mut far, &large).await.unwrap().unwrap(), packet);
-        assert!(read(&mut far, &large).await.unwrap().is_none());
+        assert_eq!(read(&mut far, &large, PATIENCE).await.unwrap().unwrap(), packet);
+        assert!(read(&mut far, &large, PATIENCE).await.unwrap().is_none());
         written.await.unwrap().unwrap();
     }
 
@@ -89,7 +106,7 @@ mod tests {
         let (mut near, mut far) = tokio::io::duplex(64);
         near.write_all(&[0, 0, 0, 9, 1, 2]).await.unwrap();
         drop(near);
-        let error = read(&mut far, &Semaphore::new(1)).await.unwrap_err();
+        let error = read(&mut far, &Semaphore::new(1), PATIENCE).await.unwrap_err();
         assert!(
             matches!(error, ReadError::Io(error) if error.kind() == io::ErrorKind::UnexpectedEof)
         );
@@ -99,7 +116,15 @@ mod tests {
     async fn a_claim_of_four_gigabytes_is_refused_at_once() {
         let (mut near, mut far) = tokio::io::duplex(64);
         near.write_all(&[0xff; 4]).await.unwrap();
-        let error = read(&mut far, &Semaphore::new(1)).await.unwrap_err();
+        let error = read(&mut far, &Semaphore::new(1), PATIENCE).await.unwrap_err();
         assert!(matches!(error, ReadError::Frame(FrameError::TooLong { .. })));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn half_a_header_is_not_waited_for_for_long() {
+        let (mut near, mut far) = tokio::io::duplex(64);
+        near.write_all(&[0, 0]).await.unwrap();
+        let error = read(&mut far, &Semaphore::new(1), PATIENCE).await.unwrap_err();
+        assert!(matches!(error, ReadError::Silent(PATIENCE)), "{error}");
     }
 }

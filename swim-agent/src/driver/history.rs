@@ -95,6 +95,7 @@ impl<T: Transport, C: Codec> Driver<T, C> {
         if event.kind == EventKind::Joined || event.reason == Reason::Restarted {
             self.contacts.renewed(&event.address);
         }
+        self.lines.say(&event, &self.meter);
         self.view.happened(event);
     }
 

@@ -13,8 +13,11 @@ mod exchange;
 mod frame;
 mod history;
 mod joins;
+mod lines;
 mod own;
+mod places;
 mod post;
+mod rate;
 mod rejoin;
 mod rest;
 mod screen;
@@ -52,6 +55,7 @@ use crate::counters::Meter;
 use crate::event_log::Writer;
 use crate::handle::{About, Handle};
 use crate::keys::Keyholder;
+use crate::limits::RateLimits;
 use crate::members::{MemberInfo, Members};
 use crate::query::{Patterns, Reply};
 use crate::received::QueryStream;
@@ -63,7 +67,10 @@ use claims::{Streams, Told};
 use contacts::Contacts;
 use exchange::{Exchange, Input, Outbound};
 use joins::Joins;
+use lines::Lines;
+use places::Places;
 use post::{Answer, Origin, Post};
+use rate::Limits;
 use strangers::FACTOR;
 use users::Users;
 use validation::Validation;
@@ -86,6 +93,7 @@ pub(crate) struct Setup<T, C> {
     pub(crate) runtime: tokio::runtime::Handle,
     pub(crate) protocol: GossipProtocol,
     pub(crate) options: Options,
+    pub(crate) limits: RateLimits,
     pub(crate) codec: C,
     pub(crate) transport: Arc<T>,
     pub(crate) net: Option<NetCounters>,
@@ -130,6 +138,8 @@ struct Driver<T, C> {
     /// Who is claimed to live where and has not answered so far.
     validation: Validation,
     streams: Streams,
+    limits: Limits,
+    lines: Lines,
     contacts: Contacts,
     users: Users,
     /// Scratch: the messages of one datagram.
@@ -180,8 +190,9 @@ pub(crate) fn start<T: Transport, C: Codec>(mut setup: Setup<T, C>) -> Handle {
     missing.retain(|_, address| allowed.has(address));
     let view = View::new(alone, publish, events, missing);
     let users = Users::new(queries, commands.downgrade());
-    let (driver, sources) =
-        span.in_scope(|| Driver::new(setup, Arc::clone(&about), (view, users), received));
+    let (driver, sources) = span.in_scope(|| {
+        Driver::new(setup, Arc::clone(&about), (view, users), (received, members.clone()))
+    });
     runtime.spawn(driver.run(sources).instrument(span));
     Handle { about, commands, members }
 }
@@ -191,15 +202,16 @@ impl<T: Transport, C: Codec> Driver<T, C> {
         setup: Setup<T, C>,
         about: Arc<About>,
         (view, users): (View, Users),
-        commands: mpsc::Receiver<Command>,
+        (commands, members): (mpsc::Receiver<Command>, watch::Receiver<Members>),
     ) -> (Self, Sources<T>) {
         let Setup { runtime, protocol, options, codec, transport, net, seeds, .. } = setup;
-        let Setup { own, meter, keeper, remembered, announcement, rules, .. } = setup;
+        let Setup { own, meter, keeper, remembered, announcement, rules, limits, .. } = setup;
         let allowed = rules.allowed.clone();
         let wire = Arc::new(Wire::new(codec, about.keys.as_ref(), allowed, Arc::clone(&meter)));
         let (inputs, received) = mpsc::channel(INPUTS);
         let exchange = Arc::new(Exchange::new(Arc::clone(&wire), Arc::clone(&meter), inputs));
-        let accept = exchange::accept(Arc::clone(&transport), Arc::clone(&exchange));
+        let places = Places::new(members, limits.stranger_streams);
+        let accept = exchange::accept(Arc::clone(&transport), Arc::clone(&exchange), places);
         let sources = Sources {
             receiver: Receiver::new(Arc::clone(&transport)),
             inputs: received,
@@ -233,6 +245,8 @@ impl<T: Transport, C: Codec> Driver<T, C> {
             strangers,
             validation,
             streams,
+            limits: Limits::new(limits),
+            lines: Lines::default(),
             contacts: Contacts::default(),
             users,
             messages,
@@ -313,8 +327,22 @@ impl<T: Transport, C: Codec> Driver<T, C> {
     fn hear_datagram(&mut self, from: SocketAddr, datagram: &mut [u8]) {
         self.meter.datagrams_received.one();
         self.meter.datagram_bytes_received.add(datagram.len());
+        let now = Instant::now();
+        let known = self.protocol.remembers(&from);
+        if !known && !self.limits.strangers.take(from.ip(), now) {
+            self.meter.stranger_datagrams_dropped.one();
+            return;
+        }
         let mut messages = std::mem::take(&mut self.messages);
-        if let Err(error) = self.wire.read(Carrier::Datagram, from, datagram, &mut messages) {
+        let read = self.wire.open(Carrier::Datagram, from, datagram).and_then(|opened| {
+            // Now only: what was not opened uses up nobody's share.
+            if known && !self.contacts.bears(from, self.limits.member, now) {
+                self.meter.member_datagrams_dropped.one();
+                return Ok(());
+            }
+            self.wire.decode(from, opened, &mut messages)
+        });
+        if let Err(error) = read {
             tracing::debug!(%from, %error, "a datagram was refused");
             if matches!(error, Refused::Outside) {
                 self.admission.outsider(from);
@@ -340,7 +368,7 @@ impl<T: Transport, C: Codec> Driver<T, C> {
                 continue;
             }
             if let Origin::Stranger { allowance, .. } = &mut origin {
-                if !self.strangers.bear(&message, Instant::now()) {
+                if !self.strangers.bear(&message, now) {
                     self.meter.requests_dropped.one();
                     continue;
                 }

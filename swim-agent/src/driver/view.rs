@@ -5,7 +5,7 @@ use std::net::SocketAddr;
 use std::time::{Duration, SystemTime};
 
 use swim_core::{
-    EventKind, GossipMessage, GossipProtocol, Member, MemberEvent, MemberId, MemberState, Reason,
+    EventKind, GossipMessage, GossipProtocol, Member, MemberEvent, MemberId, MemberState,
 };
 use tokio::sync::watch;
 use tokio::time::Instant;
@@ -110,7 +110,6 @@ impl View {
 
     /// Takes down what happened.
     pub(super) fn happened(&mut self, event: MemberEvent) {
-        log(&event);
         self.touched.push(event.member.clone());
         if event.state.is_some_and(MemberState::is_live) || event.reason.is_removal() {
             self.missing.remove(event.member.as_str());
@@ -242,54 +241,5 @@ impl View {
             self.members.put(MemberInfo::new(member, now));
         }
         !same
-    }
-}
-
-fn log(event: &MemberEvent) {
-    let MemberEvent { address, incarnation, .. } = event;
-    // Names are a peer's choice: no control character of theirs reaches a terminal.
-    let member = event.member.as_str().escape_debug();
-    let (kind, reason) = (event.kind.as_str(), event.reason.as_str());
-    let named = || event.by.as_ref().map_or("somebody", MemberId::as_str).escape_debug();
-    let by = event.by.as_ref().map(|by| tracing::field::display(by.as_str().escape_debug()));
-    let was_live = event.old_state.is_some_and(MemberState::is_live);
-    match (event.kind, event.old_address) {
-        (EventKind::Conflict, other) => {
-            let other = other.map(tracing::field::display);
-            tracing::warn!(%member, %address, other, incarnation, by, "two agents have this name");
-        }
-        (EventKind::Refuted, _) if event.reason.is_removal() => {
-            let by = named();
-            tracing::warn!(
-                reason,
-                "{by} removed this agent from the cluster; it tells all that it lives"
-            );
-        }
-        (EventKind::Refuted, Some(other)) => {
-            tracing::warn!(
-                %member, %address, %other, incarnation, by,
-                "the name of this agent was claimed from elsewhere: its former life, or another agent"
-            );
-        }
-        (EventKind::Refuted, None) if event.old_state == event.state => {
-            let by = named();
-            tracing::info!(
-                incarnation,
-                "{by} held this agent suspect or gone; it tells all that it lives"
-            );
-        }
-        (EventKind::Updated, Some(other)) if was_live => {
-            tracing::warn!(
-                %member, %address, %other, incarnation, by,
-                "a live member is elsewhere now: it restarted there, or another agent has its name"
-            );
-        }
-        (EventKind::Updated, _) if event.reason == Reason::Restarted => {
-            tracing::info!(%member, %address, incarnation, by, "member restarted");
-        }
-        (EventKind::Forgotten | EventKind::Updated, _) if !event.reason.is_removal() => {
-            tracing::debug!(%member, %address, incarnation, by, reason, "member {kind}");
-        }
-        _ => tracing::info!(%member, %address, incarnation, by, reason, "member {kind}"),
     }
 }

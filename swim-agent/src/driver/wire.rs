@@ -32,6 +32,12 @@ pub(super) enum Refused {
     Decode(#[from] DecodeError),
 }
 
+/// A packet that is not sealed, or no longer.
+pub(super) struct Opened<'p> {
+    packet: &'p [u8],
+    sealed: bool,
+}
+
 /// Between messages and packets. Shared by all who send or hear them.
 pub(super) struct Wire<C> {
     codec: C,
@@ -91,10 +97,31 @@ impl<C: Codec> Wire<C> {
         packet: &mut [u8],
         messages: &mut Vec<GossipMessage>,
     ) -> Result<(), Refused> {
+        let opened = self.open(carrier, from, packet)?;
+        self.decode(from, opened, messages)
+    }
+
+    /// Opens a packet in its place, if packets are sealed, and books one that was refused.
+    pub(super) fn open<'p>(
+        &self,
+        carrier: Carrier,
+        from: SocketAddr,
+        packet: &'p mut [u8],
+    ) -> Result<Opened<'p>, Refused> {
         if !self.hears(&from) {
             return Err(Refused::Outside);
         }
         let (packet, sealed) = self.sealing.open(carrier, from, packet)?;
+        Ok(Opened { packet, sealed })
+    }
+
+    /// Puts what an open packet says into `messages`, and books what was refused or skipped.
+    pub(super) fn decode(
+        &self,
+        from: SocketAddr,
+        Opened { packet, sealed }: Opened<'_>,
+        messages: &mut Vec<GossipMessage>,
+    ) -> Result<(), Refused> {
         let decoded = self.codec.decode(packet, messages).inspect_err(|error| {
             if !self.sealing.explains(from, packet) {
                 self.meter.refused(error);

@@ -8,7 +8,7 @@ use axum::extract::{ConnectInfo, FromRequest, Request};
 use axum::http::{StatusCode, header};
 use futures_util::StreamExt as _;
 use serde::de::DeserializeOwned;
-use tokio::sync::{Semaphore, SemaphorePermit};
+use tokio::sync::SemaphorePermit;
 use tokio::time::timeout;
 
 use super::Admin;
@@ -44,19 +44,19 @@ impl<T: DeserializeOwned> FromRequest<Arc<Admin>> for Payload<T> {
 
     async fn from_request(request: Request, admin: &Arc<Admin>) -> Result<Self, ApiError> {
         let limit = 6 * admin.access.event_limit + USUAL;
-        json(request, limit, Some(&admin.large)).await.map(Self)
+        json(request, limit, Some(admin)).await.map(Self)
     }
 }
 
 async fn json<T: DeserializeOwned>(
     request: Request,
     limit: usize,
-    large: Option<&Semaphore>,
+    admin: Option<&Admin>,
 ) -> Result<T, ApiError> {
     let kind = request.headers().get(header::CONTENT_TYPE);
     let kind = kind.map_or(&b"nothing"[..], |kind| kind.as_bytes());
     let kind = String::from_utf8_lossy(kind).into_owned();
-    let (bytes, _room) = read(request, limit, large).await?;
+    let (bytes, _room) = read(request, limit, admin).await?;
     if !kind.split(';').next().is_some_and(is_json) {
         let message = format!("the content type is {kind}, expected application/json");
         return Err(ApiError::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, message));
@@ -74,11 +74,11 @@ pub(super) async fn ignore(request: Request) -> Result<(), ApiError> {
     read(request, USUAL, None).await.map(drop)
 }
 
-/// All of a body, or how large it is; one above the usual size with a place among the `large` ones.
+/// All of a body, or how large it is; one above the usual size with a place among the large ones.
 async fn read(
     request: Request,
     limit: usize,
-    large: Option<&Semaphore>,
+    admin: Option<&Admin>,
 ) -> Result<(Vec<u8>, Option<SemaphorePermit<'_>>), ApiError> {
     let place = request.extensions().get::<ConnectInfo<Place>>().cloned();
     let told = usize::try_from(request.body().size_hint().lower()).unwrap_or(usize::MAX);
@@ -100,9 +100,9 @@ async fn read(
             }
             continue;
         }
-        if let Some(large) = large.filter(|_| length > USUAL && room.is_none()) {
-            let found = timeout(ROOM, large.acquire()).await;
-            let busy = || ApiError::unavailable("too many large bodies come at a time: try again");
+        if let Some(admin) = admin.filter(|_| length > USUAL && room.is_none()) {
+            let found = timeout(ROOM, admin.large.acquire()).await;
+            let busy = || admin.busy("too many large bodies come at a time: try again");
             room = Some(found.map_err(|_| busy())?.map_err(|_| busy())?);
         }
         bytes.extend_from_slice(&part);

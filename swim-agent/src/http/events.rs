@@ -1,6 +1,8 @@
 //! `GET /v1/events`: what happens to members and what users tell, as server-sent events.
 
 use std::convert::Infallible;
+use std::sync::Arc;
+use std::sync::atomic::Ordering::Relaxed;
 use std::time::{Duration, SystemTime};
 
 use axum::extract::rejection::QueryRejection;
@@ -12,10 +14,10 @@ use jiff::Timestamp;
 use swim_agent::{Event, EventStream, StreamItem, UserEvent};
 use tokio::sync::OwnedSemaphorePermit;
 
-use super::Shared;
 use super::error::ApiError;
 use super::types::{EventBody, EventsQuery, MissedBody, StreamBody};
 use super::users::{PayloadBody, ToldBody};
+use super::{Admin, Shared};
 
 /// How often a silent stream says that it still stands.
 const SIGN_OF_LIFE: Duration = Duration::from_secs(15);
@@ -36,14 +38,13 @@ pub(super) async fn events(
         return Err(ApiError::bad_request(message));
     }
     let permit = admin.streams.clone().try_acquire_owned();
-    let permit =
-        permit.map_err(|_| ApiError::unavailable("too many streams of events are open"))?;
+    let permit = permit.map_err(|_| admin.busy("too many streams of events are open"))?;
     let run = admin.started.duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default().as_micros();
     let events = match headers.get(LAST_READ) {
         Some(id) => admin.handle.events_from(after(id, run)),
         None => admin.handle.events_with_backlog(backlog),
     };
-    let reader = Reader { events, run, _permit: permit };
+    let reader = Reader { events, run, admin, _permit: permit };
     Ok(Sse::new(stream::unfold(reader, next)).keep_alive(KeepAlive::new().interval(SIGN_OF_LIFE)))
 }
 
@@ -60,12 +61,17 @@ fn after(id: &HeaderValue, run: u128) -> u64 {
 struct Reader {
     events: EventStream,
     run: u128,
+    admin: Arc<Admin>,
     _permit: OwnedSemaphorePermit,
 }
 
 async fn next(mut reader: Reader) -> Option<(Result<sse::Event, Infallible>, Reader)> {
     let body = loop {
-        if let Some(body) = body(reader.events.next().await?) {
+        let item = reader.events.next().await?;
+        if let StreamItem::Missed(missed) = &item {
+            reader.admin.unread.fetch_add(*missed, Relaxed);
+        }
+        if let Some(body) = body(item) {
             break body;
         }
     };

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use swim_agent::Info;
 
-use super::info;
+use super::{Dropped, info};
 
 /// The facts; the counters are explained where they are counted.
 const FACTS: [(&str, &str); 31] = [
@@ -81,7 +81,7 @@ const FACTS: [(&str, &str); 31] = [
 ];
 
 /// Every fact and counter by its name.
-pub(super) fn of(info: &Info, dropped: u64) -> BTreeMap<String, String> {
+pub(super) fn of(info: &Info, dropped: Dropped) -> BTreeMap<String, String> {
     let counters = info::counts(info, dropped).map(|(name, _, meaning)| (name, meaning));
     let all = FACTS.into_iter().chain(counters);
     all.map(|(name, meaning)| (name.to_owned(), meaning.to_owned())).collect()

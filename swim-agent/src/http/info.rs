@@ -9,7 +9,7 @@ use super::types::{
     ConvergenceBody, CoordinateBody, InfoBody, InfoQuery, MemberCounts, MissingBody,
     StandstillBody, millis,
 };
-use super::{Admin, ApiError, Shared, events, glossary, health, history};
+use super::{Admin, ApiError, Dropped, Shared, events, glossary, health, history};
 
 /// Accusations that the answer has.
 const ACCUSATIONS: usize = 8;
@@ -27,7 +27,7 @@ pub(super) async fn info(
     Ok(Json(InfoBody { glossary, accusations, ..body(info, dropped, &admin) }))
 }
 
-fn body(info: Info, dropped: u64, admin: &Admin) -> InfoBody {
+fn body(info: Info, dropped: Dropped, admin: &Admin) -> InfoBody {
     let members = info.counts;
     let unready = health::unready(&info);
     InfoBody {
@@ -90,19 +90,30 @@ fn coordinate(held: Coordinate) -> CoordinateBody {
     }
 }
 
-/// What the protocol, the agent, its sockets and its handlers (`dropped`) have counted: name, count,
+/// What the protocol, the agent, its sockets, its handlers and this endpoint have counted: name, count,
 /// meaning.
 pub(super) fn counts(
     info: &Info,
-    dropped: u64,
+    dropped: Dropped,
 ) -> impl Iterator<Item = (&'static str, u64, &'static str)> {
     let lost = info.net.iter().map(|net| ("datagrams_lost", net.lost(), LOST));
-    let handlers = ("handler_events_dropped", dropped, HANDLERS);
-    info.stats.entries().chain(info.counters.entries()).chain(lost).chain([handlers])
+    let beside = [
+        ("handler_events_dropped", dropped.handler_events, HANDLERS),
+        ("reader_events_dropped", dropped.reader_events, READERS),
+        ("http_connections_dropped", dropped.connections, CONNECTIONS),
+        ("http_requests_dropped", dropped.requests, REQUESTS),
+    ];
+    info.stats.entries().chain(info.counters.entries()).chain(lost).chain(beside)
 }
 
 /// What the count of events that handlers missed means.
 const HANDLERS: &str = "Events that a handler missed because too many waited for it or it was taken \
     away, and events of any kind that came too fast for all handlers.";
+/// What those of the admin endpoint mean.
+const READERS: &str = "Events that readers of /v1/events missed because they read too slowly, or were away for too long.";
+const CONNECTIONS: &str = "Connections to the admin endpoint that were closed before they had their answer: too \
+    slow, or silent when others waited for a place.";
+const REQUESTS: &str = "Requests to the admin endpoint that were refused because too many streams, queries or large \
+    bodies were open.";
 /// What the count of lost datagrams means.
 pub(super) const LOST: &str = "Datagrams that the system said were lost on the way out.";

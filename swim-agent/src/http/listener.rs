@@ -5,6 +5,7 @@
 use std::io;
 use std::pin::Pin;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
@@ -24,14 +25,16 @@ const LOOK_AGAIN: Duration = Duration::from_millis(100);
 pub(super) struct Limited<L> {
     listener: L,
     free: Arc<Semaphore>,
+    /// Counts connections that were closed before they had their answer.
+    closed: Arc<AtomicU64>,
     /// The connections, each with how it is asked to give way.
     taken: Vec<(Place, oneshot::Sender<()>)>,
 }
 
 impl<L: Listener> Limited<L> {
-    /// Lets `most` connections be open at a time.
-    pub(super) fn new(listener: L, most: usize) -> Self {
-        Self { listener, free: Arc::new(Semaphore::new(most)), taken: Vec::new() }
+    /// Lets `most` connections be open at a time, and counts those that are `closed`.
+    pub(super) fn new(listener: L, most: usize, closed: Arc<AtomicU64>) -> Self {
+        Self { listener, free: Arc::new(Semaphore::new(most)), closed, taken: Vec::new() }
     }
 
     /// Waits for a free place, and has the one that has been silent longest give way.
@@ -66,7 +69,8 @@ impl<L: Listener> Listener for Limited<L> {
         self.taken.retain(|(_, give_way)| !give_way.is_closed());
         self.taken.push((place.clone(), ask));
         let sleep = Box::pin(sleep_until(place.until()));
-        (Connection { stream, place, sleep, give_way: Some(asked), _permit: permit }, from)
+        let closed = Arc::clone(&self.closed);
+        (Connection { stream, place, sleep, closed, give_way: Some(asked), _permit: permit }, from)
     }
 
     fn local_addr(&self) -> io::Result<L::Addr> {
@@ -87,6 +91,7 @@ pub(super) struct Connection<S> {
     place: Place,
     /// Until when it is waited for.
     sleep: Pin<Box<Sleep>>,
+    closed: Arc<AtomicU64>,
     /// Says that it is to give way; `None` when nobody can say so any more.
     give_way: Option<oneshot::Receiver<()>>,
     _permit: Option<OwnedSemaphorePermit>,
@@ -109,12 +114,15 @@ impl<S> Connection<S> {
         {
             self.give_way = None;
             if said.is_ok() {
+                self.closed.fetch_add(1, Relaxed);
                 return Poll::Ready(Err(io::ErrorKind::ConnectionAborted.into()));
             }
         }
         loop {
             let until = self.place.until();
             if self.sleep.deadline() == until && self.sleep.is_elapsed() {
+                // That nobody asks anything more is no loss.
+                self.closed.fetch_add(u64::from(!self.place.is_waiting()), Relaxed);
                 return Poll::Ready(Err(io::ErrorKind::TimedOut.into()));
             }
             if self.sleep.deadline() != until {
@@ -202,7 +210,7 @@ mod tests {
     }
 
     fn limited(most: usize) -> Limited<Pipes> {
-        Limited::new(Pipes::default(), most)
+        Limited::new(Pipes::default(), most, Arc::default())
     }
 
     #[tokio::test(start_paused = true)]
@@ -275,6 +283,7 @@ mod tests {
         let (_newcomer, _d) = accepted(&mut limited).await;
         assert!(start.elapsed() < SECOND, "{:?}", start.elapsed());
         assert_eq!(reading.await.unwrap().kind(), io::ErrorKind::ConnectionAborted);
+        assert_eq!(limited.closed.load(Relaxed), 1);
         for kept in [&mut answered, &mut second] {
             let read = timeout(Duration::from_millis(1), kept.read(&mut [0])).await;
             assert!(read.is_err(), "{read:?}");

@@ -16,7 +16,7 @@ use prometheus_client::metrics::gauge::ConstGauge;
 use prometheus_client::registry::{Registry, Unit};
 use swim_agent::Info;
 
-use super::{ApiError, Shared, health, info};
+use super::{ApiError, Dropped, Shared, health, info};
 
 const OPENMETRICS: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
 
@@ -38,8 +38,7 @@ pub(super) async fn metrics(State(admin): Shared) -> Result<Response, ApiError> 
 #[derive(Debug)]
 struct Scrape {
     info: Info,
-    /// By event handlers.
-    dropped: u64,
+    dropped: Dropped,
     streams_open: usize,
 }
 

@@ -80,7 +80,22 @@ pub(crate) struct Admin {
     /// Tells this run of the agent from others of it.
     started: SystemTime,
     series: Series,
-    dropped: Arc<AtomicU64>,
+    /// Events that handlers missed.
+    missed: Arc<AtomicU64>,
+    /// Those that readers missed.
+    unread: AtomicU64,
+    /// Connections that were closed, and requests that were refused.
+    closed: Arc<AtomicU64>,
+    refused: AtomicU64,
+}
+
+/// What was dropped beside the agent: by its event handlers and by this endpoint.
+#[derive(Debug, Clone, Copy)]
+struct Dropped {
+    handler_events: u64,
+    reader_events: u64,
+    connections: u64,
+    requests: u64,
 }
 
 /// What a handler is given.
@@ -88,12 +103,12 @@ type Shared = State<Arc<Admin>>;
 
 impl Admin {
     /// Serves `handle` to those who have `access`; who asks it to leave is put into `leave`. Its event
-    /// handlers count what they `dropped`.
+    /// handlers count what they `missed`.
     pub(crate) fn new(
         handle: Handle,
         access: Access,
         leave: mpsc::Sender<LeaveRequest>,
-        dropped: Arc<AtomicU64>,
+        missed: Arc<AtomicU64>,
     ) -> Self {
         Self {
             handle,
@@ -104,13 +119,26 @@ impl Admin {
             large: Semaphore::new(body::LARGE_AT_A_TIME),
             started: SystemTime::now(),
             series: Series::default(),
-            dropped,
+            missed,
+            unread: AtomicU64::new(0),
+            closed: Arc::default(),
+            refused: AtomicU64::new(0),
         }
     }
 
-    /// Events that its handlers missed.
-    fn dropped(&self) -> u64 {
-        self.dropped.load(Relaxed)
+    fn dropped(&self) -> Dropped {
+        Dropped {
+            handler_events: self.missed.load(Relaxed),
+            reader_events: self.unread.load(Relaxed),
+            connections: self.closed.load(Relaxed),
+            requests: self.refused.load(Relaxed),
+        }
+    }
+
+    /// Too much is open for one more; counts it.
+    fn busy(&self, message: &str) -> ApiError {
+        self.refused.fetch_add(1, Relaxed);
+        ApiError::unavailable(message)
     }
 
     /// Streams of events that are read.
@@ -128,7 +156,8 @@ impl Admin {
     where
         L::Addr: fmt::Debug,
     {
-        let listener = Limited::new(listener, MAX_CONNECTIONS);
+        let closed = Arc::clone(&self.closed);
+        let listener = Limited::new(listener, MAX_CONNECTIONS, closed);
         let admin = Arc::new(self);
         let sampling = tokio::spawn(series::sample(Arc::clone(&admin)));
         let router = router(admin).into_make_service_with_connect_info::<Place>();

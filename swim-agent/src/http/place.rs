@@ -85,6 +85,11 @@ impl Place {
         }
     }
 
+    /// Whether it is between two requests.
+    pub(super) fn is_waiting(&self) -> bool {
+        self.state().stage == Stage::Waiting
+    }
+
     /// Since when it has been silent, if it may be asked to make room.
     pub(super) fn silent(&self) -> Option<Instant> {
         let state = self.state();

@@ -112,7 +112,7 @@ pub(super) async fn query(
     Payload(request): Payload<QueryRequest>,
 ) -> Result<Response, ApiError> {
     let permit = admin.queries.clone().try_acquire_owned();
-    let permit = permit.map_err(|_| ApiError::unavailable("too many queries are open"))?;
+    let permit = permit.map_err(|_| admin.busy("too many queries are open"))?;
     let query = parse(request)?;
     let name = query.name.clone();
     let answers = admin.handle.query(query).await?;

@@ -10,8 +10,12 @@ use hickory_resolver::proto::rr::RData;
 use hickory_resolver::{Resolver, TokioResolver};
 use tokio::task::JoinSet;
 
+use super::draw;
+
 /// How long a server may take for one question. Each is asked twice.
 const ANSWER: Duration = Duration::from_secs(2);
+/// Targets of one service that are looked up, drawn anew each time: an answer can name thousands.
+const TARGETS: usize = 32;
 
 /// All addresses of a host.
 pub(super) async fn host(
@@ -38,6 +42,7 @@ pub(super) async fn service(
     // The lower, the earlier; the others stand in for them, and weights do not matter to a join.
     let first = targets.iter().map(|target| target.priority).min();
     targets.retain(|target| Some(target.priority) == first);
+    draw(&mut targets, TARGETS);
     let mut lookups = JoinSet::new();
     for target in targets {
         let (resolver, name, port) = (resolver.clone(), target.target.clone(), target.port);

@@ -15,7 +15,7 @@ pub(crate) type Announcement = std::convert::Infallible;
 pub(crate) use mdns::Announcement;
 
 use std::collections::BTreeMap;
-use std::hash::{BuildHasher as _, RandomState};
+use std::hash::{BuildHasher as _, Hash, RandomState};
 use std::io;
 use std::net::{SocketAddr, ToSocketAddrs as _};
 use std::str::FromStr;
@@ -206,7 +206,7 @@ impl Resolver {
         if found.is_empty() {
             return Err("its name has no address".to_owned());
         }
-        draw(&mut found);
+        draw(&mut found, SAMPLE);
         Ok(found)
     }
 }
@@ -263,13 +263,13 @@ fn lacks(feature: &str) -> String {
     format!("this program was built without the feature {feature}")
 }
 
-/// Leaves [`SAMPLE`] of the addresses, any.
-fn draw(addresses: &mut Vec<SocketAddr>) {
-    if addresses.len() > SAMPLE {
+/// Leaves so many of them, any.
+fn draw<T: Hash>(all: &mut Vec<T>, sample: usize) {
+    if all.len() > sample {
         // Its keys are random.
         let hasher = RandomState::new();
-        addresses.sort_by_cached_key(|address| hasher.hash_one(address));
-        addresses.truncate(SAMPLE);
+        all.sort_by_cached_key(|one| hasher.hash_one(one));
+        all.truncate(sample);
     }
 }
 
@@ -354,7 +354,7 @@ mod tests {
         let all: Vec<SocketAddr> = (1..=200).map(|port| ([10, 0, 0, 1], port).into()).collect();
         let drawn = || {
             let mut some = all.clone();
-            draw(&mut some);
+            draw(&mut some, SAMPLE);
             some.sort_unstable();
             some.dedup();
             some

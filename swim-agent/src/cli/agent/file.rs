@@ -47,6 +47,12 @@ pub(super) struct File {
     pub(super) keyring_file: Option<String>,
     #[serde(default, deserialize_with = "value::word")]
     pub(super) sealing: Option<Sealing>,
+    #[serde(default, deserialize_with = "value::number")]
+    pub(super) stranger_datagrams: Option<u32>,
+    #[serde(default, deserialize_with = "value::number")]
+    pub(super) stranger_streams: Option<u32>,
+    #[serde(default, deserialize_with = "value::number")]
+    pub(super) member_datagrams: Option<u32>,
     #[serde(default, deserialize_with = "value::word")]
     pub(super) log_level: Option<LogLevel>,
     #[serde(default, deserialize_with = "value::word")]
@@ -189,6 +195,8 @@ mod tests {
         assert_eq!(file.http_socket_mode, Some(SocketMode::Group));
         assert_eq!(file.keyring_file.as_deref(), Some("/etc/swim/keyring"));
         assert_eq!(file.sealing, Some(Sealing::Send));
+        let rates = (file.stranger_datagrams, file.stranger_streams, file.member_datagrams);
+        assert_eq!(rates, (Some(200), Some(50), Some(0)));
         assert_eq!(file.metadata["role"], "web");
         assert_eq!(file.data_dir.as_deref(), Some(Path::new("/var/lib/swim")));
         assert!(file.dns_server.is_some());
@@ -221,6 +229,8 @@ mod tests {
             ("dns_server = \"localhost\"", "dns_server"),
             ("profile = \"moon\"", "profile"),
             ("log_level = \"loud\"", "log_level"),
+            ("stranger_streams = -1", "stranger_streams"),
+            ("member_datagrams = 5_000_000_000", "member_datagrams"),
             ("[protocol]\nfanout = -1", "fanout"),
             ("[metadata]\nrole = 3", "role"),
         ] {

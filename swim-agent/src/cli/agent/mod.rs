@@ -104,6 +104,15 @@ pub(super) struct Args {
     /// Which packets are sealed and which are heard [default: require, with a keyring].
     #[arg(long, value_enum, value_name = "MODE")]
     sealing: Option<Sealing>,
+    /// Datagrams per second that one address of no member may send, 0 for any number [default: 500].
+    #[arg(long, value_name = "N")]
+    stranger_datagrams: Option<u32>,
+    /// Streams per second that one address of no member may open, 0 for any number [default: 20].
+    #[arg(long, value_name = "N")]
+    stranger_streams: Option<u32>,
+    /// Datagrams per second that one member may send, 0 for any number [default: 10000].
+    #[arg(long, value_name = "N")]
+    member_datagrams: Option<u32>,
     /// Configuration file; flags override it. SIGHUP reads log_level, metadata, event_handlers, sealing
     /// and the keyring file again.
     #[arg(long, value_name = "FILE.toml")]
@@ -205,6 +214,7 @@ async fn spawn(settings: &Settings) -> Result<Handle, Failure> {
         .cluster(&settings.cluster)
         .options(settings.options.clone())
         .allow(settings.allow.iter().copied())
+        .rate_limits(settings.rate_limits)
         .patterns(query::pattern);
     if let Some(name) = &settings.name {
         builder = builder.name(name);

@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use std::str::FromStr;
 
 use clap::ValueEnum;
-use swim_agent::Subnet;
+use swim_agent::{RateLimits, Subnet};
 use swim_agent::keys::{Keys, Mode};
 use swim_core::Options;
 
@@ -72,6 +72,7 @@ pub(super) struct Settings {
     /// What the file changes of it.
     protocol: Protocol,
     pub(super) options: Options,
+    pub(super) rate_limits: RateLimits,
     pub(super) data_dir: Option<PathBuf>,
     pub(super) http_addr: HttpAddr,
     pub(super) http_token: Option<Token>,
@@ -124,7 +125,7 @@ impl Settings {
     }
 
     /// What applies at the start only, but for the protocol and the token.
-    fn fixed(&self) -> [Fixed; 16] {
+    fn fixed(&self) -> [Fixed; 19] {
         [
             ("name", format!("{:?}", self.name)),
             ("bind", self.bind.to_string()),
@@ -141,6 +142,9 @@ impl Settings {
             ("http_addr", self.http_addr.to_string()),
             ("http_socket_mode", format!("{:?}", self.http_socket_mode)),
             ("keyring_file", format!("{:?}", sealing::path(self.sealing.as_ref()))),
+            ("stranger_datagrams", self.rate_limits.stranger_datagrams.to_string()),
+            ("stranger_streams", self.rate_limits.stranger_streams.to_string()),
+            ("member_datagrams", self.rate_limits.member_datagrams.to_string()),
             ("log_format", format!("{:?}", self.log_format)),
         ]
     }
@@ -148,6 +152,7 @@ impl Settings {
     /// Flags over file over defaults; an error comes with where the wrong value stands.
     fn merge(args: Args, file: File) -> Result<Self, (String, String)> {
         let path = args.config.as_deref().unwrap_or("".as_ref()).display().to_string();
+        let rate_limits = rate_limits(&args, &file);
         let profile = args.profile.or(file.profile).unwrap_or(Profile::Lan);
         let mut options = profile.options();
         file.protocol.apply(&mut options);
@@ -200,6 +205,7 @@ impl Settings {
             profile,
             protocol: file.protocol,
             options,
+            rate_limits,
             data_dir: args.data_dir.or(file.data_dir),
             http_addr,
             http_token,
@@ -209,6 +215,19 @@ impl Settings {
             log_level: args.log_level.or(file.log_level).unwrap_or(LogLevel::Info),
             log_format: args.log_format.or(file.log_format).unwrap_or(LogFormat::Text),
         })
+    }
+}
+
+/// How much one source may send: flags over file over defaults.
+fn rate_limits(args: &Args, file: &File) -> RateLimits {
+    let usual = RateLimits::default();
+    let datagrams = args.stranger_datagrams.or(file.stranger_datagrams);
+    let streams = args.stranger_streams.or(file.stranger_streams);
+    let members = args.member_datagrams.or(file.member_datagrams);
+    RateLimits {
+        stranger_datagrams: datagrams.unwrap_or(usual.stranger_datagrams),
+        stranger_streams: streams.unwrap_or(usual.stranger_streams),
+        member_datagrams: members.unwrap_or(usual.member_datagrams),
     }
 }
 
