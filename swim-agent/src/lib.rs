@@ -68,8 +68,14 @@
 //! says against whom they help.
 #![forbid(unsafe_code)]
 
+// The command is written as any other program that embeds an agent.
+#[cfg(feature = "cli")]
+extern crate self as swim_agent;
+
 mod address;
 mod builder;
+#[cfg(feature = "cli")]
+mod cli;
 mod contact;
 mod counters;
 mod driver;
@@ -78,6 +84,8 @@ mod event;
 mod event_log;
 mod handle;
 mod history;
+#[cfg(feature = "cli")]
+mod http;
 mod info;
 #[cfg(feature = "seal")]
 pub mod keys;
@@ -94,6 +102,14 @@ mod rtt;
 pub mod state;
 
 pub use builder::{Agent, AgentBuilder};
+/// What the command makes of the text of a configuration file: for fuzzers.
+#[cfg(feature = "fuzz")]
+#[doc(hidden)]
+pub use cli::config_file;
+/// The command `swim`: for its own `main`, and not for others.
+#[cfg(feature = "cli")]
+#[doc(hidden)]
+pub use cli::run as command;
 pub use contact::{Contact, StreamContact};
 pub use counters::Counters;
 pub use error::{

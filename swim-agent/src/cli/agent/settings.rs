@@ -140,7 +140,7 @@ impl Settings {
     }
 
     /// Flags over file over defaults; an error comes with where the wrong value stands.
-    fn merge(args: Args, file: File) -> Result<Self, (String, String)> {
+    pub(super) fn merge(args: Args, file: File) -> Result<Self, (String, String)> {
         let path = args.config.as_deref().unwrap_or("".as_ref()).display().to_string();
         let profile = args.profile.or(file.profile).unwrap_or(Profile::Lan);
         let mut options = profile.options();
