@@ -48,7 +48,7 @@ fn metadata(source: &mut Source<'_>) -> HashMap<String, String> {
     source.list(3, entry).into_iter().collect()
 }
 
-fn update(source: &mut Source<'_>) -> MemberUpdate {
+pub(super) fn update(source: &mut Source<'_>) -> MemberUpdate {
     MemberUpdate {
         id: name(source),
         state: state(source),
@@ -58,7 +58,7 @@ fn update(source: &mut Source<'_>) -> MemberUpdate {
     }
 }
 
-fn member(source: &mut Source<'_>, last_update: Instant) -> Member {
+pub(super) fn member(source: &mut Source<'_>, last_update: Instant) -> Member {
     Member {
         id: name(source),
         address: addr(source.below(NODES)),
@@ -82,7 +82,7 @@ fn digest(source: &mut Source<'_>) -> Digest {
     }
 }
 
-fn stamp(source: &mut Source<'_>) -> Stamp {
+pub(super) fn stamp(source: &mut Source<'_>) -> Stamp {
     Stamp { ltime: source.number(), id: source.below(4) as u64 }
 }
 
@@ -106,7 +106,7 @@ pub(super) fn decline(source: &mut Source<'_>) -> Decline {
     [Decline::NoHandler, Decline::Busy, Decline::Failed][source.below(3)]
 }
 
-fn coordinate(source: &mut Source<'_>) -> Coordinate {
+pub(super) fn coordinate(source: &mut Source<'_>) -> Coordinate {
     let along = [0; 3].map(|_: i32| source.word() as i32);
     let height = Duration::from_micros(source.number());
     Coordinate::new(along, height, f64::from_bits(source.word()))
@@ -136,6 +136,21 @@ fn told(source: &mut Source<'_>) -> GossipMessage {
             payload: source.flag().then(|| source.take(6).to_vec()),
         },
     }
+}
+
+/// News, and what comes after it from the same sender: ages and accusers of what it tells.
+pub(super) fn gossip(source: &mut Source<'_>) -> [GossipMessage; 2] {
+    let updates = source.list(6, update);
+    let ages = updates.iter().map(|_| source.byte()).collect();
+    let mut accusations = Vec::new();
+    for update in 0..updates.len() as u8 {
+        let one = |source: &mut Source<'_>| {
+            let (accuser, health) = (name(source), source.byte());
+            Accusation { update, accuser, health }
+        };
+        accusations.extend(source.list(3, one));
+    }
+    [GossipMessage::Gossip { updates }, GossipMessage::Evidence { ages, accusations }]
 }
 
 /// A message of any kind.
