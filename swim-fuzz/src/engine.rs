@@ -1,7 +1,6 @@
 //! Sequences of all that can happen to a node: packets, time-outs, calls, any jumps of time.
 
 mod answers;
-mod choices;
 
 use std::time::{Duration, Instant};
 
@@ -10,11 +9,11 @@ use swim_core::{
     UserQuery,
 };
 
+use crate::choices::{self, addr, decline, gossip, id, message, name};
 use crate::invariants::Invariants;
 use crate::source::Source;
 use crate::watch::Watch;
 use answers::Asked;
-use choices::{addr, decline, gossip, id, message, name};
 
 /// Updates that may wait to be told.
 const QUEUE: usize = 8;

@@ -5,7 +5,10 @@
 //! they kept, with any.
 #![forbid(unsafe_code)]
 
+mod agent;
+mod choices;
 mod cluster;
+#[cfg(feature = "command")]
 mod config_file;
 mod engine;
 mod frame;
@@ -17,7 +20,9 @@ mod source;
 mod state_file;
 mod watch;
 
+pub use agent::agent;
 pub use cluster::cluster;
+#[cfg(feature = "command")]
 pub use config_file::config_file;
 pub use engine::engine;
 pub use frame::frame;
@@ -30,13 +35,15 @@ pub use state_file::state_file;
 pub type Target = fn(&[u8]);
 
 /// All targets by name, which is also that of their corpus.
-pub const TARGETS: [(&str, Target); 8] = [
+pub const TARGETS: &[(&str, Target)] = &[
     ("packet", packet),
     ("frame", frame),
     ("state_file", state_file),
+    #[cfg(feature = "command")]
     ("config_file", config_file),
     ("keyring_file", keyring_file),
     ("sealed", sealed),
     ("engine", engine),
     ("cluster", cluster),
+    ("agent", agent),
 ];

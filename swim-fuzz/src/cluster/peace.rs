@@ -23,6 +23,7 @@ pub(super) fn keep(cluster: &mut Cluster) {
     // Who has said goodbye ends, heard or not.
     for node in &mut cluster.nodes {
         node.up &= node.is_member();
+        node.calm = true;
     }
     let first = cluster.flights.drain(..).map(|flight| (LATENCY, flight)).collect();
     let bases = cluster.nodes.iter().map(|node| node.watch.shown()).collect();
@@ -39,6 +40,7 @@ pub(super) fn keep(cluster: &mut Cluster) {
         assert!(look < PATIENCE || well, "after two fair minutes: {}", wrong.unwrap_or_default());
     }
     // What is still under way is lost when peace ends.
+    cluster.nodes.iter_mut().for_each(|node| node.calm = false);
 }
 
 /// A run in common time from the cluster's last moment.

@@ -6,7 +6,7 @@ use std::time::Instant;
 
 use swim_core::{GossipAction, GossipMessage, Notice, Said, Stamp, UserEvent, UserNotice};
 
-use super::choices::{self, addr, coordinate, decline, id, member, update};
+use crate::choices::{self, addr, coordinate, decline, id, member, update};
 use crate::source::Source;
 
 /// Messages that are remembered, and queries.

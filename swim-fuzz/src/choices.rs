@@ -12,18 +12,18 @@ use swim_core::{
 use crate::source::Source;
 
 /// Names and addresses that are in use.
-pub(super) const NODES: usize = 6;
+pub(crate) const NODES: usize = 6;
 
-pub(super) fn addr(node: usize) -> SocketAddr {
+pub(crate) fn addr(node: usize) -> SocketAddr {
     SocketAddr::from(([10, 0, 0, node as u8 + 1], 7946))
 }
 
-pub(super) fn id(node: usize) -> MemberId {
+pub(crate) fn id(node: usize) -> MemberId {
     MemberId(format!("node-{node}"))
 }
 
 /// One of those in use, rarely another.
-pub(super) fn name(source: &mut Source<'_>) -> MemberId {
+pub(crate) fn name(source: &mut Source<'_>) -> MemberId {
     match source.byte() {
         255 => MemberId(String::from_utf8_lossy(source.take(12)).into_owned()),
         254 => MemberId("n".repeat(255)),
@@ -48,7 +48,7 @@ fn metadata(source: &mut Source<'_>) -> HashMap<String, String> {
     source.list(3, entry).into_iter().collect()
 }
 
-pub(super) fn update(source: &mut Source<'_>) -> MemberUpdate {
+pub(crate) fn update(source: &mut Source<'_>) -> MemberUpdate {
     MemberUpdate {
         id: name(source),
         state: state(source),
@@ -58,7 +58,7 @@ pub(super) fn update(source: &mut Source<'_>) -> MemberUpdate {
     }
 }
 
-pub(super) fn member(source: &mut Source<'_>, last_update: Instant) -> Member {
+pub(crate) fn member(source: &mut Source<'_>, last_update: Instant) -> Member {
     Member {
         id: name(source),
         address: addr(source.below(NODES)),
@@ -82,7 +82,7 @@ fn digest(source: &mut Source<'_>) -> Digest {
     }
 }
 
-pub(super) fn stamp(source: &mut Source<'_>) -> Stamp {
+pub(crate) fn stamp(source: &mut Source<'_>) -> Stamp {
     Stamp { ltime: source.number(), id: source.below(4) as u64 }
 }
 
@@ -102,11 +102,11 @@ fn notice(source: &mut Source<'_>) -> Notice<UserNotice> {
     Notice { stamp: stamp(source), after: source.list(12, stamp).into(), said }
 }
 
-pub(super) fn decline(source: &mut Source<'_>) -> Decline {
+pub(crate) fn decline(source: &mut Source<'_>) -> Decline {
     [Decline::NoHandler, Decline::Busy, Decline::Failed][source.below(3)]
 }
 
-pub(super) fn coordinate(source: &mut Source<'_>) -> Coordinate {
+pub(crate) fn coordinate(source: &mut Source<'_>) -> Coordinate {
     let along = [0; 3].map(|_: i32| source.word() as i32);
     let height = Duration::from_micros(source.number());
     Coordinate::new(along, height, f64::from_bits(source.word()))
@@ -139,7 +139,7 @@ fn told(source: &mut Source<'_>) -> GossipMessage {
 }
 
 /// News, and what comes after it from the same sender: ages and accusers of what it tells.
-pub(super) fn gossip(source: &mut Source<'_>) -> [GossipMessage; 2] {
+pub(crate) fn gossip(source: &mut Source<'_>) -> [GossipMessage; 2] {
     let updates = source.list(6, update);
     let ages = updates.iter().map(|_| source.byte()).collect();
     let mut accusations = Vec::new();
@@ -154,7 +154,7 @@ pub(super) fn gossip(source: &mut Source<'_>) -> [GossipMessage; 2] {
 }
 
 /// A message of any kind.
-pub(super) fn message(source: &mut Source<'_>, now: Instant) -> GossipMessage {
+pub(crate) fn message(source: &mut Source<'_>, now: Instant) -> GossipMessage {
     match source.below(13) {
         0 => GossipMessage::Ping { seq: source.number(), from: name(source) },
         1 => GossipMessage::Ack { seq: source.number(), from: name(source) },
