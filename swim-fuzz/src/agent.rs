@@ -1,10 +1,12 @@
 //! A whole agent on a network in memory and on virtual time, among peers that say anything.
 
+use std::net::SocketAddr;
 use std::time::Duration;
 
 use bytes::BytesMut;
 use swim_agent::keys::{Algorithm, Key, Keyring, Mode, Zeroizing};
 use swim_agent::{Agent, Handle, Options, Query};
+use swim_core::GossipMessage;
 use swim_transport::{MemoryTransport, Network, Transport};
 use swim_wire::seal::{Carrier, Seal};
 use swim_wire::{Codec, ProtobufCodec, encode_frame_header};
@@ -116,7 +118,7 @@ impl Scene {
     }
 
     /// Junk, junk in an envelope, or messages; sealed, where that is the custom; sometimes damaged.
-    fn packet(&self, carrier: Carrier, source: &mut Source<'_>) -> BytesMut {
+    fn packet(&mut self, carrier: Carrier, source: &mut Source<'_>) -> BytesMut {
         let mut packet = BytesMut::new();
         let kind = source.byte();
         if kind & 15 > 0 {
@@ -128,7 +130,10 @@ impl Scene {
         } else {
             let now = std::time::Instant::now();
             let messages = source.list(3, |source| message(source, now));
-            messages.iter().for_each(|message| self.codec.append(message, &mut packet));
+            for message in &messages {
+                self.codec.append(message, &mut packet);
+                self.note(message);
+            }
         }
         if self.secrets != Secrets::None && kind & 0x60 > 0 {
             self.seal.seal(carrier, &mut packet).expect("a session that is not worn out");
@@ -141,7 +146,21 @@ impl Scene {
         packet
     }
 
-    fn framed(&self, source: &mut Source<'_>) -> Vec<u8> {
+    /// Where members are said to live, also those that are gone before anybody looks.
+    fn note(&mut self, message: &GossipMessage) {
+        let named: Vec<SocketAddr> = match message {
+            GossipMessage::Gossip { updates } | GossipMessage::Delta { updates, .. } => {
+                updates.iter().filter_map(|update| update.address).collect()
+            }
+            GossipMessage::Sync { members } => members.iter().map(|it| it.address).collect(),
+            _ => return,
+        };
+        for node in 0..NODES {
+            self.named[node] |= self.secrets != Secrets::Foreign && named.contains(&addr(node));
+        }
+    }
+
+    fn framed(&mut self, source: &mut Source<'_>) -> Vec<u8> {
         let packet = self.packet(Carrier::Stream, source);
         let mut framed = encode_frame_header(packet.len()).unwrap_or([0; 4]).to_vec();
         if source.below(8) == 7 {
@@ -152,7 +171,7 @@ impl Scene {
     }
 
     /// A stream of a peer's: its packet, and perhaps the answer is read.
-    async fn open_stream(&self, node: usize, source: &mut Source<'_>) {
+    async fn open_stream(&mut self, node: usize, source: &mut Source<'_>) {
         let Ok(Ok(mut stream)) = timeout(MOMENT, self.peer(node).connect(addr(0))).await else {
             return;
         };
@@ -166,7 +185,7 @@ impl Scene {
     }
 
     /// What the agent said by stream is answered, if it said anything.
-    async fn answer_stream(&self, node: usize, source: &mut Source<'_>) {
+    async fn answer_stream(&mut self, node: usize, source: &mut Source<'_>) {
         let Ok(Ok((mut stream, _))) = timeout(MOMENT, self.peer(node).accept()).await else {
             return;
         };
@@ -206,11 +225,6 @@ impl Scene {
         assert!(told.is_ok() || self.leaving, "the agent has ended");
         let members = self.agent.members();
         assert!(members.len() < 1_000, "more members than were ever named");
-        for member in members.iter() {
-            (0..NODES).filter(|&node| addr(node) == member.address).for_each(|node| {
-                self.named[node] = true;
-            });
-        }
         for node in (1..NODES).filter(|&node| !self.named[node]) {
             let there = self.network.traffic(addr(0), addr(node));
             let here = self.network.traffic(addr(node), addr(0));
