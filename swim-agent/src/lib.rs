@@ -71,9 +71,15 @@
 //! says against whom they help.
 #![forbid(unsafe_code)]
 
+// The command is written as any other program that embeds an agent.
+#[cfg(feature = "cli")]
+extern crate self as swim_agent;
+
 mod address;
 mod admission;
 mod builder;
+#[cfg(feature = "cli")]
+mod cli;
 mod contact;
 mod counters;
 mod driver;
@@ -82,6 +88,8 @@ mod event;
 mod event_log;
 mod handle;
 mod history;
+#[cfg(feature = "cli")]
+mod http;
 mod info;
 #[cfg(feature = "seal")]
 pub mod keys;
@@ -100,6 +108,14 @@ pub mod state;
 
 pub use admission::{Held, Merge, Newcomer, Subnet};
 pub use builder::{Agent, AgentBuilder};
+/// What the command makes of the text of a configuration file: for fuzzers.
+#[cfg(feature = "fuzz")]
+#[doc(hidden)]
+pub use cli::config_file;
+/// The command `swim`: for its own `main`, and not for others.
+#[cfg(feature = "cli")]
+#[doc(hidden)]
+pub use cli::run as command;
 pub use contact::{Contact, StreamContact};
 pub use counters::Counters;
 pub use error::{

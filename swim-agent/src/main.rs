@@ -1,9 +1,6 @@
 //! The command `swim`: real agents, and what asks them.
 #![forbid(unsafe_code)]
 
-mod cli;
-mod http;
-
 fn main() -> std::process::ExitCode {
-    cli::run()
+    swim_agent::command()
 }

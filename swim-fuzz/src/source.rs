@@ -21,6 +21,12 @@ impl<'a> Source<'a> {
         usize::from(self.byte()) % n
     }
 
+    /// One of so many; `None` if there are none. Of more than 256, one of the last.
+    pub(crate) fn pick(&mut self, of: usize) -> Option<usize> {
+        let among = of.min(256);
+        (of > 0).then(|| of - 1 - self.below(among))
+    }
+
     pub(crate) fn flag(&mut self) -> bool {
         self.byte() & 1 != 0
     }

@@ -28,6 +28,8 @@ mod version;
 
 use std::process::ExitCode;
 
+#[cfg(feature = "fuzz")]
+pub use agent::config_file;
 use clap::{Parser, Subcommand};
 
 /// SWIM cluster membership: who is in the cluster, and who is alive.
@@ -64,7 +66,7 @@ enum Command {
 }
 
 /// Parses the command line, does what it says, and tells how that went.
-pub(crate) fn run() -> ExitCode {
+pub fn run() -> ExitCode {
     let cli = match Cli::try_parse() {
         Ok(cli) => cli,
         Err(error) => return failure::usage_exit(&error),

@@ -66,32 +66,27 @@ struct Reader {
 }
 
 async fn next(mut reader: Reader) -> Option<(Result<sse::Event, Infallible>, Reader)> {
-    let body = loop {
-        let item = reader.events.next().await?;
-        if let StreamItem::Missed(missed) = &item {
-            reader.admin.unread.fetch_add(*missed, Relaxed);
-        }
-        if let Some(body) = body(item) {
-            break body;
-        }
-    };
+    let item = reader.events.next().await?;
+    if let StreamItem::Missed(missed) = &item {
+        reader.admin.unread.fetch_add(*missed, Relaxed);
+    }
+    let body = body(item);
     let id = format!("{:x}-{}", reader.run, reader.events.position() - 1);
     // Without maps whose keys are no text, as here, JSON cannot fail.
     let event = sse::Event::default().json_data(body).unwrap_or_default().id(id);
     Some((Ok(event), reader))
 }
 
-/// What is told of an item; `None` of one of a kind that is newer than this.
-pub(crate) fn body(item: StreamItem) -> Option<StreamBody> {
-    Some(match item {
+/// What is told of an item.
+pub(crate) fn body(item: StreamItem) -> StreamBody {
+    match item {
         StreamItem::Event(event) => StreamBody::Event(Box::new(event_body(event))),
         StreamItem::User(event) => StreamBody::User(told("user", event)),
         StreamItem::Query(event) => StreamBody::User(told("query", event)),
         StreamItem::Missed(missed) => {
             StreamBody::Missed(MissedBody { kind: "missed".to_owned(), missed })
         }
-        _ => return None,
-    })
+    }
 }
 
 fn told(kind: &str, event: UserEvent) -> ToldBody {

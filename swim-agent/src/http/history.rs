@@ -9,16 +9,14 @@ use super::types::{IncidentBody, PathBody, ProbeBody, RelayBody, millis};
 
 /// Incidents in their order.
 pub(super) fn bodies(incidents: Vec<Incident>) -> Vec<IncidentBody> {
-    incidents.into_iter().filter_map(body).collect()
+    incidents.into_iter().map(body).collect()
 }
 
-/// `None` of an incident of a kind that is newer than this.
-fn body(incident: Incident) -> Option<IncidentBody> {
+fn body(incident: Incident) -> IncidentBody {
     let age = incident.age();
     match incident {
-        Incident::Event(event) => Some(of_event(event, age)),
-        Incident::ProbeFailed(probe) => Some(of_probe(probe, age)),
-        _ => None,
+        Incident::Event(event) => of_event(event, age),
+        Incident::ProbeFailed(probe) => of_probe(probe, age),
     }
 }
 

@@ -45,13 +45,13 @@ struct Report {
 
 /// One thing that is wrong.
 #[derive(Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
-struct Problem {
-    line: usize,
+pub(super) struct Problem {
+    pub(super) line: usize,
     /// With its table; `null` where the text is no TOML.
     key: Option<String>,
     /// As it is written.
     value: Option<String>,
-    error: String,
+    pub(super) error: String,
 }
 
 /// Checks, and prints what is wrong.
@@ -79,7 +79,7 @@ fn read(path: &Path) -> Result<String, Failure> {
 }
 
 impl Problem {
-    fn line(&self, file: &str) -> String {
+    pub(super) fn line(&self, file: &str) -> String {
         let what = match (&self.key, &self.value) {
             (Some(key), Some(value)) => format!("{key} = {value}: "),
             (Some(key), None) => format!("{key}: "),
@@ -96,7 +96,7 @@ struct Entry<'i> {
     value: &'i Spanned<DeValue<'i>>,
 }
 
-struct Check<'i> {
+pub(super) struct Check<'i> {
     text: &'i str,
     problems: Vec<Problem>,
 }
@@ -109,12 +109,12 @@ const HANDLERS: &str = "event_handlers";
 const SHOWN: usize = 60;
 
 impl<'i> Check<'i> {
-    fn new(text: &'i str) -> Self {
+    pub(super) fn new(text: &'i str) -> Self {
         Self { text, problems: Vec::new() }
     }
 
     /// Everything, in the order of the lines.
-    fn all(mut self) -> Vec<Problem> {
+    pub(super) fn all(mut self) -> Vec<Problem> {
         let (root, errors) = DeTable::parse_recoverable(self.text);
         for error in errors {
             let line = error.span().map_or(1, |span| self.line(span.start));

@@ -147,7 +147,8 @@ impl File {
         Self::parse(&text).map_err(|why| wrong(path, &why))
     }
 
-    fn parse(text: &str) -> Result<Self, String> {
+    /// Parses the text of one; an error is one line that begins with the place.
+    pub(super) fn parse(text: &str) -> Result<Self, String> {
         toml::from_str(text).map_err(|error| {
             let place = error.span().map_or_else(String::new, |span| place(text, span.start));
             format!("{place}: {}", error.message().trim().replace('\n', " "))

@@ -229,7 +229,6 @@ impl Running {
                 item = queries.next() => match item {
                     Some(QueryItem::Query(query)) => Ok(Some(Happened::asked(query))),
                     Some(QueryItem::Missed(missed)) => Err(missed),
-                    Some(_) => Ok(None),
                     None => return,
                 },
             };

@@ -5,6 +5,8 @@ mod banner;
 pub(super) mod check;
 mod file;
 mod filter;
+#[cfg(feature = "fuzz")]
+mod fuzz;
 mod handlers;
 mod input;
 mod logging;
@@ -32,6 +34,8 @@ use super::signals::{Hangups, Signals};
 use crate::http::{Admin, LeaveRequest, Token, query};
 use admin::{Bound, Server, SocketMode};
 use filter::Handler;
+#[cfg(feature = "fuzz")]
+pub use fuzz::config_file;
 use handlers::Handlers;
 use logging::{LogFormat, LogLevel};
 use reload::Reload;

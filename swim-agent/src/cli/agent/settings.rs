@@ -150,7 +150,7 @@ impl Settings {
     }
 
     /// Flags over file over defaults; an error comes with where the wrong value stands.
-    fn merge(args: Args, file: File) -> Result<Self, (String, String)> {
+    pub(super) fn merge(args: Args, file: File) -> Result<Self, (String, String)> {
         let path = args.config.as_deref().unwrap_or("".as_ref()).display().to_string();
         let rate_limits = rate_limits(&args, &file);
         let profile = args.profile.or(file.profile).unwrap_or(Profile::Lan);

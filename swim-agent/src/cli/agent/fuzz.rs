@@ -1,0 +1,61 @@
+//! For fuzzers: whatever a configuration file says, the agent and `swim check-config` agree on whether
+//! it can be run on, and say so in lines that name a place in it.
+
+use std::sync::OnceLock;
+
+use clap::Parser;
+use swim_core::{GossipProtocol, MemberId};
+
+use super::Args;
+use super::check::Check;
+use super::file::File;
+use super::settings::Settings;
+
+/// Reads a text as both do, and panics where what they make of it does not fit together. A text that names
+/// files is left alone: reading those is not the parser's.
+pub fn config_file(text: &str) {
+    if text.contains("_file") {
+        return;
+    }
+    let lines = text.matches('\n').count() + 1;
+    let problems = Check::new(text).all();
+    for problem in &problems {
+        assert!((1..=lines).contains(&problem.line), "no such line: {problem:?}");
+        let told = problem.line("file");
+        assert!(!told.contains(char::is_control), "more than a line: {told:?}");
+        assert!(!problem.error.is_empty(), "nothing is said of {problem:?}");
+    }
+    match accepted(text, lines) {
+        Ok(()) => assert!(problems.is_empty(), "an agent runs on what is wrong: {problems:?}"),
+        Err(why) => assert!(!problems.is_empty(), "no agent runs on what is right: {why}"),
+    }
+}
+
+/// What `swim agent --config` does before it takes anything of the system.
+fn accepted(text: &str, lines: usize) -> Result<(), String> {
+    let (file, again) = (File::parse(text), File::parse(text));
+    assert_eq!(format!("{file:?}"), format!("{again:?}"), "read twice");
+    let file = file.inspect_err(|why| {
+        let number = why.strip_prefix(':').and_then(|rest| rest.split(':').next()?.parse().ok());
+        assert!(number.is_some_and(|line| (1..=lines).contains(&line)), "no such line: {why:?}");
+        assert!(!why.contains('\n'), "more than a line: {why:?}");
+    })?;
+    let settings = Settings::merge(flags(), file).map_err(|(_, why)| why)?;
+    assert_eq!(settings.later(&settings), Vec::<&str>::new(), "read again, it changes something");
+    let name = settings.name.clone().unwrap_or_else(|| "node".to_owned());
+    let builder = GossipProtocol::builder(MemberId(name), settings.bind);
+    let builder =
+        builder.options(settings.options).metadata(settings.metadata.into_iter().collect());
+    builder.build().map(drop).map_err(|error| error.to_string())
+}
+
+/// Those of a command line that has none.
+fn flags() -> Args {
+    #[derive(Parser)]
+    struct Alone {
+        #[command(flatten)]
+        args: Args,
+    }
+    static NONE: OnceLock<Args> = OnceLock::new();
+    NONE.get_or_init(|| Alone::parse_from(["swim"]).args).clone()
+}
