@@ -12,6 +12,7 @@ use tokio::time::sleep_until;
 use crate::arguments::Arguments;
 use crate::fleet::{Ending, Fleet, LOSS, Over, Then};
 use crate::life;
+use crate::replay::Replay;
 use crate::sample::Sample;
 
 type Error = Box<dyn std::error::Error + Send + Sync>;
@@ -21,6 +22,8 @@ const AT_A_TIME: usize = 10;
 const PAUSE: Duration = Duration::from_millis(50);
 /// Datagrams lost in a burst of loss, as a share.
 const MUCH_LOSS: f64 = 0.2;
+/// Measurements of which one is told while the run goes on.
+const TOLD_EVERY: usize = 12;
 /// Bytes of an event, and of one that does not fit a datagram.
 const EVENT: [usize; 2] = [64, 4_096];
 /// What agents say of themselves, and how many values each has.
@@ -53,6 +56,7 @@ pub(crate) struct Churn {
     pub(crate) fleet: Fleet,
     pub(crate) samples: Vec<Sample>,
     arguments: Arguments,
+    replay: Replay,
     dice: Pcg32,
     agenda: BinaryHeap<Reverse<(Instant, Deed)>>,
     over: mpsc::UnboundedReceiver<Over>,
@@ -64,6 +68,7 @@ pub(crate) struct Churn {
 impl Churn {
     pub(crate) fn new(
         arguments: &Arguments,
+        replay: Replay,
         fleet: Fleet,
         over: mpsc::UnboundedReceiver<Over>,
     ) -> Self {
@@ -73,6 +78,7 @@ impl Churn {
             fleet,
             samples: Vec::with_capacity(samples.min(4_096)),
             arguments: arguments.clone(),
+            replay,
             dice: Pcg32::seed_from_u64(arguments.seed),
             agenda: BinaryHeap::new(),
             over,
@@ -238,7 +244,10 @@ impl Churn {
     async fn measure(&mut self) {
         self.fleet.ledger().settle(Instant::now());
         let infos = self.fleet.infos().await;
-        let sample = Sample::take(self.started.elapsed(), &self.fleet, &infos);
+        let sample = Sample::take(self.started.elapsed(), &self.fleet, &self.replay, &infos);
+        if self.samples.len().is_multiple_of(TOLD_EVERY) {
+            sample.tell();
+        }
         if self.samples.len() < self.samples.capacity() {
             self.samples.push(sample);
         }

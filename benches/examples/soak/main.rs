@@ -20,6 +20,7 @@ mod churn;
 mod fleet;
 mod ledger;
 mod life;
+mod replay;
 mod report;
 mod sample;
 
@@ -40,6 +41,7 @@ use churn::Churn;
 use fleet::Fleet;
 use ledger::Ledger;
 use life::Common;
+use replay::Replay;
 use report::End;
 use sample::Process;
 
@@ -102,11 +104,12 @@ async fn soak(arguments: Arguments) -> Result<bool, Error> {
         true => None,
         false => Some(Keyring::new(Key::generate(Algorithm::default())?)),
     };
+    let replay = Replay::measure(ring.as_ref())?;
     let retention = Duration::from_secs(arguments.retention);
     let common = Common { ring, retention, ledger: Arc::clone(&ledger) };
     let (over, overs) = mpsc::unbounded_channel();
     let fleet = Fleet::new(common, &root.0, over);
-    let mut churn = Churn::new(&arguments, fleet, overs);
+    let mut churn = Churn::new(&arguments, replay, fleet, overs);
     let before = Process::now();
     let (agents, seconds) = (arguments.agents, arguments.seconds);
     println!("{agents} agents, {seconds} s of churn, seed {}", arguments.seed);

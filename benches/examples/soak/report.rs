@@ -29,17 +29,29 @@ const LEFT_OF_ALL: f64 = 512.0 * 1_024.0;
 /// A figure of a sample, for each agent that ran then.
 type Figure = (&'static str, usize, fn(&Sample) -> f64);
 
-const FIGURES: [Figure; 9] = [
-    ("heap KiB", 1, |it| it.process.heap as f64 / 1_024.0),
-    ("resident KiB", 1, |it| it.process.resident as f64),
+const FIGURES: [Figure; 13] = [
+    ("heap but for replay, KiB", 1, |it| heap(it) - replay(it)),
+    ("resident but for replay, KiB", 1, |it| it.process.resident as f64 - replay(it)),
     ("tasks", 3, |it| it.process.tasks as f64),
     ("descriptors", 3, |it| it.process.files as f64),
+    ("heap KiB", 1, heap),
+    ("resident KiB", 1, |it| it.process.resident as f64),
+    ("sessions remembered against replay", 0, |it| it.sessions as f64),
+    ("KiB of those", 1, replay),
     ("threads", 3, |it| it.process.threads as f64),
     ("live members", 1, |it| it.held as f64),
     ("members gone", 1, |it| it.gone as f64),
     ("waiting", 2, |it| it.waiting as f64),
     ("disk KiB", 2, |it| it.disk as f64 / 1_024.0),
 ];
+fn heap(sample: &Sample) -> f64 {
+    sample.process.heap as f64 / 1_024.0
+}
+
+fn replay(sample: &Sample) -> f64 {
+    sample.replay as f64 / 1_024.0
+}
+
 /// So many of them, the first ones, must not grow.
 const BOUNDED: usize = 4;
 

@@ -10,10 +10,16 @@ use swim_benches::proc;
 use tokio::runtime::Handle;
 
 use crate::fleet::Fleet;
+use crate::replay::Replay;
 
 /// Counts what is allocated in the whole process; the system's allocator does the work.
 #[global_allocator]
 static HEAP: PeakAlloc = PeakAlloc;
+
+/// Bytes allocated and not freed.
+pub(crate) fn heap() -> usize {
+    HEAP.current_usage()
+}
 
 /// What this process takes; a figure that the system does not tell is 0.
 #[derive(Debug, Clone, Copy)]
@@ -30,7 +36,7 @@ pub(crate) struct Process {
 impl Process {
     pub(crate) fn now() -> Self {
         Self {
-            heap: HEAP.current_usage(),
+            heap: heap(),
             resident: proc::resident().unwrap_or_default(),
             threads: proc::threads().unwrap_or_default(),
             files: proc::files().unwrap_or_default(),
@@ -47,32 +53,44 @@ pub(crate) struct Sample {
     pub(crate) process: Process,
     /// Agents that run or are about to end.
     pub(crate) agents: usize,
-    /// Lives so far.
-    pub(crate) lives: u32,
     /// Members that all agents together hold, and those of them that are dead or left, pruned ones too.
     pub(crate) held: usize,
     pub(crate) gone: usize,
     /// Updates, events and queries that wait to be told, in all agents together.
     pub(crate) waiting: usize,
-    /// Sessions whose packets agents remember, so that none is heard twice.
+    /// Sessions whose packets agents remember, so that none is heard twice, and bytes that this takes.
     pub(crate) sessions: usize,
+    pub(crate) replay: usize,
     /// Bytes in data directories.
     pub(crate) disk: u64,
 }
 
 impl Sample {
-    pub(crate) fn take(at: Duration, fleet: &Fleet, infos: &[Info]) -> Self {
+    /// Says where the run is.
+    pub(crate) fn tell(&self) {
+        let Self { at, process, agents, replay, .. } = self;
+        let Process { heap, resident, threads, files, tasks } = process;
+        let (heap, replay) = (heap >> 20, replay >> 20);
+        println!(
+            "{:5} s: {agents} agents, heap {heap} MiB ({replay} of them for replay), resident {} MiB, \
+             {tasks} tasks, {files} descriptors, {threads} threads",
+            at.as_secs(),
+            resident >> 10,
+        );
+    }
+
+    pub(crate) fn take(at: Duration, fleet: &Fleet, replay: &Replay, infos: &[Info]) -> Self {
         let process = Process::now();
         let sum = |of: fn(&Info) -> usize| infos.iter().map(of).sum();
         Self {
             at,
             process,
             agents: fleet.running.len() + fleet.ending,
-            lives: fleet.lives,
             held: sum(|info| info.counts.alive + info.counts.suspect),
             gone: sum(|info| info.counts.dead + info.counts.left + info.pruned),
             waiting: sum(|info| info.updates_waiting + info.notices_waiting + info.queries_open),
-            sessions: 0,
+            sessions: sum(|info| info.sessions.datagrams + info.sessions.streams),
+            replay: replay.of(infos),
             disk: bytes_in(&fleet.root),
         }
     }

@@ -84,6 +84,10 @@ impl Sessions {
 
     fn enter(&mut self, session: Session) {
         if self.open.len() < self.room {
+            if self.open.len() == self.open.capacity() {
+                // By an eighth: a session is large, and twice as many may never come.
+                self.open.reserve_exact(self.open.len() / 8 + 8);
+            }
             self.index.insert(session.name, self.open.len());
             self.open.push(session);
             return;
