@@ -47,9 +47,9 @@ impl Arguments {
                 agents: 24,
                 seconds: 40,
                 staying: 25,
-                life: 20.0,
+                life: 30.0,
                 retention: 15,
-                growth: 60.0,
+                growth: 100.0,
                 ..self
             },
         }

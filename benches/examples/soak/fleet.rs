@@ -147,9 +147,9 @@ impl Fleet {
         (0..SEEDS).map(|_| one()).collect()
     }
 
-    /// One who runs, is not cut off, and may end unless `stays` is enough.
+    /// One who runs and is not cut off, and of those that do not stay if it is to end.
     pub(crate) fn any(&self, dice: &mut Pcg32, may_end: bool) -> Option<usize> {
-        let fits = |life: &Life| !life.cut && !(may_end && life.person.stays);
+        let fits = |life: &Life| !(life.cut || may_end && life.person.stays);
         let fitting = |(at, life): (usize, &Life)| fits(life).then_some(at);
         let fitting: Vec<_> = self.running.iter().enumerate().filter_map(fitting).collect();
         (!fitting.is_empty()).then(|| fitting[dice.random_range(0..fitting.len())])
