@@ -45,7 +45,7 @@ pub struct Info {
     /// Queries of this agent's users that are open.
     pub queries_open: usize,
     /// Sessions of others whose packets it remembers, so that none is heard twice: each start of a member
-    /// is one, and each key that it sealed with. About 300 bytes each; none where packets are open.
+    /// is one, and each key that it sealed with. About 250 bytes each; none where packets are open.
     pub sessions: SessionCounts,
     /// How often a join was tried in vain so far; `None` when none is under way.
     pub join_attempts: Option<u32>,

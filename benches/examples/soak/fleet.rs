@@ -219,10 +219,10 @@ impl Fleet {
 
     /// Cuts `count` agents that are side by side in the list off from all others.
     pub(crate) fn cut(&mut self, first: usize, count: usize) {
-        let (all, now) = (self.running.len(), Instant::now());
+        let all = self.running.len();
         for at in (first..first + count).map(|at| at % all) {
             self.running[at].cut = true;
-            self.common.ledger.cut(&self.running[at].person.name, true, now);
+            self.common.ledger.cut(&self.running[at].person.name, true);
         }
         let (cut, others): (Vec<_>, Vec<_>) = self.running.iter().partition(|life| life.cut);
         cut.iter().for_each(|one| others.iter().for_each(|other| one.part(other)));
@@ -230,11 +230,10 @@ impl Fleet {
 
     /// Ends all cuts.
     pub(crate) fn heal(&mut self) {
-        let now = Instant::now();
         for life in &mut self.running {
             life.faults.unblock_all();
             if std::mem::take(&mut life.cut) {
-                self.common.ledger.cut(&life.person.name, false, now);
+                self.common.ledger.cut(&life.person.name, false);
             }
         }
     }

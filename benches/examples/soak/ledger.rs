@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use swim_agent::{Event, EventKind, StreamItem};
 
-/// What happened before, while or so long after somebody was cut off is put down to that.
+/// What is said while or so long after somebody was cut off is put down to that.
 const AFTER_A_CUT: Duration = Duration::from_secs(30);
 /// How long an event may take to reach all.
 const TOLD: Duration = Duration::from_secs(20);
@@ -17,29 +17,41 @@ const WAITING: usize = 10_000;
 /// Sentences kept of what went wrong.
 const SENTENCES: usize = 20;
 
-/// What is true of an agent that runs.
+/// What is true of an agent that runs, or did lately.
 #[derive(Debug)]
 struct Truth {
     life: u32,
     since: Instant,
     ending: bool,
-    /// The last time that it was cut off from others: since when, and until when if that is over.
-    cut: Option<(Instant, Option<Instant>)>,
+    /// When it ended; what it said is heard for a while.
+    over: Option<Instant>,
+    cut: Cut,
+}
+
+/// Whether an agent is cut off from others.
+#[derive(Debug, Clone, Copy)]
+enum Cut {
+    Never,
+    Now,
+    Until(Instant),
+}
+
+impl Cut {
+    /// Whether it was, at `time` or less than `before` that.
+    fn touches(self, time: Instant, before: Duration) -> bool {
+        match self {
+            Self::Never => false,
+            Self::Now => true,
+            Self::Until(end) => end + before > time,
+        }
+    }
 }
 
 impl Truth {
-    fn is_cut(&self, now: Instant) -> bool {
-        match self.cut {
-            Some((_, until)) => until.is_none_or(|until| until + AFTER_A_CUT > now),
-            None => false,
-        }
-    }
-
     /// Whether it was there for all of an event's time.
     fn had_to_hear(&self, told: Instant) -> bool {
-        let recent = |at: Instant| at + NEWCOMER > told;
-        let cut = self.cut.is_some_and(|(_, until)| until.is_none_or(recent));
-        !self.ending && !recent(self.since) && !cut
+        let is_new = self.since + NEWCOMER > told;
+        !(self.ending || is_new || self.cut.touches(told, NEWCOMER))
     }
 }
 
@@ -83,7 +95,7 @@ pub(crate) struct Tally {
 
 #[derive(Debug, Default)]
 struct Book {
-    running: BTreeMap<String, Truth>,
+    agents: BTreeMap<String, Truth>,
     told: BTreeMap<u64, Told>,
     tally: Tally,
 }
@@ -99,36 +111,37 @@ impl Ledger {
 
     /// An agent of this name begins its life of that number, which is its boot epoch too.
     pub(crate) fn begins(&self, name: &str, life: u32, now: Instant) {
-        let truth = Truth { life, since: now, ending: false, cut: None };
-        self.book().running.insert(name.to_owned(), truth);
+        let mut book = self.book();
+        // What its former life said while it was cut off is still about.
+        let cut = book.agents.get(name).map_or(Cut::Never, |before| before.cut);
+        let truth = Truth { life, since: now, ending: false, over: None, cut };
+        book.agents.insert(name.to_owned(), truth);
     }
 
     /// It is about to end.
     pub(crate) fn ending(&self, name: &str) {
-        if let Some(truth) = self.book().running.get_mut(name) {
+        if let Some(truth) = self.book().agents.get_mut(name) {
             truth.ending = true;
         }
     }
 
-    /// It was cut off, or is no longer.
-    pub(crate) fn cut(&self, name: &str, is: bool, now: Instant) {
-        if let Some(truth) = self.book().running.get_mut(name) {
-            truth.cut = match (is, truth.cut) {
-                (true, _) => Some((now, None)),
-                (false, cut) => cut.map(|(since, _)| (since, Some(now))),
-            };
+    /// It is cut off, or is no longer.
+    pub(crate) fn cut(&self, name: &str, is: bool) {
+        if let Some(truth) = self.book().agents.get_mut(name) {
+            truth.cut = if is { Cut::Now } else { Cut::Until(Instant::now()) };
         }
     }
 
     /// A life is over, told so or not.
     pub(crate) fn over(&self, name: &str, life: u32) {
         let mut book = self.book();
-        let Some(truth) = book.running.get(name).filter(|truth| truth.life == life) else { return };
+        let Book { agents, tally, .. } = &mut *book;
+        let Some(truth) = agents.get_mut(name).filter(|truth| truth.life == life) else { return };
         if !truth.ending {
-            book.tally.ended_alone += 1;
-            book.tally.say(|| format!("{name} ended by itself"));
+            tally.ended_alone += 1;
+            tally.say(|| format!("{name} ended by itself"));
         }
-        book.running.remove(name);
+        (truth.ending, truth.over) = (true, Some(Instant::now()));
     }
 
     /// An event of that number is told.
@@ -149,15 +162,16 @@ impl Ledger {
     /// Whoever has had time to hear an event has heard it, or missed it.
     pub(crate) fn settle(&self, now: Instant) {
         let mut book = self.book();
-        let Book { running, told, tally } = &mut *book;
+        let Book { agents, told, tally } = &mut *book;
+        agents.retain(|_, truth| truth.over.is_none_or(|over| over + AFTER_A_CUT > now));
         let due = |told: &Told| now.saturating_duration_since(told.at) > TOLD;
         while told.first_key_value().is_some_and(|(_, told)| due(told)) {
             let Some((number, told)) = told.pop_first() else { return };
             // Who told it may have ended before anybody heard of it.
-            if !running.values().any(|truth| truth.life == told.by && truth.had_to_hear(told.at)) {
+            if !agents.values().any(|truth| truth.life == told.by && truth.had_to_hear(told.at)) {
                 continue;
             }
-            for (name, truth) in running.iter().filter(|(_, truth)| truth.had_to_hear(told.at)) {
+            for (name, truth) in agents.iter().filter(|(_, truth)| truth.had_to_hear(told.at)) {
                 match told.heard.contains(&truth.life) {
                     true => tally.delivered += 1,
                     false => {
@@ -214,10 +228,11 @@ impl Book {
         // The upper half of an incarnation is the boot epoch: what is said of a former life is no mistake.
         let runs =
             |truth: &&Truth| u64::from(truth.life) == event.incarnation >> 32 && !truth.ending;
-        let Some(subject) = self.running.get(&event.name).filter(runs) else { return };
-        let is_cut = |name: &str| self.running.get(name).is_none_or(|truth| truth.is_cut(now));
+        let Some(subject) = self.agents.get(&event.name).filter(runs) else { return };
+        let touched = |truth: &Truth| truth.cut.touches(now, AFTER_A_CUT);
+        let is_cut = |name: &str| self.agents.get(name).is_some_and(touched);
         let accuser = event.by.as_deref().unwrap_or(by);
-        let excused = subject.is_cut(now) || is_cut(by) || is_cut(accuser);
+        let excused = touched(subject) || is_cut(by) || is_cut(accuser);
         let age = now.saturating_duration_since(subject.since).as_secs();
         let tally = &mut self.tally;
         match (gone, excused) {

@@ -12,7 +12,7 @@ pub(crate) struct End {
     /// Before the first agent started, and after the last one ended.
     pub(crate) before: Process,
     pub(crate) after: Process,
-    /// When churn had stopped: agents that ran, their tasks and descriptors, and what views differed in, if they did.
+    /// What views differed in, if they did not become equal; seconds until they were.
     pub(crate) difference: Option<String>,
     pub(crate) equal_after: f64,
     pub(crate) lives: u32,
@@ -21,8 +21,8 @@ pub(crate) struct End {
     pub(crate) panics: usize,
 }
 
-/// Bytes that may be left of each life when all have ended: what tables and lists of the process that
-/// never shrink take, in all some hundred KiB.
+/// Bytes that may be left of each life when all have ended, and of all: tables and lists of this program
+/// and of its runtime that never shrink.
 const LEFT_OF_A_LIFE: f64 = 256.0;
 const LEFT_OF_ALL: f64 = 512.0 * 1_024.0;
 

@@ -13,7 +13,7 @@ use super::window::Window;
 /// Key and session of a sender: what both say is one sequence of counters.
 type Name = u128;
 
-/// How many sessions are kept in full, about 200 bytes each; the members that packets come from
+/// How many sessions are kept in full, about 250 bytes each; the members that packets come from
 /// have one each per carrier. With more members than that all goes on working, only that what is
 /// overtaken on the way may be refused.
 const OPEN: usize = 16_384;
