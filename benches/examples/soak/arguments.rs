@@ -15,10 +15,10 @@ pub(crate) struct Arguments {
     #[arg(long, default_value_t = 1)]
     pub(crate) seed: u64,
     /// Of a hundred agents, how many stay all the time; what grows slowly shows in them only
-    #[arg(long, default_value_t = 10)]
+    #[arg(long, default_value_t = 20)]
     pub(crate) staying: usize,
     /// Seconds that any other lives, on average
-    #[arg(long, default_value_t = 120.0)]
+    #[arg(long, default_value_t = 60.0)]
     pub(crate) life: f64,
     /// Seconds for which who is gone is remembered
     #[arg(long, default_value_t = 120)]

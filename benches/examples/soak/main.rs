@@ -10,7 +10,7 @@
 //! (127.45.x.y, so Linux), a third of them with a data directory, packets sealed. All the time agents
 //! crash, leave, come back under their name or for another one, say something else of themselves, tell
 //! events and ask; datagrams are lost, now and then many, and some agents are cut off for a while. A
-//! tenth of the agents stays all the time. When the churn has stopped views must become equal, and when
+//! fifth of the agents stays all the time. When the churn has stopped views must become equal, and when
 //! all have ended nothing may be left of them. All of it is drawn from a seed, but not when it happens.
 //! `docs/checking.md` says what is measured and what fails a run.
 #![forbid(unsafe_code)]
