@@ -23,7 +23,7 @@ pub(crate) struct Arguments {
     /// Seconds for which who is gone is remembered
     #[arg(long, default_value_t = 120)]
     pub(crate) retention: u64,
-    /// Events that users tell in a second
+    /// Events that users tell in a second, from the second quarter on; twenty times as many before
     #[arg(long, default_value_t = 2.0)]
     pub(crate) events: f64,
     /// Growth from the second quarter to the last one above which the run fails, in percent

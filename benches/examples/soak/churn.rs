@@ -24,6 +24,9 @@ const PAUSE: Duration = Duration::from_millis(50);
 const MUCH_LOSS: f64 = 0.2;
 /// Measurements of which one is told while the run goes on.
 const TOLD_EVERY: usize = 12;
+/// Times as many events as usual in the first quarter: what agents remember of those, 32,768 at most, is
+/// to be full by its end.
+const FILLS: f64 = 20.0;
 /// Bytes of an event, and of one that does not fit a datagram.
 const EVENT: [usize; 2] = [64, 4_096];
 /// What agents say of themselves, and how many values each has.
@@ -148,10 +151,11 @@ impl Churn {
         let mut chance = |mean: f64| -mean * (1.0 - self.dice.random::<f64>()).ln();
         // In a short run there is some of everything, too.
         let part = |parts: f64, most: f64| (arguments.seconds as f64 / parts).clamp(1.0, most);
+        let fills = if self.started.elapsed() < arguments.time() / 4 { FILLS } else { 1.0 };
         let seconds = match deed {
             Deed::End => chance(arguments.life / movable.max(1) as f64),
             Deed::Metadata => chance(200.0 / arguments.agents as f64),
-            Deed::Event => chance(1.0 / arguments.events.max(1e-6)),
+            Deed::Event => chance(1.0 / (fills * arguments.events).max(1e-6)),
             Deed::Query => chance(part(8.0, 10.0)),
             Deed::Burst | Deed::Cut => chance(part(5.0, 90.0)),
             Deed::Calm | Deed::Heal => chance(part(12.0, 10.0)),
