@@ -27,8 +27,12 @@ const TOLD_EVERY: usize = 12;
 /// Times as many events as usual in the first quarter: what agents remember of those, 32,768 at most, is
 /// to be full by its end.
 const FILLS: f64 = 20.0;
-/// Bytes of an event, and of one that does not fit a datagram.
-const EVENT: [usize; 2] = [64, 4_096];
+/// Bytes of an event.
+const EVENT: usize = 64;
+/// Bytes of one that does not fit a datagram, which each agent fetches by stream, and of how many
+/// events one is so.
+const LARGE: usize = 4_096;
+const OF: usize = 100;
 /// What agents say of themselves, and how many values each has.
 const KEYS: [&str; 4] = ["load", "zone", "version", "note"];
 const VALUES: u32 = 1_000;
@@ -148,10 +152,11 @@ impl Churn {
     fn again(&mut self, deed: Deed) {
         let arguments = &self.arguments;
         let movable = self.fleet.running.iter().filter(|life| !life.person.stays).count();
-        let mut chance = |mean: f64| -mean * (1.0 - self.dice.random::<f64>()).ln();
+        let drawn = self.dice.random::<f64>();
+        let chance = |mean: f64| -mean * (1.0 - drawn).ln();
         // In a short run there is some of everything, too.
         let part = |parts: f64, most: f64| (arguments.seconds as f64 / parts).clamp(1.0, most);
-        let fills = if self.started.elapsed() < arguments.time() / 4 { FILLS } else { 1.0 };
+        let fills = if self.fills() { FILLS } else { 1.0 };
         let seconds = match deed {
             Deed::End => chance(arguments.life / movable.max(1) as f64),
             Deed::Metadata => chance(200.0 / arguments.agents as f64),
@@ -163,6 +168,11 @@ impl Churn {
         };
         let at = Instant::now() + Duration::from_secs_f64(seconds.min(1e6));
         self.agenda.push(Reverse((at, deed)));
+    }
+
+    /// Whether what agents remember is being filled.
+    fn fills(&self) -> bool {
+        self.started.elapsed() < self.arguments.time() / 4
     }
 
     async fn does(&mut self, deed: Deed) {
@@ -216,8 +226,14 @@ impl Churn {
         let Some(at) = self.fleet.any(&mut self.dice, false) else { return };
         let life = &self.fleet.running[at];
         let (handle, by, ledger) = (life.handle.clone(), life.number, self.fleet.ledger());
-        let large = self.dice.random_bool(0.05);
-        let mut payload = vec![0; EVENT[usize::from(large)]];
+        let large = self.dice.random_range(0..OF) == 0;
+        let len = match large {
+            // As many bytes as later on, but no crowd of streams.
+            _ if self.fills() => EVENT + LARGE / OF,
+            true => LARGE,
+            false => EVENT,
+        };
+        let mut payload = vec![0; len];
         let number = self.events;
         payload[..8].copy_from_slice(&number.to_be_bytes());
         self.events += 1;
