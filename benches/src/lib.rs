@@ -11,6 +11,7 @@ pub mod face;
 pub mod limits;
 mod node;
 mod operation;
+pub mod proc;
 mod stopwatch;
 
 use std::net::SocketAddr;

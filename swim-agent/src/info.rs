@@ -52,6 +52,9 @@ pub struct Info {
     pub notices_waiting: usize,
     /// Queries of this agent's users that are open.
     pub queries_open: usize,
+    /// Sessions of others whose packets it remembers, so that none is heard twice: each start of a member
+    /// is one, and each key that it sealed with. About 250 bytes each; none where packets are open.
+    pub sessions: SessionCounts,
     /// How often a join was tried in vain so far; `None` when none is under way.
     pub join_attempts: Option<u32>,
     /// Whether it has found its cluster: a seed answered once, or it was given no other seed than
@@ -96,6 +99,16 @@ pub struct StateCounts {
     pub dead: usize,
     /// Members that left.
     pub left: usize,
+}
+
+/// Sessions by what carried their packets, at most 16,384 of each.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct SessionCounts {
+    /// Of datagrams.
+    pub datagrams: usize,
+    /// Of streams.
+    pub streams: usize,
 }
 
 /// Remembered members that have not come back.

@@ -125,7 +125,7 @@ pub use error::{
 pub use event::{Event, EventStream, StreamItem, UserEvent};
 pub use handle::Handle;
 pub use history::{FailedProbe, Incident, RelayReport};
-pub use info::{Info, Missing, Standstill, StateCounts};
+pub use info::{Info, Missing, SessionCounts, Standstill, StateCounts};
 pub use limits::RateLimits;
 pub use members::{MemberInfo, Members};
 pub use query::{Answers, Pattern, Query, Reply};

@@ -76,6 +76,7 @@ async fn who_has_the_key_is_a_member_and_nothing_is_said_openly() {
         let held = counters(agent).await;
         assert_eq!((held.transport_errors, held.unsealed_received, held.refused_plain), (0, 0, 0));
         assert_eq!((held.refused_replayed, held.refused_forged, held.seal_errors), (0, 0, 0));
+        assert_eq!(agent.info().await.unwrap().sessions.datagrams, 4, "one of each other");
         alive(agent, 5).await;
     }
 }

@@ -3,9 +3,9 @@
 use std::time::Duration;
 
 use bytes::BytesMut;
+use swim_benches::proc::{self, shown};
 
 use crate::packets::Packets;
-use crate::proc::{self, shown};
 use crate::sender::{Pace, Run, Sender};
 use crate::target::{self, Target};
 

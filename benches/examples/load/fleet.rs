@@ -4,10 +4,9 @@ use std::net::Ipv4Addr;
 use std::time::{Duration, Instant};
 
 use swim_agent::{Agent, Counters, Handle, MemberState};
+use swim_benches::proc::{self, shown};
 use swim_transport::Network;
 use tokio::time::{sleep, timeout};
-
-use crate::proc::{self, shown};
 
 /// Files that an agent holds open while it is idle: a UDP socket and a TCP listener.
 const FILES: usize = 2;

@@ -17,7 +17,6 @@
 mod datagrams;
 mod fleet;
 mod packets;
-mod proc;
 mod sender;
 mod target;
 

@@ -7,8 +7,7 @@ use std::time::{Duration, Instant};
 
 use bytes::BytesMut;
 use socket2::SockRef;
-
-use crate::proc;
+use swim_benches::proc;
 
 /// Datagrams sent between two looks for answers.
 const BURST: u64 = 32;

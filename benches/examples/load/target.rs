@@ -6,11 +6,11 @@ use std::time::{Duration, Instant};
 
 use bytes::BytesMut;
 use swim_agent::{Agent, Handle, Options, RateLimits};
+use swim_benches::proc::Thread;
 use swim_transport::{NetTransport, Transport as _};
 use tokio::runtime::Runtime;
 
 use crate::packets::{CLUSTER, Packets};
-use crate::proc::Thread;
 use crate::sender::Sender;
 
 /// Longer than any run: the agent's own probes would only be lost.

@@ -244,6 +244,7 @@ impl<T: Transport, C: Codec> Driver<T, C> {
             updates_waiting: protocol.queue_len(),
             notices_waiting: protocol.events_waiting(),
             queries_open: self.users.open(),
+            sessions: self.wire.sessions(),
             join_attempts: self.joins.attempts(protocol.join_attempts()),
             joined: self.joins.joined() || !self.view.is_alone(),
             probe_interval: protocol.probe_interval(),

@@ -18,6 +18,7 @@ use tracing::Instrument as _;
 use super::wire::Carrier;
 use super::{Driver, Incoming};
 use crate::counters::Meter;
+use crate::info::SessionCounts;
 use crate::keys::Keyholder;
 use crate::received::ReceivedQuery;
 
@@ -48,6 +49,14 @@ impl Sealing {
     /// Bytes that are kept free for sealing, also while nothing is sealed: it may be at any time.
     pub(super) fn overhead(&self) -> usize {
         if self.is_there() { OVERHEAD } else { 0 }
+    }
+
+    /// Sessions of others that are remembered.
+    pub(super) fn sessions(&self) -> SessionCounts {
+        let Some(seal) = &self.seal else { return SessionCounts::default() };
+        let [datagrams, streams] = [seal::Carrier::Datagram, seal::Carrier::Stream]
+            .map(|carrier| seal.sessions_open(carrier));
+        SessionCounts { datagrams, streams }
     }
 
     /// Seals a packet in its place, if packets are sealed.

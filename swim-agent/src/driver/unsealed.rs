@@ -13,6 +13,7 @@ use swim_wire::Codec;
 use super::wire::Carrier;
 use super::{Driver, Incoming};
 use crate::counters::Meter;
+use crate::info::SessionCounts;
 use crate::keys::Keyholder;
 
 /// Nothing seals, so nothing is refused.
@@ -32,6 +33,10 @@ impl Sealing {
 
     pub(super) fn overhead(&self) -> usize {
         0
+    }
+
+    pub(super) fn sessions(&self) -> SessionCounts {
+        SessionCounts::default()
     }
 
     pub(super) fn seal(&self, _: Carrier, _: &mut BytesMut) -> io::Result<()> {

@@ -11,6 +11,7 @@ use swim_wire::{Codec, DecodeError};
 use super::sealing::{OpenError, Sealing};
 use crate::admission::Allowed;
 use crate::counters::Meter;
+use crate::info::SessionCounts;
 use crate::keys::Keyholder;
 use crate::query::Query;
 
@@ -82,6 +83,11 @@ impl<C: Codec> Wire<C> {
     /// Bytes by which a packet may be longer when it is sealed.
     pub(super) fn overhead(&self) -> usize {
         self.sealing.overhead()
+    }
+
+    /// Sessions of others that are remembered.
+    pub(super) fn sessions(&self) -> SessionCounts {
+        self.sealing.sessions()
     }
 
     /// Makes a packet that is written ready to be sent, in its place.

@@ -51,6 +51,7 @@ impl Collector for Scrape {
         }
         lost(&mut to, info)?;
         members(&mut to, info)?;
+        sessions(&mut to, info)?;
         queues(&mut to, self)?;
         gauges(&mut to, info)?;
         let version = [("version", env!("CARGO_PKG_VERSION"))];
@@ -97,6 +98,17 @@ fn members(to: &mut DescriptorEncoder<'_>, info: &Info) -> fmt::Result {
         ("left", counts.left),
     ] {
         let labels = [("state", state)];
+        ConstGauge::new(count as u64).encode(family.encode_family(&labels)?)?;
+    }
+    Ok(())
+}
+
+fn sessions(to: &mut DescriptorEncoder<'_>, info: &Info) -> fmt::Result {
+    let help = "Sessions of others whose packets are remembered, so that none is heard twice.";
+    let mut family = to.encode_descriptor("sessions", help, None, MetricType::Gauge)?;
+    let held = info.sessions;
+    for (carrier, count) in [("datagrams", held.datagrams), ("streams", held.streams)] {
+        let labels = [("carrier", carrier)];
         ConstGauge::new(count as u64).encode(family.encode_family(&labels)?)?;
     }
     Ok(())

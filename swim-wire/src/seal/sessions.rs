@@ -13,7 +13,7 @@ use super::window::Window;
 /// Key and session of a sender: what both say is one sequence of counters.
 type Name = u128;
 
-/// How many sessions are kept in full, about 200 bytes each; the members that packets come from
+/// How many sessions are kept in full, about 250 bytes each; the members that packets come from
 /// have one each per carrier. With more members than that all goes on working, only that what is
 /// overtaken on the way may be refused.
 const OPEN: usize = 16_384;
@@ -84,6 +84,10 @@ impl Sessions {
 
     fn enter(&mut self, session: Session) {
         if self.open.len() < self.room {
+            if self.open.len() == self.open.capacity() {
+                // By an eighth: a session is large, and twice as many may never come.
+                self.open.reserve_exact(self.open.len() / 8 + 8);
+            }
             self.index.insert(session.name, self.open.len());
             self.open.push(session);
             return;

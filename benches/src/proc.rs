@@ -9,36 +9,36 @@ use std::time::Duration;
 
 /// A thread of this process.
 #[derive(Debug, Clone)]
-pub(crate) struct Thread(Option<PathBuf>);
+pub struct Thread(Option<PathBuf>);
 
 impl Thread {
     /// The thread that asks.
-    pub(crate) fn current() -> Self {
+    pub fn current() -> Self {
         Self(read_link("/proc/thread-self").ok().map(|path| PathBuf::from("/proc").join(path)))
     }
 
     /// Its time on a processor so far, to the nanosecond.
-    pub(crate) fn cpu(&self) -> Option<Duration> {
+    pub fn cpu(&self) -> Option<Duration> {
         let text = read_to_string(self.0.as_ref()?.join("schedstat")).ok()?;
         Some(Duration::from_nanos(text.split_ascii_whitespace().next()?.parse().ok()?))
     }
 }
 
 /// The same of all threads of this process together that are alive.
-pub(crate) fn cpu() -> Option<Duration> {
+pub fn cpu() -> Option<Duration> {
     let threads = read_dir("/proc/self/task").ok()?;
     Some(threads.flatten().filter_map(|thread| Thread(Some(thread.path())).cpu()).sum())
 }
 
 /// Resident memory of this process in KiB.
-pub(crate) fn resident() -> Option<u64> {
+pub fn resident() -> Option<u64> {
     let status = read_to_string("/proc/self/status").ok()?;
     let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"))?;
     line.split_ascii_whitespace().next()?.parse().ok()
 }
 
 /// How many files this process may hold open.
-pub(crate) fn open_files() -> Option<usize> {
+pub fn open_files() -> Option<usize> {
     let limits = read_to_string("/proc/self/limits").ok()?;
     let line = limits.lines().find_map(|line| line.strip_prefix("Max open files"))?;
     line.split_ascii_whitespace().next()?.parse().ok()
@@ -46,7 +46,7 @@ pub(crate) fn open_files() -> Option<usize> {
 
 /// Datagrams that the kernel dropped because nobody took them out of the UDP socket bound to
 /// `address` (IPv4) in time.
-pub(crate) fn drops(address: SocketAddr) -> Option<u64> {
+pub fn drops(address: SocketAddr) -> Option<u64> {
     let SocketAddr::V4(address) = address else { return None };
     // The table shows addresses as the machine holds them.
     let ip = u32::from_ne_bytes(address.ip().octets());
@@ -57,7 +57,17 @@ pub(crate) fn drops(address: SocketAddr) -> Option<u64> {
     line.split_ascii_whitespace().last()?.parse().ok()
 }
 
+/// Files that this process holds open, the one that this asks by included.
+pub fn files() -> Option<usize> {
+    Some(read_dir("/proc/self/fd").ok()?.count())
+}
+
+/// Threads of this process.
+pub fn threads() -> Option<usize> {
+    Some(read_dir("/proc/self/task").ok()?.count())
+}
+
 /// A figure that may be missing.
-pub(crate) fn shown(figure: Option<f64>, decimals: usize) -> String {
+pub fn shown(figure: Option<f64>, decimals: usize) -> String {
     figure.map_or_else(|| "-".to_owned(), |figure| format!("{figure:.decimals$}"))
 }
