@@ -5,7 +5,8 @@ mod common;
 use common::lone::{Lone, accusation, alive, claim};
 use common::{addr, id};
 use swim_core::{
-    Digest, GossipMessage, Mechanisms, MemberState, MemberUpdate, Options,
+    Digest, GossipMessage, Mechanisms, MemberState, MemberUpdate, Notice, Options, Said, Stamp,
+    UserEvent, UserNotice,
 };
 
 fn with(mechanisms: Mechanisms) -> Options {
@@ -140,4 +141,125 @@ fn who_is_forgotten_accuses_nobody_under_the_name_of_who_has_its_place() {
     let accusers: Vec<_> = accusers.flatten().map(|held| held.accuser.clone()).collect();
     assert!(accusers.contains(&id(2)), "{accusers:?}");
     assert!(!accusers.contains(&id(20)), "{accusers:?}");
+}
+
+fn event(number: u64, bytes: usize) -> Notice<UserNotice> {
+    let event = UserEvent { origin: id(2), name: "x".into(), payload: vec![0; bytes] };
+    let said = Said::Whole(UserNotice::Event(event.into()));
+    Notice { stamp: Stamp { ltime: number, id: number }, after: [].into(), said }
+}
+
+/// Milliseconds from now until each time that events are told, in the next 150 ms, after so many
+/// were heard.
+fn told_after(events: u64) -> Vec<u64> {
+    let mut lone = Lone::settled(20, Options::default());
+    let begin = lone.clock.micros();
+    let notices = (1..=events).map(|number| event(number, 0)).collect();
+    lone.hear(1, GossipMessage::Notices { notices });
+    lone.run(0.15);
+    let is_told = |message: &GossipMessage| matches!(message, GossipMessage::Notices { .. });
+    let told = lone.sent.iter().filter(|(_, _, message)| is_told(message));
+    let mut told: Vec<_> = told.map(|(at, ..)| (at - begin) / 1_000).collect();
+    told.dedup();
+    told
+}
+
+#[test]
+fn events_that_nobody_was_told_are_told_within_a_tenth_of_the_interval() {
+    let few = told_after(1);
+    assert!(few[0] <= 20 && few[1..].iter().all(|at| *at > 60), "and then in its rounds: {few:?}");
+    let many = told_after(60);
+    assert!(many[0] <= 20 && many.len() >= 3, "as long as more wait than fit: {many:?}");
+}
+
+#[test]
+fn an_answer_with_events_that_were_asked_for_holds_at_most_a_mebibyte() {
+    let mut lone = Lone::settled(3, Options::default());
+    let notices: Vec<_> = (1..=30).map(|number| event(number, 60_000)).collect();
+    let stamps = notices.iter().map(|notice| notice.stamp).collect();
+    lone.hear(1, GossipMessage::Notices { notices });
+    lone.forget();
+    lone.hear(2, GossipMessage::Fetch { stamps });
+    let told = lone.sent.iter().chain(&lone.streamed).filter_map(|(_, _, message)| match message {
+        GossipMessage::Notices { notices } => Some(notices.len()),
+        _ => None,
+    });
+    let told: Vec<_> = told.collect();
+    assert_eq!(told, [17], "of 60 kB each");
+}
+
+#[test]
+fn a_member_passes_on_some_answers_in_a_period_and_no_more() {
+    let mut lone = Lone::settled(3, Options::default());
+    let answer = |from| GossipMessage::QueryAnswer {
+        query: 1,
+        from: id(from),
+        to: id(2),
+        relay: true,
+        payload: None,
+        declined: None,
+    };
+    lone.forget();
+    for _ in 0..400 {
+        lone.hear(1, answer(1));
+    }
+    assert_eq!(lone.sent.len(), 256);
+    assert_eq!(lone.protocol.stats().answers_refused, 144);
+}
+
+#[test]
+fn hashes_that_no_node_sends_are_not_answered() {
+    let mut lone = Lone::settled(30, Options::default());
+    for number in [0, 3, 6, 2_048] {
+        let hashes = vec![1; number];
+        lone.hear(1, GossipMessage::Digest { digest: Digest::Buckets { hashes } });
+        let (of, buckets, versions) = (number as u32, vec![0], vec![1]);
+        lone.hear(1, GossipMessage::Digest { digest: Digest::Versions { of, buckets, versions } });
+    }
+    assert!(lone.sent.is_empty() && lone.streamed.is_empty(), "{:?}", lone.sent);
+    lone.hear(1, GossipMessage::Digest { digest: Digest::Buckets { hashes: vec![1; 4] } });
+    assert!(!lone.sent.is_empty() || !lone.streamed.is_empty());
+}
+
+/// Whether this node compares views within a second, where nothing was told that could be a reason.
+fn compares_soon(joins: bool) -> bool {
+    let mechanisms = Mechanisms { checks: false, ..Mechanisms::all() };
+    let mut lone = Lone::settled(8, with(mechanisms));
+    if joins {
+        lone.protocol.bootstrap(vec![addr(1)]);
+        let members = lone.protocol.all_members().into_iter().cloned().collect();
+        lone.hear(1, GossipMessage::Sync { members });
+    }
+    lone.forget();
+    lone.run(1.0);
+    let is_view = |message: &GossipMessage| {
+        matches!(message, GossipMessage::Digest { digest: Digest::View { .. } })
+    };
+    lone.sent.iter().any(|(_, _, message)| is_view(message))
+}
+
+#[test]
+fn who_has_just_joined_compares_views_soon() {
+    assert!(compares_soon(true));
+    assert!(!compares_soon(false));
+}
+
+/// In how many of eight runs a node looks for itself at a suspect with so many accusers.
+fn looks(accusers: &[usize]) -> usize {
+    let looks = |seed: u64| {
+        // Nor does it look before it condemns, and none is probed in turn meanwhile.
+        let mechanisms = Mechanisms { quiet: false, ..Mechanisms::all() };
+        let mut lone = Lone::settled(60, Options { seed: Some(seed), ..with(mechanisms) });
+        lone.silence(60);
+        accusation(60, accusers).into_iter().for_each(|message| lone.hear(1, message));
+        lone.run(4.0);
+        !lone.pings_of(60).is_empty()
+    };
+    (0..8).filter(|&seed| looks(seed)).count()
+}
+
+#[test]
+fn who_is_confirmed_as_often_as_is_wanted_is_not_looked_at_any_more() {
+    assert!(looks(&[1, 2, 3]) >= 6, "two confirmations of three");
+    assert!(looks(&[1, 2, 3, 4]) <= 2);
 }
