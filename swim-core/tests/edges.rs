@@ -263,3 +263,106 @@ fn who_is_confirmed_as_often_as_is_wanted_is_not_looked_at_any_more() {
     assert!(looks(&[1, 2, 3]) >= 6, "two confirmations of three");
     assert!(looks(&[1, 2, 3, 4]) <= 2);
 }
+
+/// How often news of member 5 is told by a node that then hears these messages.
+fn tellings(mechanisms: Mechanisms, heard: Vec<Vec<MemberUpdate>>) -> usize {
+    let mut lone = Lone::settled(30, with(mechanisms));
+    lone.gossip(5, vec![moved(1)]);
+    for (from, updates) in (6..).zip(heard) {
+        lone.gossip(from, updates);
+    }
+    lone.run(5.0);
+    lone.told_of(5, MemberState::Alive).len()
+}
+
+/// Member 5 at an incarnation.
+fn moved(incarnation: u64) -> MemberUpdate {
+    MemberUpdate { incarnation, ..alive(5) }
+}
+
+#[test]
+fn what_others_tell_too_is_told_less_often() {
+    let all = Mechanisms::all;
+    let alone = tellings(all(), vec![]);
+    let one = tellings(all(), vec![vec![moved(1)]; 1]);
+    let four = tellings(all(), vec![vec![moved(1)]; 4]);
+    assert!(alone > four && four > 0, "{alone}, {four}");
+    assert_eq!(alone, tellings(all(), vec![vec![moved(0)]; 4]), "older news is not the same");
+    let other = vec![vec![MemberUpdate { incarnation: 1, ..alive(6) }]; 4];
+    assert_eq!(alone, tellings(all(), other), "nor is another's");
+    assert_eq!(one, tellings(all(), vec![vec![moved(1); 4]]), "once in a message");
+    let deaf = Mechanisms { feedback: false, ..all() };
+    assert_eq!(alone, tellings(deaf, vec![vec![moved(1)]; 4]));
+}
+
+#[test]
+fn each_death_counts_once_and_a_farewell_is_none() {
+    let mut lone = Lone::settled(8, Options::default());
+    let before = lone.protocol.stats().deaths;
+    for (member, state) in [
+        (5, MemberState::Dead),
+        (5, MemberState::Dead),
+        (6, MemberState::Left),
+        (7, MemberState::Dead),
+    ] {
+        lone.gossip(member, vec![claim(member, state)]);
+    }
+    assert_eq!(lone.protocol.stats().deaths, before + 2);
+}
+
+#[test]
+fn pings_for_others_go_on_when_another_target_is_forgotten() {
+    let mut lone = Lone::settled(4, Options { dead_retention: 1, ..Options::default() });
+    lone.silence(2);
+    lone.silence(3);
+    for (seq, target) in [(70, 2), (71, 3)] {
+        lone.hear(1, GossipMessage::PingReq { seq, from: id(1), target: id(target) });
+    }
+    let (_, seq) = *lone.pings_of(2).last().unwrap();
+    lone.gossip(3, vec![claim(3, MemberState::Left)]);
+    lone.run(0.05);
+    assert_eq!(lone.state(3), None, "forgotten");
+    lone.forget();
+    lone.hear(2, GossipMessage::Ack { seq, from: id(2) });
+    let passed_on = |(_, to, message): &(u64, usize, GossipMessage)| {
+        *to == 1 && matches!(message, GossipMessage::Ack { seq: 70, .. })
+    };
+    assert_eq!(lone.sent.iter().filter(|sent| passed_on(sent)).count(), 1);
+}
+
+#[test]
+fn views_are_compared_every_interval() {
+    let mechanisms = Mechanisms { checks: false, ..Mechanisms::all() };
+    let mut lone = Lone::settled(8, with(mechanisms));
+    lone.run(300.0);
+    let is_view = |message: &GossipMessage| {
+        matches!(message, GossipMessage::Digest { digest: Digest::View { .. } })
+    };
+    let compared = lone.sent.iter().filter(|(_, _, message)| is_view(message)).count();
+    assert!((8..=14).contains(&compared), "{compared} in ten intervals");
+}
+
+#[test]
+fn hashes_of_a_view_are_those_that_other_versions_compute() {
+    let mut lone = Lone::settled(3, Options { boot_epoch: 1, ..Options::default() });
+    lone.hear(1, GossipMessage::Digest { digest: Digest::View { hash: 1 } });
+    let hashes = lone.sent.iter().find_map(|(_, _, message)| match message {
+        GossipMessage::Digest { digest: Digest::Buckets { hashes } } => Some(hashes.clone()),
+        _ => None,
+    });
+    assert_eq!(hashes, Some(vec![6_866_587_564_669_544_764]));
+}
+
+#[test]
+fn a_farewell_is_over_when_enough_others_have_said_so_each_counted_once() {
+    let mut lone = Lone::settled(8, Options::default());
+    lone.protocol.leave();
+    let confirms = |lone: &mut Lone, from| {
+        let incarnation = lone.protocol.local_member().incarnation;
+        let left = MemberUpdate { incarnation, ..claim(0, MemberState::Left) };
+        lone.gossip(from, vec![left]);
+        lone.protocol.has_left()
+    };
+    let over: Vec<_> = [0, 1, 1, 2].map(|from| confirms(&mut lone, from)).into();
+    assert_eq!(over, [false, false, false, true]);
+}

@@ -338,7 +338,8 @@ fn what_is_as_much_as_a_limit_allows_is_taken() {
         notices: 2,
         stamps: 4,
     };
-    let codec = ProtobufCodec::with_limits("swim", limits).unwrap();
+    let codec = ProtobufCodec::with_limits("swim", limits.clone()).unwrap();
+    assert_eq!(*codec.limits(), limits);
     let mut heard = Vec::new();
     codec.decode(&packet(&messages), &mut heard).unwrap();
     assert_eq!(format!("{heard:?}"), format!("{messages:?}"));
