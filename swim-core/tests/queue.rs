@@ -120,6 +120,14 @@ impl Pair {
 }
 
 #[test]
+fn a_member_is_known_at_the_incarnation_that_was_heard_last() {
+    let mut pair = Pair::new(1);
+    pair.news(3);
+    assert_eq!(pair.engine.incarnation_of(MemberIdx(3)), Some(pair.incarnation));
+    assert_eq!(pair.engine.incarnation_of(MemberIdx(MEMBERS)), None);
+}
+
+#[test]
 fn the_fewest_told_goes_first_and_the_newest_among_equals() {
     for seed in 0..40 {
         let mut rng = Pcg64::seed_from_u64(seed);

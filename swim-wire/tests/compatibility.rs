@@ -143,7 +143,7 @@ fn another_cluster_is_refused_by_name() {
         let packet = schema::v1::Packet { cluster: cluster.into(), ..schema::packet(&[ping()]) };
         decode(&packet.encode_to_vec()).unwrap_err()
     };
-    for found in ["staging", ""] {
+    for found in ["staging", "", &"c".repeat(64)] {
         let (found, expected) = (found.to_owned(), "swim".to_owned());
         assert_eq!(refused(&found.clone()), DecodeError::OtherCluster { found, expected });
     }

@@ -314,6 +314,38 @@ fn each_limit_is_kept() {
 }
 
 #[test]
+fn what_is_as_much_as_a_limit_allows_is_taken() {
+    let (stamp, before) = (Stamp { ltime: 2, id: 2 }, Stamp { ltime: 1, id: 1 });
+    let notice = Notice { stamp, after: [before].into(), said: Said::Announced(9) };
+    let accusation = Accusation { update: 0, accuser: "four".into(), health: 0 };
+    let metadata = Some([("k".to_owned(), "v".to_owned())].into());
+    let update = MemberUpdate { metadata, ..alive("four", "10.0.0.1:7946", 1) };
+    let messages = [
+        GossipMessage::Gossip { updates: vec![update] },
+        GossipMessage::Evidence { ages: vec![], accusations: vec![accusation; 2] },
+        GossipMessage::Digest { digest: Digest::Buckets { hashes: vec![1, 2] } },
+        GossipMessage::Fetch { stamps: vec![stamp; 2] },
+        GossipMessage::Notices { notices: vec![notice; 2] },
+    ];
+    let limits = Limits {
+        packet_bytes: packet(&messages).len(),
+        messages: 5,
+        name_bytes: 4,
+        updates: 1,
+        metadata_bytes: 8,
+        accusations: 2,
+        digest_entries: 2,
+        notices: 2,
+        stamps: 4,
+    };
+    let codec = ProtobufCodec::with_limits("swim", limits.clone()).unwrap();
+    assert_eq!(*codec.limits(), limits);
+    let mut heard = Vec::new();
+    codec.decode(&packet(&messages), &mut heard).unwrap();
+    assert_eq!(format!("{heard:?}"), format!("{messages:?}"));
+}
+
+#[test]
 fn the_densest_packets_take_memory_in_proportion() {
     let nobody = |i: usize| MemberUpdate {
         address: None,

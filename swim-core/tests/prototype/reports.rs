@@ -40,6 +40,14 @@ fn auto_tune_slows_down_when_accusations_are_wrong() {
     protocol.auto_tune();
     let slowed = protocol.probe_interval();
     assert!(slowed > Duration::from_secs(1));
+    protocol.auto_tune();
+    assert!(protocol.probe_interval() < slowed);
+    // As many accusations again, which nobody refutes.
+    for node in 1..=8 {
+        hear(&mut protocol, 9, vec![claim(node, MemberState::Suspect, 1)]);
+    }
+    protocol.auto_tune();
+    assert!(protocol.probe_interval() < slowed, "wrong was what it did before");
     (0..200).for_each(|_| protocol.auto_tune());
     assert_eq!(protocol.probe_interval(), Duration::from_secs(1), "it recovers");
 }
