@@ -8,6 +8,11 @@ use std::sync::Arc;
 
 use ipnet::{IpNet, Ipv4Net};
 use swim_core::MemberState;
+use swim_transport::Transport;
+use swim_wire::Codec;
+
+use crate::builder::AgentBuilder;
+use crate::error::SpawnError;
 
 /// Some addresses, as people write them: `10.0.0.0/8`, `fd00::/8`, or one address.
 ///
@@ -94,6 +99,17 @@ impl Allowed {
         }
     }
 
+    /// Whether an address that was given is allowed.
+    ///
+    /// # Errors
+    /// What cannot be done with it, and why.
+    pub(crate) fn check(&self, what: &'static str, address: SocketAddr) -> Result<(), SpawnError> {
+        match self.has(&address) {
+            true => Ok(()),
+            false => Err(SpawnError::Outside { what, address, outside: self.outside() }),
+        }
+    }
+
     /// What is said of an address that is not allowed.
     pub(crate) fn outside(&self) -> String {
         let all: Vec<_> = self.0.iter().map(Subnet::to_string).collect();
@@ -111,7 +127,7 @@ impl FromIterator<Subnet> for Allowed {
 }
 
 /// Somebody who would be a member from now on, or a member that would change its address or what it
-/// says of itself: as [`AgentBuilder::admit`](crate::AgentBuilder::admit) is asked.
+/// says of itself: as [`AgentBuilder::admit`] is asked.
 ///
 /// All of it is what somebody claims. What is sealed was at least written by a holder of a key.
 #[derive(Debug, Clone, Copy)]
@@ -141,7 +157,7 @@ pub struct Held<'a> {
     pub state: MemberState,
 }
 
-/// All members that one packet would add, as [`AgentBuilder::admit_merge`](crate::AgentBuilder::admit_merge)
+/// All members that one packet would add, as [`AgentBuilder::admit_merge`]
 /// is asked: another cluster, some of it, or a single newcomer.
 #[derive(Debug)]
 #[non_exhaustive]
@@ -170,12 +186,94 @@ impl Rules {
     /// Most members unless set. At the 600 bytes that an agent takes for each, 40 MiB; and each has 256
     /// bytes in the longest packet that goes by stream, so that a whole view is told in one.
     pub(crate) const MAX_MEMBERS: usize = 65_536;
+
+    /// Whether there is room for the agent, and its seeds that are addresses are allowed.
+    pub(crate) fn check(&self, seeds: &[String]) -> Result<(), SpawnError> {
+        if self.max_members == 0 {
+            return Err(SpawnError::NoRoom { max_members: 0 });
+        }
+        let mut addresses = seeds.iter().filter_map(|seed| seed.parse().ok());
+        addresses.try_for_each(|seed| self.allowed.check("join through", seed))
+    }
 }
 
 impl Default for Rules {
     fn default() -> Self {
         let (allowed, max_members) = (Allowed::default(), Self::MAX_MEMBERS);
         Self { allowed, max_members, admit: None, admit_merge: None }
+    }
+}
+
+/// Who is let in.
+impl<T: Transport, C: Codec> AgentBuilder<T, C> {
+    /// Hears, sends to and holds members at addresses in these networks only; in all unless set. What
+    /// comes from elsewhere is dropped before it is decoded, and what others say of members elsewhere
+    /// is not believed. Give all agents of a cluster the same: one that is not heard suspects those
+    /// that do not hear it.
+    pub fn allow(mut self, networks: impl IntoIterator<Item = Subnet>) -> Self {
+        let held = self.rules.allowed.networks().to_vec();
+        self.rules.allowed = held.into_iter().chain(networks).collect();
+        self
+    }
+
+    /// Holds at most so many members, this agent and dead ones that are not forgotten so far included;
+    /// 65,536 unless set, which is 40 MiB. Beyond that nobody unknown is taken in, and all who are known
+    /// live on as before.
+    pub fn max_members(mut self, most: usize) -> Self {
+        self.rules.max_members = most;
+        self
+    }
+
+    /// Asks about each newcomer, and about each member that would change its address or metadata,
+    /// before it is believed. An error refuses it, and says why in words: nothing is held of it that was
+    /// not held before, and what was held stays. A member whose change is refused is not heard of
+    /// itself any more, so that it is held dead when somebody suspects it.
+    ///
+    /// Whatever brings the news, it is asked about, and again each time: keep it cheap. It is called in
+    /// the agent's own task, which does nothing else until it returns; do not wait in it, above all
+    /// not for the agent's [`Handle`](crate::Handle). One that panics refuses, and the agent goes on.
+    /// A refusal holds for this agent alone: others have to be given the same rule.
+    ///
+    /// ```
+    /// # use swim_agent::Agent;
+    /// let builder = Agent::builder().admit(|newcomer| match newcomer.metadata.get("role") {
+    ///     Some(role) if role == "db" => Ok(()),
+    ///     role => Err(format!("{} has the role {role:?}", newcomer.name)),
+    /// });
+    /// ```
+    pub fn admit(
+        mut self,
+        ask: impl FnMut(&Newcomer<'_>) -> Result<(), String> + Send + 'static,
+    ) -> Self {
+        self.rules.admit = Some(Box::new(ask));
+        self
+    }
+
+    /// Asks about all unknown members that one packet would add, after each of them was
+    /// [admitted](Self::admit): the view of a cluster that this agent joins or that joins it, what
+    /// two agents find missing when they compare, or a few that gossip tells of. An error keeps all
+    /// of them out. Otherwise as `admit`.
+    ///
+    /// Those who are kept out may be told of again in other company. So judge who they are: a rule
+    /// about how many come at a time only has them come more slowly.
+    ///
+    /// ```
+    /// # use swim_agent::Agent;
+    /// let builder = Agent::builder().admit_merge(|merge| {
+    ///     let strange = |site: Option<&String>| site.is_some_and(|site| site != "berlin");
+    ///     let mut sites = merge.newcomers.iter().map(|newcomer| newcomer.metadata.get("site"));
+    ///     match sites.any(strange) {
+    ///         true => Err(format!("{} told of another site", merge.told_from)),
+    ///         false => Ok(()),
+    ///     }
+    /// });
+    /// ```
+    pub fn admit_merge(
+        mut self,
+        ask: impl FnMut(&Merge<'_>) -> Result<(), String> + Send + 'static,
+    ) -> Self {
+        self.rules.admit_merge = Some(Box::new(ask));
+        self
     }
 }
 

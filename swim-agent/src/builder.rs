@@ -12,7 +12,7 @@ use swim_transport::{BindError, NetStats, NetTransport, Transport};
 use swim_wire::{Codec, CodecError, ProtobufCodec};
 
 use crate::address;
-use crate::admission::{Allowed, Merge, Newcomer, Rules, Subnet};
+use crate::admission::Rules;
 use crate::counters::Meter;
 use crate::driver::{self, Own, Setup};
 use crate::error::SpawnError;
@@ -100,7 +100,7 @@ pub struct AgentBuilder<T = NetTransport, C = ProtobufCodec> {
     limits: RateLimits,
     patterns: Patterns,
     keys: Option<Given>,
-    rules: Rules,
+    pub(crate) rules: Rules,
     transport: MakeTransport<T>,
     codec: MakeCodec<C>,
 }
@@ -239,76 +239,6 @@ impl<T: Transport, C: Codec> AgentBuilder<T, C> {
         self
     }
 
-    /// Hears, sends to and holds members at addresses in these networks only; in all unless set. What
-    /// comes from elsewhere is dropped before it is decoded, and what others say of members elsewhere
-    /// is not believed. Give all agents of a cluster the same: one that is not heard suspects those
-    /// that do not hear it.
-    pub fn allow(mut self, networks: impl IntoIterator<Item = Subnet>) -> Self {
-        let held = self.rules.allowed.networks().to_vec();
-        self.rules.allowed = held.into_iter().chain(networks).collect();
-        self
-    }
-
-    /// Holds at most so many members, this agent and dead ones that are not forgotten so far included;
-    /// 65,536 unless set, which is 40 MiB. Beyond that nobody unknown is taken in, and all who are known
-    /// live on as before.
-    pub fn max_members(mut self, most: usize) -> Self {
-        self.rules.max_members = most;
-        self
-    }
-
-    /// Asks about each newcomer, and about each member that would change its address or metadata,
-    /// before it is believed. An error refuses it, and says why in words: nothing is held of it that was
-    /// not held before, and what was held stays. A member whose change is refused is not heard of
-    /// itself any more, so that it is held dead when somebody suspects it.
-    ///
-    /// Whatever brings the news, it is asked about, and again each time: keep it cheap. It is called in
-    /// the agent's own task, which does nothing else until it returns; do not wait in it, above all
-    /// not for the agent's [`Handle`]. One that panics refuses, and the agent goes on.
-    /// A refusal holds for this agent alone: others have to be given the same rule.
-    ///
-    /// ```
-    /// # use swim_agent::Agent;
-    /// let builder = Agent::builder().admit(|newcomer| match newcomer.metadata.get("role") {
-    ///     Some(role) if role == "db" => Ok(()),
-    ///     role => Err(format!("{} has the role {role:?}", newcomer.name)),
-    /// });
-    /// ```
-    pub fn admit(
-        mut self,
-        ask: impl FnMut(&Newcomer<'_>) -> Result<(), String> + Send + 'static,
-    ) -> Self {
-        self.rules.admit = Some(Box::new(ask));
-        self
-    }
-
-    /// Asks about all unknown members that one packet would add, after each of them was
-    /// [admitted](Self::admit): the view of a cluster that this agent joins or that joins it, what
-    /// two agents find missing when they compare, or a few that gossip tells of. An error keeps all
-    /// of them out. Otherwise as `admit`.
-    ///
-    /// Those who are kept out may be told of again in other company. So judge who they are: a rule
-    /// about how many come at a time only has them come more slowly.
-    ///
-    /// ```
-    /// # use swim_agent::Agent;
-    /// let builder = Agent::builder().admit_merge(|merge| {
-    ///     let strange = |site: Option<&String>| site.is_some_and(|site| site != "berlin");
-    ///     let mut sites = merge.newcomers.iter().map(|newcomer| newcomer.metadata.get("site"));
-    ///     match sites.any(strange) {
-    ///         true => Err(format!("{} told of another site", merge.told_from)),
-    ///         false => Ok(()),
-    ///     }
-    /// });
-    /// ```
-    pub fn admit_merge(
-        mut self,
-        ask: impl FnMut(&Merge<'_>) -> Result<(), String> + Send + 'static,
-    ) -> Self {
-        self.rules.admit_merge = Some(Box::new(ask));
-        self
-    }
-
     /// Another transport than UDP and TCP, bound already.
     pub fn transport<U: Transport>(self, transport: U) -> AgentBuilder<U, C> {
         let bound = Bound { transport: Arc::new(transport), net: None };
@@ -370,7 +300,7 @@ impl<T: Transport, C: Codec> AgentBuilder<T, C> {
         };
         let codec = (self.codec)(&self.cluster)?;
         self.discovery.check()?;
-        checked(&self.rules, &self.seeds)?;
+        self.rules.check(&self.seeds)?;
         let (keys, overhead) = sealing(&self.cluster, self.keys)?;
         let mut options = completed(self.options, &codec, overhead);
         // Checked before anything is taken, with an address that is not known yet.
@@ -387,15 +317,9 @@ impl<T: Transport, C: Codec> AgentBuilder<T, C> {
         protocol(&name, self.bind, &metadata, options.clone())?;
         let Bound { transport, net } = (self.transport)(self.bind)?;
         let local_addr = transport.local_addr();
-        let given = match self.advertise {
-            None => None,
-            Some(given) => match address::named(&given, local_addr, &self.resolver).await {
-                Ok(address) => Some(address),
-                Err(why) => return Err(SpawnError::AdvertiseName { given, why }),
-            },
-        };
-        let advertise_addr = address::advertised(local_addr, given, &self.seeds)?;
-        inside(&self.rules.allowed, "advertise", advertise_addr)?;
+        let advertise_addr =
+            advertised(self.advertise, local_addr, &self.resolver, &self.seeds).await?;
+        self.rules.allowed.check("advertise", advertise_addr)?;
         let protocol = protocol(&name, advertise_addr, &metadata, options.clone())?;
         let (cluster, mut seeds, mut resolver) = (self.cluster, self.seeds, self.resolver);
         let places = (local_addr, advertise_addr);
@@ -490,21 +414,21 @@ fn sealing(_: &str, _: Option<Given>) -> Result<(Option<Arc<Keyholder>>, usize),
     Ok((None, 0))
 }
 
-/// Whether there is room for the agent, and its seeds that are addresses are allowed.
-fn checked(rules: &Rules, seeds: &[String]) -> Result<(), SpawnError> {
-    if rules.max_members == 0 {
-        return Err(SpawnError::NoRoom { max_members: 0 });
-    }
-    let mut addresses = seeds.iter().filter_map(|seed| seed.parse().ok());
-    addresses.try_for_each(|seed| inside(&rules.allowed, "join through", seed))
-}
-
-/// Whether an address that was given is allowed.
-fn inside(allowed: &Allowed, what: &'static str, address: SocketAddr) -> Result<(), SpawnError> {
-    match allowed.has(&address) {
-        true => Ok(()),
-        false => Err(SpawnError::Outside { what, address, outside: allowed.outside() }),
-    }
+/// The address to tell others; `given` may be a name.
+async fn advertised(
+    given: Option<String>,
+    bound: SocketAddr,
+    resolver: &Resolver,
+    seeds: &[String],
+) -> Result<SocketAddr, SpawnError> {
+    let given = match given {
+        None => None,
+        Some(given) => match address::named(&given, bound, resolver).await {
+            Ok(address) => Some(address),
+            Err(why) => return Err(SpawnError::AdvertiseName { given, why }),
+        },
+    };
+    address::advertised(bound, given, seeds)
 }
 
 fn host_name() -> Option<String> {

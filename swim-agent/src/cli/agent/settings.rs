@@ -159,10 +159,6 @@ impl Settings {
         options.validate().map_err(|error| (path.clone(), error.to_string()))?;
         checked(&file).map_err(|why| (path.clone(), why))?;
         let join = if args.join.is_empty() { file.join.unwrap_or_default() } else { args.join };
-        let networks = file.allow.iter().flatten().map(|net| network(net));
-        let networks: Vec<Subnet> =
-            networks.collect::<Result<_, _>>().map_err(|why| (path.clone(), why))?;
-        let allow = if args.allow.is_empty() { networks } else { args.allow };
         let patience = args.event_handler_timeout.unwrap_or(filter::PATIENCE);
         let mut handlers = args.event_handler;
         handlers.iter_mut().for_each(|handler| handler.patience = patience);
@@ -198,7 +194,7 @@ impl Settings {
             dns_server: args.dns_server.or(file.dns_server),
             discover: args.discover.or(file.discover),
             discover_interface: args.discover_interface.or(file.discover_interface),
-            allow,
+            allow: allowed(args.allow, file.allow).map_err(|why| (path, why))?,
             max_members: args.max_members.or(file.max_members),
             metadata,
             cluster: args.cluster.or(file.cluster).unwrap_or_else(|| "swim".to_owned()),
@@ -241,9 +237,12 @@ fn parsed<T: FromStr<Err = String>>(
     named.map(|named| named.parse().map_err(|why| culprit(why, named))).transpose()
 }
 
-/// A network of the file.
-fn network(net: &str) -> Result<Subnet, String> {
-    net.parse().map_err(|why| format!("allow: {why}, not {net:?}"))
+/// The networks of the flags, or else those of the file.
+fn allowed(flags: Vec<Subnet>, file: Option<Vec<String>>) -> Result<Vec<Subnet>, String> {
+    let network = |net: String| net.parse().map_err(|why| format!("allow: {why}, not {net:?}"));
+    let networks: Vec<Subnet> =
+        file.unwrap_or_default().into_iter().map(network).collect::<Result<_, _>>()?;
+    Ok(if flags.is_empty() { networks } else { flags })
 }
 
 /// Checks the texts of a file that are parsed where they are used.
