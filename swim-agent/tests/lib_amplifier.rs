@@ -109,10 +109,14 @@ async fn a_member_moves_when_it_has_moved_and_not_when_others_say_so() {
             raw.send(2, &[message]);
         }
     }
-    tokio::time::sleep(LONG).await;
-    for agent in &agents {
-        let held = agent.members().get("n5").unwrap().clone();
-        assert_eq!((held.address, held.state), (addr(5), MemberState::Alive), "{}", agent.name());
+    // Not for a moment, and not in the end.
+    for wait in (0..300).map(|_| Duration::from_millis(10)).chain([LONG]) {
+        tokio::time::sleep(wait).await;
+        for agent in &agents {
+            let held = agent.members().get("n5").unwrap().clone();
+            let expected = (addr(5), MemberState::Alive);
+            assert_eq!((held.address, held.state), expected, "{}", agent.name());
+        }
     }
     drop(victim);
 
