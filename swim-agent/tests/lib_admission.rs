@@ -61,7 +61,7 @@ async fn who_lives_outside_comes_in_by_no_door_and_hears_nothing() {
     let raw = Raw::new(&network, 2);
     for known in [false, true] {
         if known {
-            raw.introduce("raw", 1);
+            raw.introduce("raw", 1).await;
             alive(&agent, 2).await;
         }
         for message in ways("out", outside(), 5 << 32) {

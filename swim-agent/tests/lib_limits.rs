@@ -61,7 +61,7 @@ async fn a_member_meets_a_limit_of_its_own_only() {
     let limits = RateLimits { member_datagrams: 2_000, ..RateLimits::default() };
     let agent = builder(&network, 1).rate_limits(limits).spawn().await.unwrap();
     let member = Raw::new(&network, 99);
-    member.introduce("raw", 1);
+    member.introduce("raw", 1).await;
     flood(&member, 3_999);
     sleep(SECOND / 100).await;
     let count = counters(&agent).await;
@@ -130,7 +130,7 @@ async fn members_are_served_at_once_when_strangers_hold_their_places() {
     let network = network();
     let agent = spawn(&network, 1).await;
     let member = Raw::new(&network, 90);
-    member.introduce("raw", 1);
+    member.introduce("raw", 1).await;
     alive(&agent, 2).await;
     let strangers: Vec<_> = (91..96).map(|number| Raw::new(&network, number)).collect();
     let mut held = Vec::new();

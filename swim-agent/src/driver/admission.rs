@@ -75,7 +75,12 @@ impl Admission {
     }
 
     /// Whether a claim that somebody lives there would be refused, whatever the embedding program says.
-    pub(super) fn refuses(&self, protocol: &GossipProtocol, name: &MemberId, at: &SocketAddr) -> bool {
+    pub(super) fn refuses(
+        &self,
+        protocol: &GossipProtocol,
+        name: &MemberId,
+        at: &SocketAddr,
+    ) -> bool {
         let is_full = || protocol.held_count() >= self.rules.max_members;
         !self.allowed().has(at) || is_full() && protocol.held(name).is_none()
     }

@@ -282,7 +282,10 @@ mod tests {
         }
         let (mut stream, _) = there.accept().await.unwrap();
         let large = tokio::sync::Semaphore::new(1);
-        let packet = super::super::frame::read(&mut stream, &large).await.unwrap().unwrap();
+        let packet = super::super::frame::read(&mut stream, &large, Duration::from_secs(30))
+            .await
+            .unwrap()
+            .unwrap();
         assert_eq!(seqs(&packet), [2, 3]);
     }
 

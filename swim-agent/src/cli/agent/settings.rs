@@ -6,8 +6,8 @@ use std::path::PathBuf;
 use std::str::FromStr;
 
 use clap::ValueEnum;
-use swim_agent::{RateLimits, Subnet};
 use swim_agent::keys::{Keys, Mode};
+use swim_agent::{RateLimits, Subnet};
 use swim_core::Options;
 
 use super::Args;
