@@ -118,9 +118,9 @@ fn a_refutation_goes_first_until_it_was_told_often_enough() {
 
 #[test]
 fn who_is_forgotten_accuses_nobody_under_the_name_of_who_has_its_place() {
-    let mut options = Options { dead_retention: 1_000, ..Options::default() };
+    let mechanisms = Mechanisms { verify: false, quiet: false, ..Mechanisms::all() };
+    let mut options = Options { dead_retention: 1_000, ..with(mechanisms) };
     options.gossip.base.suspicion_multiplier = 60;
-    options.mechanisms = Mechanisms { verify: false, quiet: false, ..Mechanisms::all() };
     let mut lone = Lone::settled(8, options);
     lone.answers(1..=8, 1);
     accusation(5, &[3]).into_iter().for_each(|message| lone.hear(1, message));
