@@ -111,7 +111,8 @@ fn facts(info: &InfoBody) -> Vec<(&'static str, &'static str, String)> {
         ("ready", "ready", info.unready.as_deref().unwrap_or("yes").to_owned()),
         ("uptime", "uptime_ms", output::age(Duration::from_millis(info.uptime_ms))),
         ("members", "members", members),
-        ("members held", "members_held", room(info)),
+        ("members held", "members_held", info.members_held.to_string()),
+        ("members at most", "max_members", room(info)),
         ("allowed networks", "allow", allowed(info)),
         ("local health", "local_health", format!("{} (0 is healthy)", info.local_health)),
         ("probe interval", "probe_interval_ms", format!("{} ms", info.probe_interval_ms)),
@@ -150,11 +151,10 @@ fn facts(info: &InfoBody) -> Vec<(&'static str, &'static str, String)> {
 
 /// How much room there is for members; an agent of an older release does not say.
 fn room(info: &InfoBody) -> String {
-    let (held, most) = (info.members_held, info.max_members);
-    let full = if held >= most { ", nobody unknown is taken in" } else { "" };
-    match most {
+    match info.max_members {
         0 => "unknown".to_owned(),
-        _ => format!("{held} of {most}{full}"),
+        most if info.members_held >= most => format!("{most}, nobody unknown is taken in"),
+        most => most.to_string(),
     }
 }
 

@@ -210,7 +210,10 @@ impl Admission {
                     "member refused: {most} are held, dead ones included (max_members, --max-members)"
                 );
             }
-            Refusal::Veto(why) => tracing::warn!(%member, address, "member refused: {why}"),
+            Refusal::Veto(why) => {
+                let why = why.escape_debug();
+                tracing::warn!(%member, address, "member refused: {why}");
+            }
         }
     }
 

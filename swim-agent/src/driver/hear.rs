@@ -15,12 +15,16 @@ use super::claims::Told;
 use super::exchange::Input;
 use super::post::{Answer, Origin};
 use super::strangers::FACTOR;
-use super::wire::{Carrier, Refused};
+use super::wire::Carrier;
 
 impl<T: Transport, C: Codec> Driver<T, C> {
     pub(super) fn hear_datagram(&mut self, from: SocketAddr, datagram: &mut [u8]) {
         self.meter.datagrams_received.one();
         self.meter.datagram_bytes_received.add(datagram.len());
+        if !self.wire.hears(&from) {
+            self.admission.outsider(from);
+            return;
+        }
         let now = Instant::now();
         let known = self.protocol.remembers(&from);
         if !known && !self.limits.strangers.take(from.ip(), now) {
@@ -38,9 +42,6 @@ impl<T: Transport, C: Codec> Driver<T, C> {
         });
         if let Err(error) = read {
             tracing::debug!(%from, %error, "a datagram was refused");
-            if matches!(error, Refused::Outside) {
-                self.admission.outsider(from);
-            }
         }
         let mut origin = self.origin(from, datagram.len());
         if matches!(origin, Origin::Proven) && !messages.is_empty() {
