@@ -9,7 +9,7 @@ use swim_wire::{Codec as _, ProtobufCodec};
 
 pub(crate) const CLUSTER: &str = "load";
 /// Updates in a packet that introduces members.
-const UPDATES: usize = 8;
+const UPDATES: usize = 1_000;
 /// Packets that are sent in turn.
 const DIFFERENT: usize = 64;
 
@@ -24,10 +24,11 @@ impl Packets {
         Self { codec: ProtobufCodec::new(CLUSTER).expect("a valid name"), sender }
     }
 
-    /// What makes members 1 to `count` known.
+    /// What makes members 1 to `count` known, by streams: first who sends them, for it is believed
+    /// of others when it is a member.
     pub(crate) fn introduction(&self, count: usize) -> Vec<BytesMut> {
-        let members: Vec<_> = (1..=count).collect();
-        let chunks = members.chunks(UPDATES);
+        let others: Vec<_> = (2..=count).collect();
+        let chunks = std::iter::once(&[1][..]).chain(others.chunks(UPDATES));
         chunks.map(|nodes| self.packet(&[self.gossip(nodes)])).collect()
     }
 

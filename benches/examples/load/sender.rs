@@ -1,13 +1,14 @@
 //! Sends prepared datagrams at a rate and counts the answers.
 
-use std::io::ErrorKind;
-use std::net::{Ipv4Addr, SocketAddr, UdpSocket};
+use std::io::{ErrorKind, Read as _, Write as _};
+use std::net::{Ipv4Addr, Shutdown, SocketAddr, TcpStream, UdpSocket};
 use std::thread::sleep;
 use std::time::{Duration, Instant};
 
 use bytes::BytesMut;
 use socket2::SockRef;
 use swim_benches::proc;
+use swim_wire::encode_frame_header;
 
 /// Datagrams sent between two looks for answers.
 const BURST: u64 = 32;
@@ -57,11 +58,15 @@ impl Sender {
         self.address
     }
 
-    /// Sends each once, slowly.
+    /// Sends each once, by a stream of its own, and waits until it was heard.
     pub(crate) fn introduce(&self, to: SocketAddr, packets: &[BytesMut]) -> std::io::Result<()> {
         for packet in packets {
-            self.socket.send_to(packet, to)?;
-            sleep(Duration::from_micros(200));
+            let mut stream = TcpStream::connect(to)?;
+            let header = encode_frame_header(packet.len()).map_err(std::io::Error::other)?;
+            stream.write_all(&header)?;
+            stream.write_all(packet)?;
+            stream.shutdown(Shutdown::Write)?;
+            stream.read_to_end(&mut Vec::new())?;
         }
         Ok(())
     }
