@@ -91,9 +91,6 @@ fn facts(info: &InfoBody) -> Vec<(&'static str, &'static str, String)> {
     let MemberCounts { alive, suspect, dead, left } = info.members;
     let members = format!("{alive} alive, {suspect} suspect, {dead} dead, {left} left");
     let convergence = &info.convergence;
-    let attempts = info.join_attempts;
-    let attempts =
-        attempts.map_or_else(|| "none".to_owned(), |count| format!("{count}, still trying"));
     let accusations = match info.accusations.len() {
         0 => "none".to_owned(),
         count => format!("the latest {count}:"),
@@ -126,7 +123,7 @@ fn facts(info: &InfoBody) -> Vec<(&'static str, &'static str, String)> {
         ("notices waiting", "notices_waiting", info.notices_waiting.to_string()),
         ("queries open", "queries_open", info.queries_open.to_string()),
         ("streams open", "streams_open", info.streams_open.to_string()),
-        ("join attempts", "join_attempts", attempts),
+        ("join attempts", "join_attempts", attempts(info)),
         ("coordinate", "coordinate", info.coordinate.as_ref().map_or("off".to_owned(), coordinate)),
         ("view", "view_hash", info.view_hash.clone()),
         (
@@ -150,6 +147,11 @@ fn facts(info: &InfoBody) -> Vec<(&'static str, &'static str, String)> {
 }
 
 /// How much room there is for members; an agent of an older release does not say.
+fn attempts(info: &InfoBody) -> String {
+    let attempts = info.join_attempts;
+    attempts.map_or_else(|| "none".to_owned(), |count| format!("{count}, still trying"))
+}
+
 fn room(info: &InfoBody) -> String {
     match info.max_members {
         0 => "unknown".to_owned(),

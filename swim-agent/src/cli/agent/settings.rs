@@ -169,14 +169,10 @@ impl Settings {
         let socket = args.http_socket_mode.or(file.http_socket_mode);
         let mut metadata = file.metadata;
         metadata.extend(args.meta);
-        let http_token = match args.http_token_file {
-            None => parsed(&path, "http_token_file", file.http_token_file.as_deref())?,
-            token => token,
-        };
-        let keys = match args.keyring_file {
-            None => parsed(&path, "keyring_file", file.keyring_file.as_deref())?,
-            keys => keys,
-        };
+        let token = file.http_token_file.as_deref();
+        let http_token = given(args.http_token_file, &path, "http_token_file", token)?;
+        let keys = file.keyring_file.as_deref();
+        let keys = given(args.keyring_file, &path, "keyring_file", keys)?;
         let sealing = sealing::merged(keys, args.sealing.or(file.sealing));
         let sealing = sealing.map_err(|why| match args.sealing {
             Some(_) => ("--sealing".to_owned(), why),
@@ -227,12 +223,16 @@ fn rate_limits(args: &Args, file: &File) -> RateLimits {
     }
 }
 
-/// What a key of the file names: the file at `path` is the culprit where that cannot be read.
-fn parsed<T: FromStr<Err = String>>(
+/// What a flag gave, or else what a key of the file names: the file at `path` is the culprit where that cannot be read.
+fn given<T: FromStr<Err = String>>(
+    flag: Option<T>,
     path: &str,
     key: &str,
     named: Option<&str>,
 ) -> Result<Option<T>, (String, String)> {
+    if flag.is_some() {
+        return Ok(flag);
+    }
     let culprit = |why, named: &str| (path.to_owned(), format!("{key}: {why}: {named:?}"));
     named.map(|named| named.parse().map_err(|why| culprit(why, named))).transpose()
 }
