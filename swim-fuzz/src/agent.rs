@@ -11,7 +11,7 @@ use swim_transport::{MemoryTransport, Network, Transport};
 use swim_wire::seal::{Carrier, Seal};
 use swim_wire::{Codec, ProtobufCodec, encode_frame_header};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::time::{sleep, timeout};
+use tokio::time::{Instant, sleep, timeout};
 
 use crate::choices::{NODES, addr, id, message, name};
 use crate::source::Source;
@@ -22,6 +22,9 @@ const STEPS: usize = 60;
 const MOMENT: Duration = Duration::from_millis(1);
 /// Answers to an address that nobody has proven (RFC 9000, section 8.1).
 const FACTOR: u64 = 3;
+/// Streams in a second to addresses that nobody has proven, and most bytes that each of them takes.
+const STREAMS: u64 = 8;
+const QUESTION: u64 = 128;
 
 /// Who has which keys.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -35,8 +38,9 @@ enum Secrets {
 }
 
 /// Sends an agent datagrams and streams, well-formed, damaged, sealed and open, and answers what it asks,
-/// while time passes and its user wants things. It goes on; nobody where no member lives gets more than
-/// three times what it sent; and who has no key gets nothing.
+/// while time passes and its user wants things. It goes on; nobody who has not shown to live there gets more than
+/// three times the bytes of the datagrams that came from there or named the place, and all together no more
+/// than of all datagrams; and who has no key gets nothing.
 pub fn agent(bytes: &[u8]) {
     let mut runtime = tokio::runtime::Builder::new_current_thread();
     let runtime = runtime.enable_time().start_paused(true).build().expect("a runtime");
@@ -63,9 +67,12 @@ struct Scene {
     secrets: Secrets,
     seal: Seal,
     codec: ProtobufCodec,
-    /// Where a member was said to live, or the agent was asked to join.
-    named: [bool; NODES],
+    /// Who has answered the agent, was named on a stream, or asked to be joined: nothing is promised to them.
+    shown: [bool; NODES],
+    /// Bytes of the datagrams by which the one named the other.
+    told: [[u64; NODES]; NODES],
     leaving: bool,
+    began: Instant,
 }
 
 fn ring(first: u8) -> Keyring {
@@ -91,20 +98,24 @@ impl Scene {
         let seal = Seal::new("swim", theirs, Mode::Require).expect("a valid name");
         let codec = ProtobufCodec::new("swim").expect("a valid name");
         let peers = (0..NODES).map(|node| (node > 0).then(|| bind(node))).collect();
-        let named = [false; NODES];
-        Self { network, agent, peers, secrets, seal, codec, named, leaving: false }
+        let (shown, told) = ([false; NODES], [[0; NODES]; NODES]);
+        let (leaving, began) = (false, Instant::now());
+        Self { network, agent, peers, secrets, seal, codec, shown, told, leaving, began }
     }
 
     async fn step(&mut self, source: &mut Source<'_>) {
         let node = 1 + source.below(NODES - 1);
         match source.below(16) {
             0..=5 => {
-                let packet = self.packet(Carrier::Datagram, source);
+                let (packet, named) = self.packet(Carrier::Datagram, source);
+                for other in named {
+                    self.told[node][other] += packet.len() as u64;
+                }
                 // One that is too long for a datagram is none.
                 let _ = self.peer(node).send_to(addr(0), &packet);
             }
             6..=8 => self.open_stream(node, source).await,
-            9..=10 => self.answer_stream(node, source).await,
+            9..=10 => self.answer(node, source).await,
             11..=13 => {
                 let unit = [1, 100, 1_000][source.below(3)];
                 sleep(Duration::from_millis(u64::from(source.byte()) * unit)).await;
@@ -117,8 +128,9 @@ impl Scene {
         self.peers[node].as_ref().expect("a peer")
     }
 
-    /// Junk, junk in an envelope, or messages; sealed, where that is the custom; sometimes damaged.
-    fn packet(&mut self, carrier: Carrier, source: &mut Source<'_>) -> BytesMut {
+    /// Junk, junk in an envelope, or messages; sealed, where that is the custom; sometimes damaged. And
+    /// whom it names, whatever became of it.
+    fn packet(&mut self, carrier: Carrier, source: &mut Source<'_>) -> (BytesMut, Vec<usize>) {
         let mut packet = BytesMut::new();
         let kind = source.byte();
         if kind & 15 > 0 {
@@ -132,9 +144,9 @@ impl Scene {
             let messages = source.list(3, |source| message(source, now));
             for message in &messages {
                 self.codec.append(message, &mut packet);
-                self.note(message);
             }
         }
+        let mut named = self.named(&packet);
         if self.secrets != Secrets::None && kind & 0x60 > 0 {
             self.seal.seal(carrier, &mut packet).expect("a session that is not worn out");
         }
@@ -142,29 +154,38 @@ impl Scene {
             && let Some(byte) = source.pick(packet.len())
         {
             packet[byte] ^= source.byte();
+            named.extend(self.named(&packet));
         }
-        packet
+        named.sort_unstable();
+        named.dedup();
+        (packet, named)
     }
 
-    /// Where members are said to live, also those that are gone before anybody looks.
-    fn note(&mut self, message: &GossipMessage) {
-        let named: Vec<SocketAddr> = match message {
+    /// Where an open packet says that members live, also those that are gone before anybody looks.
+    fn named(&self, packet: &[u8]) -> Vec<usize> {
+        let mut messages = Vec::new();
+        if self.secrets == Secrets::Foreign || self.codec.decode(packet, &mut messages).is_err() {
+            return Vec::new();
+        }
+        let places = messages.iter().flat_map(|message| match message {
             GossipMessage::Gossip { updates } | GossipMessage::Delta { updates, .. } => {
                 updates.iter().filter_map(|update| update.address).collect()
             }
             GossipMessage::Sync { members } => members.iter().map(|it| it.address).collect(),
-            _ => return,
-        };
-        for node in 0..NODES {
-            self.named[node] |= self.secrets != Secrets::Foreign && named.contains(&addr(node));
-        }
+            _ => Vec::new(),
+        });
+        let places: Vec<SocketAddr> = places.collect();
+        (0..NODES).filter(|&node| places.contains(&addr(node))).collect()
     }
 
     fn framed(&mut self, source: &mut Source<'_>) -> Vec<u8> {
-        let packet = self.packet(Carrier::Stream, source);
+        let (packet, named) = self.packet(Carrier::Stream, source);
+        named.into_iter().for_each(|node| self.shown[node] = true);
         let mut framed = encode_frame_header(packet.len()).unwrap_or([0; 4]).to_vec();
         if source.below(8) == 7 {
             framed = source.take(4).to_vec();
+            // A part of a packet may name anybody.
+            self.shown.iter_mut().for_each(|shown| *shown |= self.secrets != Secrets::Foreign);
         }
         framed.extend_from_slice(&packet);
         framed
@@ -184,14 +205,38 @@ impl Scene {
         }
     }
 
-    /// What the agent said by stream is answered, if it said anything.
-    async fn answer_stream(&mut self, node: usize, source: &mut Source<'_>) {
+    /// What the agent said by stream is answered, if it said anything; else what it asked by datagram.
+    async fn answer(&mut self, node: usize, source: &mut Source<'_>) {
         let Ok(Ok((mut stream, _))) = timeout(MOMENT, self.peer(node).accept()).await else {
-            return;
+            return self.answer_pings(node).await;
         };
         for _ in 0..=source.below(3) {
             let framed = self.framed(source);
             let _ = timeout(MOMENT, stream.write_all(&framed)).await;
+        }
+    }
+
+    /// A peer answers all pings that wait, by the name that it should have.
+    async fn answer_pings(&mut self, node: usize) {
+        let mut packet = BytesMut::new();
+        while let Ok(Ok(_)) = timeout(MOMENT, self.peer(node).recv_from(&mut packet)).await {
+            let mut messages = Vec::new();
+            let sealed = self.secrets != Secrets::None;
+            if sealed && let Ok(opened) = self.seal.open(Carrier::Datagram, &mut packet) {
+                packet = opened.packet[..].into();
+            }
+            let _ = self.codec.decode(&packet, &mut messages);
+            for message in messages {
+                let GossipMessage::Ping { seq, .. } = message else { continue };
+                let mut answer = BytesMut::new();
+                self.codec.start(&mut answer);
+                self.codec.append(&GossipMessage::Ack { seq, from: id(node) }, &mut answer);
+                if sealed {
+                    self.seal.seal(Carrier::Datagram, &mut answer).expect("a fresh session");
+                }
+                let _ = self.peer(node).send_to(addr(0), &answer);
+                self.shown[node] = true;
+            }
         }
     }
 
@@ -200,7 +245,7 @@ impl Scene {
         let agent = self.agent.clone();
         let (wanted, text) = (source.below(10), "v".repeat(source.below(250)));
         let (other, prune) = (name(source).0, source.flag());
-        self.named[node] |= wanted == 3;
+        self.shown[node] |= wanted == 3;
         self.leaving |= wanted == 9 && prune;
         let leaving = self.leaving;
         tokio::spawn(async move {
@@ -225,17 +270,33 @@ impl Scene {
         assert!(told.is_ok() || self.leaving, "the agent has ended");
         let members = self.agent.members();
         assert!(members.len() < 1_000, "more members than were ever named");
-        for node in (1..NODES).filter(|&node| !self.named[node]) {
+        let seconds = self.began.elapsed().as_secs() + 1;
+        let (mut bytes, mut streams, mut heard) = (0, 0, 0);
+        for node in 1..NODES {
             let there = self.network.traffic(addr(0), addr(node));
             let here = self.network.traffic(addr(node), addr(0));
+            heard += here.bytes;
             let nothing = there.bytes + there.stream_bytes == 0 && members.len() == 1;
-            assert!(self.secrets != Secrets::Foreign || nothing, "who has no key is heard");
-            // Who opened a stream has proven to be there.
-            if here.streams > 0 {
+            let silent = self.secrets == Secrets::Foreign && !self.shown[node];
+            assert!(!silent || nothing, "who has no key is heard");
+            if self.has_shown(node) {
                 continue;
             }
-            assert!(there.bytes <= FACTOR * here.bytes, "{there:?} for {here:?}");
-            assert_eq!(there.streams, 0, "a stream to where nobody was said to live");
+            bytes += there.bytes;
+            streams += there.streams;
+            let told = |by: &usize| self.told[*by][node] > 0;
+            let about: u64 = here.bytes + (1..NODES).map(|by| self.told[by][node]).sum::<u64>();
+            assert!(there.bytes <= FACTOR * about, "{there:?} for {here:?} and {about} in all");
+            assert!(there.stream_bytes <= QUESTION * there.streams, "{there:?} by stream");
+            let worth = (1..NODES).filter(told).any(|by| self.has_shown(by));
+            assert!(worth || there.streams == 0, "a stream to where no member said anybody lives");
         }
+        assert!(bytes <= FACTOR * heard, "{bytes} to who has shown nothing, for {heard}");
+        assert!(streams <= STREAMS * seconds, "{streams} streams in {seconds} s");
+    }
+
+    /// Who opened a stream has proven to be there, too.
+    fn has_shown(&self, node: usize) -> bool {
+        self.shown[node] || self.network.traffic(addr(node), addr(0)).streams > 0
     }
 }
