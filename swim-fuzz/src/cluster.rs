@@ -19,6 +19,8 @@ const FLIGHTS: usize = 128;
 struct Cluster {
     nodes: Vec<Node>,
     flights: Vec<Flight>,
+    /// Whether streams are all that passes, until there is peace.
+    only_streams: bool,
     /// Whether somebody was declared gone already: two who declare each other gone part for good.
     removed: bool,
     /// Events that were told so far.
@@ -26,7 +28,7 @@ struct Cluster {
 }
 
 /// Has two to four nodes go through what the bytes say: time, each by its own clock, packets lost, late,
-/// twice and in any order, crashes, restarts, goodbyes, removals, news and events.
+/// twice and in any order, or all of them lost that do not go by stream, crashes, restarts, goodbyes, removals, news and events.
 pub fn cluster(bytes: &[u8]) {
     let mut source = Source::new(bytes);
     let mut cluster = Cluster::new(&mut source);
@@ -44,7 +46,8 @@ impl Cluster {
         let size = 2 + source.below(3);
         let seed = source.byte();
         let nodes = (0..size).map(|at| Node::new(at, size, seed)).collect();
-        let mut cluster = Self { nodes, flights: Vec::new(), removed: false, told: 0 };
+        let (flights, only_streams) = (Vec::new(), false);
+        let mut cluster = Self { nodes, flights, only_streams, removed: false, told: 0 };
         (0..size).for_each(|at| cluster.start(at));
         // Mostly, all know each other before anything happens.
         if source.below(4) > 0 {
@@ -79,8 +82,11 @@ impl Cluster {
             }
             18 => self.nodes[at].stop(),
             19 => self.start(at),
-            20 if source.below(4) == 0 => self.tell(at, |node| node.leave()),
-            20 => self.tell(at, |node| node.anti_entropy_sync()),
+            20 => match source.below(8) {
+                0 | 4 => self.tell(at, |node| node.leave()),
+                7 => self.only_streams = true,
+                _ => self.tell(at, |node| node.anti_entropy_sync()),
+            },
             21 => {
                 let value = "v".repeat(source.below(200));
                 self.tell(at, |node| node.update_metadata("k".to_owned(), value));
@@ -146,7 +152,8 @@ impl Cluster {
     /// What a call brought about is under way now, and all laws hold.
     fn send(&mut self, at: usize, actions: Vec<swim_core::GossipAction>) {
         self.nodes[at].note(&actions);
-        self.flights.extend(post::packets(at, actions));
+        let packets = post::packets(at, actions).into_iter();
+        self.flights.extend(packets.filter(|it| it.is_by_stream() || !self.only_streams));
         let beyond = self.flights.len().saturating_sub(FLIGHTS);
         self.flights.drain(..beyond);
         laws::check(&mut self.nodes, at);

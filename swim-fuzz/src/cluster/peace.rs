@@ -25,6 +25,7 @@ pub(super) fn keep(cluster: &mut Cluster) {
         node.up &= node.is_member();
         node.calm = true;
     }
+    cluster.only_streams = false;
     let first = cluster.flights.drain(..).map(|flight| (LATENCY, flight)).collect();
     let bases = cluster.nodes.iter().map(|node| node.watch.shown()).collect();
     let mut run = Run { cluster, bases, under_way: first, arrived: 0 };
