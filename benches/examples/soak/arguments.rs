@@ -2,6 +2,9 @@
 
 use std::time::Duration;
 
+/// Seconds for which who ended stays away, on average.
+const MEAN_AWAY: f64 = 10.0;
+
 /// Runs agents on loopback under churn, loss and partitions, and looks for anything that grows.
 #[derive(Debug, Clone, clap::Parser)]
 pub(crate) struct Arguments {
@@ -63,6 +66,12 @@ impl Arguments {
     /// How many agents never end by chance.
     pub(crate) fn stayers(&self) -> usize {
         (self.agents * self.staying).div_ceil(100).clamp(1, self.agents)
+    }
+
+    /// Lives without which there was no churn: a quarter of those that are to be expected beside the first ones.
+    pub(crate) fn least_lives(&self) -> u32 {
+        let (agents, stay) = (self.agents as f64, self.stayers() as f64);
+        (agents + (agents - stay) * self.seconds as f64 / (self.life + MEAN_AWAY) / 4.0) as u32
     }
 
     /// Time between two measurements: some hundreds in a run.

@@ -86,7 +86,7 @@ pub(crate) struct Tally {
     pub(crate) unread: u64,
     /// Agents that ended without being told to.
     pub(crate) ended_alone: u64,
-    /// Members that were asked something, and those that answered or are gone.
+    /// Times that one was asked something who had to hear it, and those that were answered.
     pub(crate) asked: u64,
     pub(crate) answered: u64,
     /// What went wrong, the first times.
@@ -199,11 +199,23 @@ impl Ledger {
         }
     }
 
-    /// Members were asked.
-    pub(crate) fn asked(&self, all: u64, answered: u64) {
-        let tally = &mut self.book().tally;
-        tally.asked += all;
-        tally.answered += answered;
+    /// Members were asked at some time, and did or did not answer: those count that run and have run all
+    /// the time, and so is who asked.
+    pub(crate) fn asked<'a>(
+        &self,
+        at: Instant,
+        by: &str,
+        members: impl Iterator<Item = (&'a str, bool)>,
+    ) {
+        let mut book = self.book();
+        let Book { agents, tally, .. } = &mut *book;
+        let there = |name: &str| agents.get(name).is_some_and(|truth| truth.had_to_hear(at));
+        if there(by) {
+            for (_, answered) in members.filter(|(name, _)| there(name)) {
+                tally.asked += 1;
+                tally.answered += u64::from(answered);
+            }
+        }
     }
 
     pub(crate) fn tally(&self) -> Tally {
