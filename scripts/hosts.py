@@ -23,6 +23,7 @@ from figures import wait
 
 # Sites in a row: what goes from the first to the third passes the second.
 SITES = {1: "a", 2: "a", 3: "a", 4: "b", 5: "b", 6: "b", 7: "c", 8: "c"}
+LIMIT = 120  # seconds in which there has to be one view again
 FAKETIME = [f"/usr/lib/{machine}-linux-gnu/faketime/libfaketimeMT.so.1" for machine in ("x86_64", "aarch64")]
 
 
@@ -288,7 +289,7 @@ def one_view(hosts):
             and all(member[0] == "alive" for member in told[0].values()))
 
 
-def settled(hosts, limit=120):
+def settled(hosts, limit=LIMIT):
     """Seconds until there is one view on all; None if there is none within the limit."""
     began = time.monotonic()
     return time.monotonic() - began if wait(lambda: one_view(hosts), limit, 0.1) else None
