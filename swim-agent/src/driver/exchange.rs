@@ -35,6 +35,8 @@ const REQUEST_TIME: Duration = Duration::from_secs(5);
 const EXCHANGE_TIME: Duration = Duration::from_secs(20);
 /// Most packets read in answer to one.
 const MOST_ANSWERS: usize = 4;
+/// How often it is looked whether there is a place for who waits, when nothing else happens.
+const LOOK_AGAIN: Duration = Duration::from_millis(200);
 /// First and longest wait after an error of the transport itself.
 const PAUSES: [Duration; 2] = [Duration::from_millis(20), Duration::from_secs(1)];
 
@@ -241,13 +243,12 @@ pub(super) async fn accept<T: Transport, C: Codec>(
     let mut pause = first;
     loop {
         tokio::select! {
-            accepted = transport.accept() => match accepted {
+            accepted = transport.accept(), if places.has_room(Instant::now()) => match accepted {
                 Ok((stream, from)) => {
                     pause = first;
                     exchange.meter.streams_accepted.one();
                     if exchange.wire.hears(&from) {
-                        let closed = places.arrived(stream, from, Instant::now());
-                        exchange.meter.streams_dropped.add(closed);
+                        places.arrived(stream, from, Instant::now());
                     }
                 }
                 Err(error) => {
@@ -260,10 +261,15 @@ pub(super) async fn accept<T: Transport, C: Codec>(
             Some(ended) = tasks.join_next_with_id() => {
                 places.leave(ended.map_or_else(|error| error.id(), |(task, ())| task));
             }
+            // Somebody may have had its time, as a place or as one that waits.
+            () = sleep(LOOK_AGAIN), if places.is_wanted() => {}
         }
-        while let Some((stream, from)) = places.next() {
+        let now = Instant::now();
+        while let Some((stream, from)) = places.next(now) {
             let served = Arc::clone(&exchange).serve_whole(stream, from);
-            places.take(tasks.spawn(served.in_current_span()).id(), from);
+            places.take(tasks.spawn(served.in_current_span()), from, now);
         }
+        places.trim();
+        exchange.meter.streams_dropped.add(places.take_closed());
     }
 }
