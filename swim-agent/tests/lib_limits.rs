@@ -143,6 +143,85 @@ async fn members_are_served_at_once_when_strangers_hold_their_places() {
     assert!(waited < 3 * SECOND, "a stranger waits for those who say nothing: {waited:?}");
 }
 
+/// Keeps so many streams open that say nothing, whatever is closed.
+async fn besiege(raw: Raw, count: usize) {
+    let mut held = Vec::new();
+    loop {
+        held.retain_mut(|stream: &mut MemoryStream| {
+            let mut context = std::task::Context::from_waker(std::task::Waker::noop());
+            let mut room = [0];
+            let mut room = tokio::io::ReadBuf::new(&mut room);
+            let reading = std::pin::Pin::new(stream);
+            tokio::io::AsyncRead::poll_read(reading, &mut context, &mut room).is_pending()
+        });
+        held.extend(silent(&raw, count - held.len()).await);
+        sleep(SECOND / 20).await;
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_mad_host_of_members_keeps_no_newcomer_out() {
+    let network = network();
+    let mut agents = cluster(&network, 2).await;
+    // Something else on the host of the second one.
+    let beside = Raw::at(&network, SocketAddr::new(addr(2).ip(), 9_999));
+    let mad = tokio::spawn(besiege(beside, 224));
+    sleep(3 * SECOND).await;
+    for number in 91..95 {
+        let waited = answered(&Raw::new(&network, number)).await;
+        assert!(waited < SECOND / 10, "{waited:?}");
+    }
+    let since = Instant::now();
+    agents.push(spawn(&network, 3).await);
+    alive(&agents[0], 3).await;
+    assert!(since.elapsed() < SECOND, "{:?}", since.elapsed());
+    mad.abort();
+}
+
+#[tokio::test(start_paused = true)]
+async fn strangers_that_hold_all_places_make_way_for_others() {
+    let network = network();
+    let agent = spawn(&network, 1).await;
+    // Each of them has said how long its packet is, and says no more.
+    let mad: Vec<_> = (91..94).map(|number| Raw::new(&network, number)).collect();
+    let mut held = Vec::new();
+    for raw in &mad {
+        for mut stream in silent(raw, 40).await {
+            stream.write_all(&[0, 0, 3, 0]).await.unwrap();
+            held.push(stream);
+        }
+    }
+    for number in 95..98 {
+        let waited = answered(&Raw::new(&network, number)).await;
+        assert!(waited < 2 * SECOND, "{waited:?}");
+    }
+    assert!(counters(&agent).await.streams_dropped < 10);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_crowd_of_many_hosts_is_served_and_nobody_closed() {
+    let network = network();
+    let agent = spawn(&network, 1).await;
+    let mut crowd = Vec::new();
+    // More than are served and wait here, and fewer than can wait in the transport besides.
+    for number in 0..350_u16 {
+        let [high, low] = number.to_be_bytes();
+        let raw = Raw::at(&network, ([10, 1, high, low], 7946).into());
+        crowd.push((silent(&raw, 1).await, raw));
+    }
+    let mut served = 0;
+    for (mut streams, raw) in crowd {
+        let packet = raw.packet(&[GossipMessage::SyncRequest { from: "raw".into() }]);
+        let stream = &mut streams[0];
+        stream.write_all(&(packet.len() as u32).to_be_bytes()).await.unwrap();
+        stream.write_all(&packet).await.unwrap();
+        let mut answer = Vec::new();
+        stream.read_to_end(&mut answer).await.unwrap();
+        served += usize::from(!answer.is_empty());
+    }
+    assert_eq!((served, counters(&agent).await.streams_dropped), (350, 0));
+}
+
 #[tokio::test(start_paused = true)]
 async fn who_opens_streams_faster_than_anybody_needs_is_closed_unserved() {
     let network = network();

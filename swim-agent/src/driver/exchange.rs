@@ -24,8 +24,15 @@ use crate::resolve::Lookup;
 
 /// Streams of this node's own that are open at a time; what is to go beyond that is dropped.
 const OUTBOUND: usize = 64;
+/// Of these, what is left to pings, without which nobody dead is found and the living are not.
+const FOR_PROBES: usize = 16;
+/// And what is left by news, which come by the next comparison too.
+const FOR_REQUESTS: usize = 16;
 /// How long a connection may take to come about.
 const CONNECT_TIME: Duration = Duration::from_secs(5);
+/// How long an answer may take to begin that says little, if there is one. Later it is in vain; and the
+/// kernel of a host that is frozen takes all that is said to it.
+const WORD_TIME: Duration = Duration::from_secs(5);
 /// How long an inbound stream may take to say anything at all. Honest ones have said it by the time they are
 /// accepted, or once what was lost is sent again.
 const FIRST_WORD_TIME: Duration = Duration::from_secs(2);
@@ -35,6 +42,8 @@ const REQUEST_TIME: Duration = Duration::from_secs(5);
 const EXCHANGE_TIME: Duration = Duration::from_secs(20);
 /// Most packets read in answer to one.
 const MOST_ANSWERS: usize = 4;
+/// How often it is looked whether there is a place for who waits, when nothing else happens.
+const LOOK_AGAIN: Duration = Duration::from_millis(200);
 /// First and longest wait after an error of the transport itself.
 const PAUSES: [Duration; 2] = [Duration::from_millis(20), Duration::from_secs(1)];
 
@@ -90,6 +99,38 @@ enum Failure {
     Time,
 }
 
+/// What a stream of this node's own is for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Purpose {
+    /// To probe somebody.
+    Probe,
+    /// To ask for something: one that brings no answer has failed.
+    Ask,
+    /// To tell what goes by stream only.
+    Tell,
+    /// To tell what would go by datagram, did these pass.
+    News,
+}
+
+impl Purpose {
+    /// How many streams it leaves to those that are more urgent.
+    fn leaves(self) -> usize {
+        match self {
+            Self::Probe => 0,
+            Self::Ask | Self::Tell => FOR_PROBES,
+            Self::News => FOR_PROBES + FOR_REQUESTS,
+        }
+    }
+
+    /// How long an answer may take to begin.
+    fn patience(self) -> Duration {
+        match self {
+            Self::Probe | Self::News => WORD_TIME,
+            Self::Ask | Self::Tell => EXCHANGE_TIME,
+        }
+    }
+}
+
 impl<C: Codec> Exchange<C> {
     pub(super) fn new(wire: Arc<Wire<C>>, meter: Arc<Meter>, inputs: mpsc::Sender<Input>) -> Self {
         let [asked, answered] = [frame::LARGE_AT_A_TIME; 2].map(Semaphore::new);
@@ -131,6 +172,7 @@ impl<C: Codec> Exchange<C> {
         transport: Arc<T>,
         to: SocketAddr,
         packet: BytesMut,
+        purpose: Purpose,
     ) -> Result<usize, Failure> {
         let connected = timeout(CONNECT_TIME, transport.connect(to)).await;
         // The address is to be free as soon as the driver ends.
@@ -139,7 +181,7 @@ impl<C: Codec> Exchange<C> {
         self.meter.streams_opened.one();
         self.write(&mut stream, packet).await?;
         for answers in 0..MOST_ANSWERS {
-            let packet = frame::read(&mut stream, &self.answered, EXCHANGE_TIME).await?;
+            let packet = frame::read(&mut stream, &self.answered, purpose.patience()).await?;
             let Some(messages) = self.decode(packet, to)? else { return Ok(answers) };
             // An error says that the driver has ended, and with it this task will.
             let heard = Input::Heard { from: to, messages, reply: None };
@@ -193,19 +235,23 @@ impl<T: Transport, C: Codec> Outbound<T, C> {
         Self { transport, exchange, slots, tasks: JoinSet::new() }
     }
 
-    /// Says `packet` to `to` by a stream of its own. With `asks`, a stream that brings no answer
-    /// has failed. False when too many streams are open; the packet is dropped then.
-    pub(super) fn say(&mut self, to: SocketAddr, packet: BytesMut, asks: bool) -> bool {
+    /// Says `packet` to `to` by a stream of its own. False when too many streams are open; the packet is
+    /// dropped then.
+    pub(super) fn say(&mut self, to: SocketAddr, packet: BytesMut, purpose: Purpose) -> bool {
         while self.tasks.try_join_next().is_some() {}
-        let Ok(slot) = Arc::clone(&self.slots).try_acquire_owned() else {
+        // Nobody else takes one meanwhile.
+        let free = self.slots.available_permits() > purpose.leaves();
+        let slot = free.then(|| Arc::clone(&self.slots).try_acquire_owned().ok()).flatten();
+        let Some(slot) = slot else {
             self.exchange.meter.streams_withheld.one();
             return false;
         };
         let (transport, exchange) = (Arc::clone(&self.transport), Arc::clone(&self.exchange));
         let task = async move {
-            let talk = timeout(EXCHANGE_TIME, exchange.converse(transport, to, packet)).await;
+            let talk =
+                timeout(EXCHANGE_TIME, exchange.converse(transport, to, packet, purpose)).await;
             let failure = match talk {
-                Ok(Ok(0)) if asks => Failure::Unanswered,
+                Ok(Ok(0)) if purpose == Purpose::Ask => Failure::Unanswered,
                 Ok(Ok(_)) => {
                     drop(slot);
                     let _ = exchange.inputs.send(Input::Reached { to }).await;
@@ -241,13 +287,12 @@ pub(super) async fn accept<T: Transport, C: Codec>(
     let mut pause = first;
     loop {
         tokio::select! {
-            accepted = transport.accept() => match accepted {
+            accepted = transport.accept(), if places.has_room(Instant::now()) => match accepted {
                 Ok((stream, from)) => {
                     pause = first;
                     exchange.meter.streams_accepted.one();
                     if exchange.wire.hears(&from) {
-                        let closed = places.arrived(stream, from, Instant::now());
-                        exchange.meter.streams_dropped.add(closed);
+                        places.arrived(stream, from, Instant::now());
                     }
                 }
                 Err(error) => {
@@ -260,10 +305,15 @@ pub(super) async fn accept<T: Transport, C: Codec>(
             Some(ended) = tasks.join_next_with_id() => {
                 places.leave(ended.map_or_else(|error| error.id(), |(task, ())| task));
             }
+            // Somebody may have had its time, as a place or as one that waits.
+            () = sleep(LOOK_AGAIN), if places.is_wanted() => {}
         }
-        while let Some((stream, from)) = places.next(Instant::now()) {
+        let now = Instant::now();
+        while let Some((stream, from)) = places.next(now) {
             let served = Arc::clone(&exchange).serve_whole(stream, from);
-            places.take(tasks.spawn(served.in_current_span()).id(), from);
+            places.take(tasks.spawn(served.in_current_span()), from, now);
         }
+        places.trim();
+        exchange.meter.streams_dropped.add(places.take_closed());
     }
 }

@@ -1,139 +1,225 @@
-//! Which streams of others are served: some of each source, and the last places for members' hosts only.
-//! Who finds no place waits, unread; of those the source that has fewest open comes first. So a mad host
-//! holds up itself, and many of them strangers, but no member.
+//! Which streams of others are served: who has fewest open comes first, and the last places are for members'
+//! hosts only. Who finds no place waits, unread. Where there is no room, whoever has most gives way: of those that
+//! wait, and of those that are served and have had their time. So a mad host holds up itself, a member's as any
+//! other; and many strangers hold up strangers, but no member.
 
-use std::collections::{HashMap, HashSet, VecDeque};
+use std::cmp::Reverse;
+use std::collections::{HashMap, VecDeque};
 use std::net::{IpAddr, SocketAddr};
+use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::sync::watch;
-use tokio::task;
+use tokio::task::{self, AbortHandle};
 use tokio::time::Instant;
 
-use super::rate::{Rate, Sources, source};
-use crate::members::Members;
+use super::hosts::Hosts;
+use super::rate::{Rate, Sources, network, source};
 
 /// Streams that are served at a time.
 const SERVED: usize = 64;
-/// How many of these places anybody may take; the rest is for hosts of members.
-const ANYBODY: usize = 48;
+/// How many of these places strangers may take; the rest is for hosts of members.
+const OF_STRANGERS: usize = 48;
 /// Most places of one source of strangers.
 const OF_STRANGER: usize = 16;
 /// Most places of one host of members, of which it may have many.
 const OF_HOST: usize = 32;
+/// How long a place is its stream's, whoever waits: honest ones take milliseconds.
+const UNDISTURBED: Duration = Duration::from_secs(1);
 /// Most streams that wait for a place: each has a descriptor and nothing else.
 const WAITING: usize = 192;
+/// As long as all are served sooner, and no source has more than a few waiting, a crowd can as well wait in the
+/// kernel.
+const BRISK: Duration = Duration::from_secs(1);
+const FEW: usize = 16;
 /// How long one waits; its other end gives up after twice that.
 const PATIENCE: Duration = Duration::from_secs(10);
 /// What may come at once, in seconds of what may come in the long run.
 const BURST: Duration = Duration::from_secs(5);
-/// How old may be what is known of where members live.
-const HOSTS_AGE: Duration = Duration::from_secs(1);
+
+/// Whose a stream is.
+#[derive(Debug, Clone, Copy)]
+struct Whose {
+    source: IpAddr,
+    /// All that may be the same stranger's: what a site of IPv6 has. A host of members speaks for itself.
+    network: IpAddr,
+    /// Whether it comes from a host of members.
+    member: bool,
+}
+
+/// What one has: with its whole network, and alone.
+type Share = (usize, usize);
+
+/// How many streams each has.
+#[derive(Debug, Default)]
+struct Shares {
+    networks: HashMap<IpAddr, usize>,
+    sources: HashMap<IpAddr, usize>,
+}
+
+impl Shares {
+    fn of(all: impl Iterator<Item = Whose>) -> Self {
+        let mut shares = Self::default();
+        for whose in all {
+            *shares.networks.entry(whose.network).or_default() += 1;
+            *shares.sources.entry(whose.source).or_default() += 1;
+        }
+        shares
+    }
+
+    fn has(&self, whose: Whose) -> Share {
+        let count = |counts: &HashMap<_, usize>, of| counts.get(&of).copied().unwrap_or_default();
+        (count(&self.networks, whose.network), count(&self.sources, whose.source))
+    }
+
+    /// Whether they are more even when one of the one's is the other's.
+    fn evened(&self, one: Whose, other: Whose) -> bool {
+        let (most, fewest) = (self.has(one), self.has(other));
+        if one.network == other.network { most.1 > fewest.1 + 1 } else { most.0 > fewest.0 + 1 }
+    }
+}
 
 /// A stream that waits to be served.
 #[derive(Debug)]
 struct Waiting<S> {
     stream: S,
     from: SocketAddr,
+    whose: Whose,
+    since: Instant,
+}
+
+/// A place that is taken.
+#[derive(Debug)]
+struct Taken {
+    task: AbortHandle,
+    whose: Whose,
     since: Instant,
 }
 
 /// The places, and who waits for one.
 #[derive(Debug)]
 pub(super) struct Places<S> {
-    taken: Vec<(task::Id, IpAddr)>,
+    taken: Vec<Taken>,
     waiting: VecDeque<Waiting<S>>,
     strangers: Sources,
-    hosts: Hosts,
+    hosts: Arc<Hosts>,
+    /// Streams that were closed since somebody asked.
+    closed: usize,
 }
 
 impl<S> Places<S> {
     /// Strangers may open so many streams a second from one source; 0 is no limit.
-    pub(super) fn new(members: watch::Receiver<Members>, a_second: u32) -> Self {
+    pub(super) fn new(hosts: Arc<Hosts>, a_second: u32) -> Self {
         let strangers = Sources::new(Rate::new(a_second, BURST));
-        let hosts = Hosts { members, held: HashSet::new(), at: None };
-        Self { taken: Vec::new(), waiting: VecDeque::new(), strangers, hosts }
+        Self { taken: Vec::new(), waiting: VecDeque::new(), strangers, hosts, closed: 0 }
     }
 
-    /// A stream came; says how many were closed for it, which may be itself.
-    pub(super) fn arrived(&mut self, stream: S, from: SocketAddr, now: Instant) -> usize {
-        if !self.strangers.take(from.ip(), now) && !self.hosts.have(source(from.ip()), now) {
-            return 1;
+    /// Whether the next one is taken from the kernel. It can wait there when there is no room here, but nobody
+    /// sees who does: so that is for a crowd of many hosts that are served in no time.
+    pub(super) fn has_room(&self, now: Instant) -> bool {
+        let brisk = self.waiting.front().is_some_and(|first| now - first.since < BRISK);
+        if self.waiting.len() < WAITING || !brisk {
+            return true;
         }
-        self.waiting.push_back(Waiting { stream, from, since: now });
-        let before = self.waiting.len();
-        while self.waiting.front().is_some_and(|first| now - first.since >= PATIENCE) {
-            self.waiting.pop_front();
-        }
-        if self.waiting.len() > WAITING {
-            self.drop_of_heaviest(now);
-        }
-        before - self.waiting.len()
+        let shares = Shares::of(self.waiting.iter().map(|one| one.whose));
+        shares.sources.into_values().any(|waiting| waiting > FEW)
     }
 
-    /// Closes the latest of the source that most wait of; a member's only where no stranger waits.
-    fn drop_of_heaviest(&mut self, now: Instant) {
-        let mut waiting = HashMap::<IpAddr, usize>::new();
-        for one in &self.waiting {
-            *waiting.entry(source(one.from.ip())).or_default() += 1;
+    /// Whether anybody waits.
+    pub(super) fn is_wanted(&self) -> bool {
+        !self.waiting.is_empty()
+    }
+
+    /// How many were closed since this was last asked, unserved or to make way.
+    pub(super) fn take_closed(&mut self) -> usize {
+        std::mem::take(&mut self.closed)
+    }
+
+    /// A stream came. Serve what [`next`](Self::next) gives and [`trim`](Self::trim) before the next one.
+    pub(super) fn arrived(&mut self, stream: S, from: SocketAddr, now: Instant) {
+        let whose = self.whose(from);
+        if whose.member || self.strangers.take(from.ip(), now) {
+            self.waiting.push_back(Waiting { stream, from, whose, since: now });
+        } else {
+            self.closed += 1;
         }
-        let hosts = &mut self.hosts;
-        let weighed = self.waiting.iter().enumerate().map(|(at, one)| {
-            let source = source(one.from.ip());
-            (!hosts.have(source, now), waiting[&source], at)
-        });
-        if let Some((.., at)) = weighed.max() {
-            self.waiting.remove(at);
+    }
+
+    fn whose(&self, from: SocketAddr) -> Whose {
+        let (source, member) = (source(from.ip()), self.hosts.have_near(from.ip()));
+        Whose { source, network: if member { source } else { network(source) }, member }
+    }
+
+    /// Closes the latest of whoever waits most while too many wait.
+    pub(super) fn trim(&mut self) {
+        while self.waiting.len() > WAITING {
+            let shares = Shares::of(self.waiting.iter().map(|one| one.whose));
+            let weighed = self.waiting.iter().enumerate();
+            let weighed = weighed.map(|(at, one)| (shares.has(one.whose), !one.whose.member, at));
+            if let Some((.., at)) = weighed.max() {
+                self.waiting.remove(at);
+            }
+            self.closed += 1;
         }
     }
 
     /// The next one to serve, if there is a place for it; [`take`](Self::take) it.
     pub(super) fn next(&mut self, now: Instant) -> Option<(S, SocketAddr)> {
-        let free = SERVED.checked_sub(self.taken.len() + 1)?;
-        let mut first = None;
-        for (at, waiting) in self.waiting.iter().enumerate() {
-            let source = source(waiting.from.ip());
-            let held = self.taken.iter().filter(|(_, taken)| *taken == source).count();
-            let fits = free >= SERVED - ANYBODY && held < OF_STRANGER
-                || held < OF_HOST && self.hosts.have(source, now);
-            if fits && first.is_none_or(|(fewest, _)| held < fewest) {
-                first = Some((held, at));
-            }
+        while self.waiting.front().is_some_and(|first| now - first.since >= PATIENCE) {
+            self.waiting.pop_front();
+            self.closed += 1;
         }
-        let next = self.waiting.remove(first?.1)?;
+        let shares = Shares::of(self.taken.iter().map(|one| one.whose));
+        let firsts = [true, false].map(|member| self.first(member, &shares));
+        let mut firsts: Vec<_> = firsts.into_iter().flatten().collect();
+        firsts.sort_by_key(|&(has, at, _)| (has, at));
+        let free = firsts.iter().find(|(.., whose)| self.is_free(whose.member));
+        let &(_, at, _) = match free {
+            Some(first) => first,
+            None => firsts.iter().find(|(.., whose)| self.make_way(*whose, &shares, now))?,
+        };
+        let next = self.waiting.remove(at)?;
         Some((next.stream, next.from))
     }
 
+    /// Of those that may have one more place, who has fewest: what it has, where it waits, whose it is.
+    fn first(&self, member: bool, shares: &Shares) -> Option<(Share, usize, Whose)> {
+        let most = if member { OF_HOST } else { OF_STRANGER };
+        let waiting = self.waiting.iter().enumerate().filter(|(_, one)| one.whose.member == member);
+        let waiting = waiting.map(|(at, one)| (shares.has(one.whose), at, one.whose));
+        waiting.filter(|(has, ..)| has.1 < most).min_by_key(|&(has, at, _)| (has, at))
+    }
+
+    fn is_free(&self, member: bool) -> bool {
+        self.taken.len() < SERVED && (member || !self.has_many_strangers())
+    }
+
+    fn has_many_strangers(&self) -> bool {
+        self.taken.iter().filter(|one| !one.whose.member).count() >= OF_STRANGERS
+    }
+
+    /// Ends the oldest stream of whoever has most places, if that is more than a newcomer would have then.
+    fn make_way(&mut self, newcomer: Whose, shares: &Shares, now: Instant) -> bool {
+        let strangers_only = !newcomer.member && self.has_many_strangers();
+        let had_its_time =
+            |one: &Taken| now - one.since >= UNDISTURBED && !(strangers_only && one.whose.member);
+        let taken = self.taken.iter().enumerate().filter(|(_, one)| had_its_time(one));
+        let heaviest = taken.max_by_key(|(_, one)| (shares.has(one.whose), Reverse(one.since)));
+        let heaviest = heaviest.filter(|(_, one)| shares.evened(one.whose, newcomer));
+        let Some(at) = heaviest.map(|(at, _)| at) else { return false };
+        self.taken.swap_remove(at).task.abort();
+        self.closed += 1;
+        true
+    }
+
     /// A task serves a stream from there.
-    pub(super) fn take(&mut self, task: task::Id, from: SocketAddr) {
-        self.taken.push((task, source(from.ip())));
+    pub(super) fn take(&mut self, task: AbortHandle, from: SocketAddr, now: Instant) {
+        let whose = self.whose(from);
+        self.taken.push(Taken { task, whose, since: now });
     }
 
     /// That task has ended.
     pub(super) fn leave(&mut self, task: task::Id) {
-        self.taken.retain(|(taken, _)| *taken != task);
-    }
-}
-
-/// Where live members live. Looked up only while places are short: a walk over all members, a few times a second
-/// at most.
-#[derive(Debug)]
-struct Hosts {
-    members: watch::Receiver<Members>,
-    held: HashSet<IpAddr>,
-    at: Option<Instant>,
-}
-
-impl Hosts {
-    /// Whether a live member lives there.
-    fn have(&mut self, host: IpAddr, now: Instant) -> bool {
-        if self.at.is_none_or(|at| now - at >= HOSTS_AGE) {
-            let members = self.members.borrow().clone();
-            let live = members.iter().filter(|member| member.state.is_live());
-            self.held = live.map(|member| source(member.address.ip())).collect();
-            self.at = Some(now);
-        }
-        self.held.contains(&host)
+        self.taken.retain(|taken| taken.task.id() != task);
     }
 }
 
@@ -141,10 +227,7 @@ impl Hosts {
 mod tests {
     use std::ops::Range;
 
-    use swim_core::{GossipProtocol, Member};
-
     use super::*;
-    use crate::members::MemberInfo;
 
     const MEMBER: u8 = 1;
 
@@ -152,25 +235,37 @@ mod tests {
         ([10, 0, 0, host], port).into()
     }
 
-    /// A member lives on host 1; streams are numbers.
-    async fn places() -> (Places<u16>, watch::Sender<Members>) {
-        let built = GossipProtocol::builder("member".into(), addr(MEMBER, 7946)).build();
-        let built = built.expect("a member");
-        let member: &Member = built.local_member();
-        let clocks = (std::time::Instant::now(), std::time::SystemTime::now());
-        let (publish, members) = watch::channel(Members::alone(MemberInfo::new(member, clocks)));
-        (Places::new(members, 0), publish)
+    /// Of a host in a network of IPv6 that has as many networks of hosts as a port is great.
+    fn within(site: u16, port: u16) -> SocketAddr {
+        ([0xfd00, 0, site, port, 0, 0, 0, 1], 1).into()
     }
 
-    /// Ids of tasks, which only a runtime gives.
-    fn id() -> task::Id {
-        tokio::spawn(async {}).id()
+    /// A member lives on host 1; streams are numbers.
+    fn places() -> Places<u16> {
+        of_rate(0)
+    }
+
+    fn of_rate(a_second: u32) -> Places<u16> {
+        let hosts = Arc::new(Hosts::default());
+        hosts.moved(None, Some(addr(MEMBER, 7946).ip()));
+        Places::new(hosts, a_second)
     }
 
     /// So many streams come from a host; returns how many are closed for them.
     fn come(places: &mut Places<u16>, host: u8, count: u16) -> usize {
-        let now = Instant::now();
-        (0..count).map(|port| places.arrived(host.into(), addr(host, port), now)).sum()
+        come_from(places, host.into(), (0..count).map(|port| addr(host, port)))
+    }
+
+    fn come_from(
+        places: &mut Places<u16>,
+        stream: u16,
+        from: impl Iterator<Item = SocketAddr>,
+    ) -> usize {
+        for from in from {
+            places.arrived(stream, from, Instant::now());
+            places.trim();
+        }
+        places.take_closed()
     }
 
     /// So many come from each of these hosts; none is closed.
@@ -182,15 +277,21 @@ mod tests {
     fn serve(places: &mut Places<u16>) -> Vec<u16> {
         let mut served = Vec::new();
         while let Some((stream, from)) = places.next(Instant::now()) {
-            places.take(id(), from);
+            // It never ends by itself.
+            let task = tokio::spawn(std::future::pending::<()>());
+            places.take(task.abort_handle(), from, Instant::now());
             served.push(stream);
         }
         served
     }
 
+    fn waiting(places: &Places<u16>) -> Vec<u16> {
+        places.waiting.iter().map(|waiting| waiting.stream).collect()
+    }
+
     #[tokio::test]
     async fn a_stranger_has_a_quarter_and_a_host_of_members_half() {
-        let (mut places, _publish) = places().await;
+        let mut places = places();
         come(&mut places, 2, 60);
         come(&mut places, MEMBER, 60);
         let served = serve(&mut places);
@@ -200,53 +301,159 @@ mod tests {
 
     #[tokio::test]
     async fn the_last_places_are_for_members() {
-        let (mut places, _publish) = places().await;
+        let mut places = places();
         come_all(&mut places, 2..40, 4);
-        assert_eq!(serve(&mut places).len(), ANYBODY);
+        assert_eq!(serve(&mut places).len(), OF_STRANGERS);
         come(&mut places, MEMBER, 60);
-        assert_eq!(serve(&mut places), [u16::from(MEMBER); SERVED - ANYBODY]);
+        assert_eq!(serve(&mut places), [u16::from(MEMBER); SERVED - OF_STRANGERS]);
         assert!(places.next(Instant::now()).is_none());
     }
 
     #[tokio::test]
     async fn a_free_place_goes_to_who_has_fewest() {
-        let (mut places, _publish) = places().await;
+        let mut places = places();
         come_all(&mut places, 2..6, 30);
-        assert_eq!(serve(&mut places).len(), ANYBODY);
+        assert_eq!(serve(&mut places).len(), OF_STRANGERS);
         come(&mut places, 9, 1);
-        let (done, _) = places.taken[0];
+        let done = places.taken[0].task.id();
         places.leave(done);
         assert_eq!(serve(&mut places), [9]);
     }
 
     #[tokio::test]
     async fn who_fills_the_waiting_room_makes_room_for_others() {
-        let (mut places, _publish) = places().await;
+        let mut places = places();
         assert_eq!(come(&mut places, 2, 1_000), 1_000 - WAITING);
         assert_eq!(come(&mut places, 3, 1) + come(&mut places, MEMBER, 1), 2);
-        assert_eq!(places.waiting.len(), WAITING);
-        let hosts: Vec<u16> = places.waiting.iter().map(|waiting| waiting.stream).collect();
-        assert_eq!(hosts[WAITING - 2..], [3, MEMBER.into()]);
+        let waiting = waiting(&places);
+        assert_eq!(waiting.len(), WAITING);
+        assert_eq!(waiting[WAITING - 2..], [3, MEMBER.into()]);
+    }
+
+    #[tokio::test]
+    async fn a_mad_host_of_members_holds_up_itself_as_well() {
+        let mut places = places();
+        come(&mut places, MEMBER, 1_000);
+        assert_eq!(serve(&mut places).len(), OF_HOST);
+        come(&mut places, MEMBER, 1_000);
+        assert_eq!(waiting(&places).len(), WAITING);
+        // Nobody is closed before it was seen whether there is a place.
+        places.arrived(2, addr(2, 1), Instant::now());
+        assert_eq!(serve(&mut places), [2]);
+        places.trim();
+        assert_eq!(places.take_closed(), 0);
+        // Where there is none, the mad one's wait no longer.
+        for host in 40..71 {
+            come(&mut places, host, 1);
+            assert_eq!(serve(&mut places), [u16::from(host)]);
+        }
+        assert_eq!(places.taken.len(), SERVED);
+        come(&mut places, MEMBER, 1_000);
+        assert_eq!(come(&mut places, 3, 1), 1);
+        assert!(waiting(&places).contains(&3));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn who_has_most_and_had_its_time_makes_way_for_who_has_fewer() {
+        let mut places = places();
+        // Two mad ones, of which one lives where members do.
+        come(&mut places, MEMBER, 60);
+        come(&mut places, 2, 60);
+        come(&mut places, 3, 60);
+        assert_eq!(serve(&mut places).len(), SERVED);
+        come(&mut places, 4, 60);
+        assert!(serve(&mut places).is_empty(), "a second is everybody's");
+        tokio::time::advance(UNDISTURBED).await;
+        let served = serve(&mut places);
+        assert_eq!(served, [4; OF_STRANGER]);
+        assert_eq!(places.take_closed(), served.len());
+        let shares = Shares::of(places.taken.iter().map(|one| one.whose));
+        assert_eq!(shares.sources.values().sum::<usize>(), SERVED);
+        assert!(shares.sources.values().all(|has| *has == OF_STRANGER), "{shares:?}");
+        assert!(serve(&mut places).is_empty(), "nobody makes way for who has as many");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn no_stranger_takes_the_last_places_of_members() {
+        let mut places = places();
+        come_all(&mut places, 2..50, 1);
+        come(&mut places, MEMBER, 60);
+        assert_eq!(serve(&mut places).len(), SERVED);
+        tokio::time::advance(UNDISTURBED).await;
+        come_all(&mut places, 50..90, 1);
+        assert!(serve(&mut places).is_empty());
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_site_of_ipv6_is_as_one_against_others_and_its_hosts_are_many_among_themselves() {
+        let mut places = places();
+        // Each of its hosts has one place, or waits.
+        come_from(&mut places, 6, (0..1_000).map(|host| within(7, host)));
+        assert_eq!(serve(&mut places).len(), OF_STRANGERS);
+        assert_eq!(come(&mut places, 2, 1), 0);
+        come_from(&mut places, 6, (1_000..2_000).map(|host| within(7, host)));
+        assert!(waiting(&places).contains(&2));
+        tokio::time::advance(UNDISTURBED).await;
+        assert_eq!(serve(&mut places), [2]);
+        // Three of them have all.
+        let mut places = of_rate(0);
+        for host in 0..3 {
+            come_from(&mut places, 6, (0..30).map(|_| within(7, host)));
+        }
+        assert_eq!(serve(&mut places).len(), OF_STRANGERS);
+        come_from(&mut places, 7, [within(7, 9)].into_iter());
+        tokio::time::advance(UNDISTURBED).await;
+        assert_eq!(serve(&mut places), [7]);
     }
 
     #[tokio::test(start_paused = true)]
     async fn nobody_waits_for_ever() {
-        let (mut places, _publish) = places().await;
+        let mut places = places();
         come_all(&mut places, 2..8, 10);
-        assert_eq!(serve(&mut places).len(), ANYBODY);
+        assert_eq!(serve(&mut places).len(), OF_STRANGERS);
         tokio::time::advance(PATIENCE).await;
-        assert_eq!(come(&mut places, 9, 1), 12);
+        // Their other ends have given up.
+        let done = places.taken[0].task.id();
+        places.leave(done);
+        assert!(serve(&mut places).is_empty());
+        assert_eq!(places.take_closed(), 12);
+        assert!(!places.is_wanted());
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_crowd_waits_in_the_kernel_as_long_as_it_is_served_in_no_time() {
+        let mut places = places();
+        come_all(&mut places, 2..100, 1);
+        assert_eq!(serve(&mut places).len(), OF_STRANGERS);
+        assert!(places.has_room(Instant::now()));
+        let rest = (WAITING - places.waiting.len()) as u16;
+        assert_eq!(come_from(&mut places, 6, (0..rest).map(|site| within(site, 1))), 0);
+        assert!(!places.has_room(Instant::now()));
+        tokio::time::advance(BRISK).await;
+        assert!(
+            places.has_room(Instant::now()),
+            "who does not move may hide members behind itself"
+        );
+        // Nor does anybody hide who is a crowd alone.
+        let mut places = of_rate(0);
+        come_all(&mut places, 2..152, 1);
+        come(&mut places, 200, 60);
+        assert_eq!(places.waiting.len(), WAITING);
+        assert!(places.has_room(Instant::now()));
     }
 
     #[tokio::test(start_paused = true)]
     async fn strangers_open_no_more_than_their_rate_and_members_do() {
-        let (_, publish) = places().await;
-        let mut places = Places::new(publish.subscribe(), 20);
+        let mut places = of_rate(20);
         assert_eq!(come(&mut places, 2, 150), 49);
         assert_eq!(serve(&mut places).len(), OF_STRANGER);
         tokio::time::advance(Duration::from_secs(1)).await;
         assert_eq!(come(&mut places, 2, 150), 130);
-        let mut places = Places::new(publish.subscribe(), 20);
+        let mut places = of_rate(20);
         assert_eq!(come(&mut places, MEMBER, 150), 0);
+        // Nor do they take from what is for strangers.
+        come(&mut places, MEMBER, 3_000);
+        come(&mut places, 2, 1);
+        assert!(waiting(&places).contains(&2));
     }
 }

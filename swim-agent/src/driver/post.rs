@@ -9,7 +9,7 @@ use swim_core::GossipMessage;
 use swim_transport::Transport;
 use swim_wire::Codec;
 
-use super::exchange::Outbound;
+use super::exchange::{Outbound, Purpose};
 use super::strangers::{Allowance, Verdict, without_metadata};
 use super::wire::{Carrier, Wire};
 use crate::counters::Meter;
@@ -64,6 +64,20 @@ struct Open {
     tells: bool,
     /// Whether it asks for something that comes back on the stream.
     asks: bool,
+    /// Whether it is part of a probe.
+    probes: bool,
+}
+
+impl Open {
+    /// What its stream is for.
+    fn purpose(&self) -> Purpose {
+        match (self.asks, self.apart, self.probes) {
+            (true, ..) => Purpose::Ask,
+            (_, false, _) => Purpose::Tell,
+            (_, _, true) => Purpose::Probe,
+            _ => Purpose::News,
+        }
+    }
 }
 
 /// The way out.
@@ -177,7 +191,7 @@ impl<T: Transport, C: Codec> Post<T, C> {
         let open = &mut self.open;
         (open.to, open.messages) = (Some(to), 0);
         (open.by_stream, open.apart) = (false, false);
-        (open.tells, open.asks) = (false, false);
+        (open.tells, open.asks, open.probes) = (false, false, false);
     }
 
     fn append(&mut self, message: &GossipMessage) {
@@ -185,6 +199,10 @@ impl<T: Transport, C: Codec> Post<T, C> {
         self.open.messages += 1;
         self.open.tells |= matches!(message, GossipMessage::Notices { .. });
         self.open.asks |= matches!(message, GossipMessage::SyncRequest { .. });
+        self.open.probes |= matches!(
+            message,
+            GossipMessage::Ping { .. } | GossipMessage::PingReq { .. } | GossipMessage::Ack { .. }
+        );
     }
 
     /// Sends what is still waiting for more.
@@ -195,8 +213,11 @@ impl<T: Transport, C: Codec> Post<T, C> {
         }
         if !self.open.by_stream {
             self.send_datagram(to);
-        } else if !self.streams.say(to, self.open.packet.split(), self.open.asks) && self.open.asks
-        {
+            return;
+        }
+        let purpose = self.open.purpose();
+        let said = self.streams.say(to, self.open.packet.split(), purpose);
+        if !said && purpose == Purpose::Ask {
             self.unsent.push(to);
         }
     }
@@ -287,6 +308,36 @@ mod tests {
             .unwrap()
             .unwrap();
         assert_eq!(seqs(&packet), [2, 3]);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn neither_news_nor_requests_take_all_streams_and_no_silent_host_holds_a_ping_for_long() {
+        let (mut post, to, _there, _) = post();
+        let me = MemberId::from("n1");
+        let ping = GossipMessage::Ping { seq: 1, from: me.clone() };
+        let ask = GossipMessage::SyncRequest { from: me };
+        let news = GossipMessage::Gossip { updates: Vec::new() };
+        // How many of so many are opened.
+        let mut open = |message: &GossipMessage, count: u64| {
+            let before = post.meter.read().streams_withheld;
+            for _ in 0..count {
+                match message {
+                    GossipMessage::SyncRequest { .. } => {
+                        post.send(to, message, &mut Origin::Proven);
+                    }
+                    _ => post.send_by_stream(to, message),
+                }
+                post.flush();
+            }
+            count - (post.meter.read().streams_withheld - before)
+        };
+        assert_eq!([open(&news, 50), open(&ask, 50), open(&ping, 50)], [32, 16, 16]);
+        assert_eq!([open(&news, 1), open(&ask, 1), open(&ping, 1)], [0, 0, 0]);
+        // All are connected, and nobody answers.
+        tokio::time::sleep(Duration::from_secs(6)).await;
+        assert_eq!([open(&news, 50), open(&ask, 50), open(&ping, 50)], [16, 16, 16]);
+        tokio::time::sleep(Duration::from_secs(30)).await;
+        assert_eq!([open(&ask, 50), open(&ping, 50)], [48, 16]);
     }
 
     #[tokio::test]

@@ -27,7 +27,7 @@ pub(super) struct Join<A> {
 
 /// Most seeds of one join.
 const MAX_SEEDS: usize = 64;
-/// Waits between attempts double up to this many probe intervals.
+/// Waits between attempts double up to this many probe intervals, and half as many again by chance.
 const MAX_WAIT: u32 = 16;
 
 impl<A> Join<A> {
@@ -76,6 +76,9 @@ impl<P: Profile> Engine<P> {
         }
         self.join.answers_due = (self.join.answers_due + seeds.len()).min(MAX_SEEDS);
         let wait = self.config.probe_interval * (1 << (attempts - 1).min(16)).min(MAX_WAIT);
+        // Many that were turned away at once come back one by one.
+        let crowd = if attempts > 1 { self.rng.unit() / 2.0 } else { 0.0 };
+        let wait = wait.mul_f64(1.0 + crowd);
         let timer = self.arm(Timer::Join, now, wait, out);
         self.join.asking = Some(Asking { seeds, attempts, timer });
     }

@@ -29,6 +29,26 @@ fn without_seeds_a_join_under_way_ends() {
 }
 
 #[test]
+fn who_was_turned_away_in_a_crowd_does_not_come_back_with_it() {
+    let interval = Duration::from_millis(GossipConfig::default().probe_interval);
+    let mut waits = BTreeSet::new();
+    for node in 1..=20 {
+        let mut protocol = GossipProtocol::new(name(node), addr(node), GossipConfig::default());
+        let mut actions = protocol.bootstrap(vec![addr(0)]);
+        for attempt in 0..8_u32 {
+            let wait = timers(&actions)["join"];
+            let least = interval * (1 << attempt).min(16);
+            assert!((least..=least * 3 / 2).contains(&wait), "{attempt}: {wait:?}");
+            if attempt == 2 {
+                waits.insert(wait);
+            }
+            actions = protocol.handle_timer("join");
+        }
+    }
+    assert!(waits.len() > 15, "{waits:?}");
+}
+
+#[test]
 fn a_request_is_answered_with_everybody_to_where_it_came_from() {
     let mut protocol = knowing(2);
     let from = addr(77);
