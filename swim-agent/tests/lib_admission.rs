@@ -10,7 +10,7 @@ use std::time::Duration;
 use lib_support::{
     Raw, SEED, addr, alive, builder, crowd, member, news, options, over, spawn, until,
 };
-use swim_agent::{Counters, Handle, SpawnError, Subnet, state};
+use swim_agent::{Counters, Handle, RateLimits, SpawnError, Subnet, state};
 use swim_core::{GossipMessage, Member, MemberState, MemberUpdate};
 use swim_transport::{MemoryTransport, Network, Transport};
 
@@ -435,51 +435,6 @@ async fn who_is_remembered_outside_is_not_asked() {
     assert_eq!(info.counters.sends_refused, 0);
 }
 
-/// What the first agent sends and hears in ten minutes, in bytes, when all has settled.
-async fn traffic(network: &Network, agents: &[Handle]) -> u64 {
-    tokio::time::sleep(10 * WHILE).await;
-    let own = addr(1);
-    let sum = || {
-        let both = |at| [network.traffic(own, at), network.traffic(at, own)];
-        let all = agents.iter().flat_map(|agent| both(agent.advertise_addr()));
-        all.map(|one| one.bytes + one.stream_bytes).sum::<u64>()
-    };
-    let before = sum();
-    tokio::time::sleep(10 * WHILE).await;
-    sum() - before
-}
-
-/// Thirty agents, of which the first one has room for some.
-async fn crowded(room: usize) -> (Network, Vec<Handle>) {
-    let network = Network::new();
-    let mut agents = vec![builder(&network, 1).max_members(room).spawn().await.unwrap()];
-    for number in 2..=30 {
-        let agent = builder(&network, number).metadata([("note", "x".repeat(400))]);
-        agents.push(agent.join([addr(2).to_string()]).spawn().await.unwrap());
-    }
-    for agent in &agents[1..] {
-        alive(agent, 30).await;
-    }
-    (network, agents)
-}
-
-#[tokio::test(start_paused = true)]
-async fn views_that_differ_for_good_are_not_compared_all_the_time() {
-    let (network, agents) = crowded(30).await;
-    let usual = traffic(&network, &agents).await;
-    let (network, agents) = crowded(10).await;
-    let full = traffic(&network, &agents).await;
-    assert!(full < usual + usual / 4, "{full} bytes where {usual} are usual");
-    let info = agents[0].info().await.unwrap();
-    assert_eq!((info.members_held, info.counts.alive), (10, 10));
-    assert!(info.counters.comparisons_withheld > 0);
-    // Whom it does not know holds it alive nevertheless, and so do all others.
-    for agent in &agents[1..] {
-        alive(agent, 30).await;
-    }
-    eprintln!("{full} bytes in ten minutes where {usual} are usual");
-}
-
 /// Who asks to join hears that it is not let in, and looks elsewhere.
 #[tokio::test(start_paused = true)]
 async fn who_is_refused_is_not_told_of_the_members() {
@@ -497,4 +452,74 @@ async fn who_is_refused_is_not_told_of_the_members() {
     alive(&late, 3).await;
     alive(&roomy, 3).await;
     assert_eq!(full.members().len(), 2);
+}
+
+/// Whether somebody who says this on a stream hears of all members.
+async fn is_told(raw: &Raw, said: &[GossipMessage]) -> bool {
+    let (_, heard) = raw.ask(1, said).await;
+    heard.iter().any(|message| matches!(message, GossipMessage::Sync { .. }))
+}
+
+/// By whatever name, with and without a word of itself.
+#[tokio::test(start_paused = true)]
+async fn who_asks_for_the_members_has_to_be_one() {
+    let request = |name: &str| GossipMessage::SyncRequest { from: name.into() };
+    let word = |name, at| news(name, at, MemberState::Alive);
+    for limit in ["room", "word"] {
+        let network = Network::new();
+        let agent = match limit {
+            "room" => builder(&network, 1).max_members(2),
+            _ => builder(&network, 1).admit(|it| match it.name {
+                "n2" | "n4" => Ok(()),
+                _ => Err("no".to_owned()),
+            }),
+        };
+        let agent = agent.spawn().await.unwrap();
+        let other = spawn(&network, 2).await;
+        alive(&agent, 2).await;
+        let raw = Raw::new(&network, 3);
+        for said in [
+            &[request("rude")][..],
+            &[word("rude", addr(3)), request("rude")],
+            &[word("rude", addr(3)), request("ruder")],
+            &[request("rude"), request("n2")],
+        ] {
+            assert!(!is_told(&raw, said).await, "{limit}: {said:?}");
+        }
+        assert!(counters(&agent).await.joins_refused >= 5);
+        assert!(is_told(&raw, &[request("n2")]).await, "a name is all that is looked at");
+        if limit == "word" {
+            // Also one whose address is still to answer, because its streams come from another.
+            assert!(is_told(&raw, &[word("n4", addr(4)), request("n4")]).await);
+            assert!(agent.members().get("n4").is_none());
+        }
+        drop(other);
+    }
+}
+
+/// Hosts outside send more than all strangers may: those inside are heard, and the drops are booked as
+/// what they are.
+#[tokio::test(start_paused = true)]
+async fn who_floods_from_outside_uses_up_nothing_of_those_inside() {
+    let network = Network::new();
+    let limits = RateLimits { stranger_datagrams: 10, ..RateLimits::default() };
+    let agent = builder(&network, 1).allow(inside()).rate_limits(limits).spawn().await.unwrap();
+    let ping = |name: &str| [GossipMessage::Ping { seq: 1, from: name.into() }];
+    // All strangers together have 400 at once.
+    for port in 1..=50 {
+        let mad = Raw::at(&network, SocketAddr::new(outside().ip(), port));
+        for _ in 0..20 {
+            mad.send(1, &ping("mad"));
+        }
+        tokio::time::sleep(Duration::from_millis(1)).await;
+    }
+    let newcomer = Raw::new(&network, 2);
+    newcomer.send(1, &ping("new"));
+    let (_, heard) = newcomer.recv_for(Duration::from_secs(1)).await;
+    let is_ack = |message: &GossipMessage| {
+        matches!(message, GossipMessage::Ack { .. } | GossipMessage::LocatedAck { .. })
+    };
+    assert!(heard.iter().any(is_ack), "{heard:?}");
+    let counters = counters(&agent).await;
+    assert_eq!((counters.refused_address, counters.stranger_datagrams_dropped), (1_000, 0));
 }
