@@ -5,7 +5,7 @@ mod lib_support;
 use std::net::SocketAddr;
 use std::time::Duration;
 
-use lib_support::{Raw, addr, alive, builder, member, news, spawn, until};
+use lib_support::{Raw, addr, alive, builder, news, spawn, until};
 use swim_agent::{Handle, Subnet};
 use swim_core::{Digest, GossipMessage, MemberState, MemberUpdate};
 use swim_transport::Network;
