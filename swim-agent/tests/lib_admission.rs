@@ -292,3 +292,54 @@ async fn who_asks_for_the_members_has_to_be_one() {
         drop(other);
     }
 }
+
+/// Keeps the lines that an agent logs, fields and all.
+#[derive(Clone, Default)]
+struct Log(Arc<Mutex<Vec<String>>>);
+
+/// The text of one line.
+struct Line(String);
+
+impl tracing::field::Visit for Line {
+    fn record_debug(&mut self, _: &tracing::field::Field, value: &dyn std::fmt::Debug) {
+        self.0.push_str(&format!("{value:?} "));
+    }
+}
+
+impl tracing::Subscriber for Log {
+    fn enabled(&self, metadata: &tracing::Metadata<'_>) -> bool {
+        metadata.level() <= &tracing::Level::INFO
+    }
+
+    fn new_span(&self, _: &tracing::span::Attributes<'_>) -> tracing::Id {
+        tracing::Id::from_u64(1)
+    }
+
+    fn event(&self, event: &tracing::Event<'_>) {
+        let mut line = Line(String::new());
+        event.record(&mut line);
+        self.0.lock().unwrap().push(line.0);
+    }
+
+    fn record(&self, _: &tracing::Id, _: &tracing::span::Record<'_>) {}
+    fn record_follows_from(&self, _: &tracing::Id, _: &tracing::Id) {}
+    fn enter(&self, _: &tracing::Id) {}
+    fn exit(&self, _: &tracing::Id) {}
+}
+
+/// The embedding program may say why in the words of who is refused.
+#[tokio::test(start_paused = true)]
+async fn who_is_refused_does_not_steer_the_log() {
+    let log = Log::default();
+    let _kept = tracing::subscriber::set_default(log.clone());
+    let network = Network::new();
+    let rude = "rude\r\n\x1b[2J\u{202e}";
+    let agent = builder(&network, 1).admit(|it| Err(format!("{} is not let in", it.name)));
+    let agent = agent.spawn().await.unwrap();
+    Raw::new(&network, 3).introduce(rude, 1).await;
+    assert_eq!(counters(&agent).await.claims_refused_veto, 1);
+    let lines = log.0.lock().unwrap();
+    assert!(lines.iter().any(|line| line.contains("is not let in")), "{lines:?}");
+    let steers = |char: char| char.is_control() || char == '\u{202e}';
+    assert!(!lines.iter().any(|line| line.contains(steers)), "{lines:?}");
+}

@@ -16,7 +16,7 @@ use tokio::time::Instant;
 
 use super::Driver;
 use super::rest::{Rest, differences, wants};
-use super::screen::{Claimed, claims, screen};
+use super::screen::{Claimed, claims, drop_strays, screen};
 use crate::admission::{Allowed, Held, Merge, Newcomer, Rules};
 use crate::counters::Meter;
 
@@ -99,6 +99,7 @@ impl Admission {
         (from, by_stream): (SocketAddr, bool),
         messages: &mut Vec<GossipMessage>,
     ) {
+        drop_strays(messages);
         let waits = std::mem::take(&mut self.waits);
         let mut room = self.rules.max_members.saturating_sub(protocol.held_count());
         self.rest.has_room(room > 0);
