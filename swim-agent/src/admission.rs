@@ -225,14 +225,16 @@ impl<T: Transport, C: Codec> AgentBuilder<T, C> {
     }
 
     /// Asks about each newcomer, and about each member that would change its address or metadata,
-    /// before it is believed. An error refuses it, and says why in words: nothing is held of it that was
-    /// not held before, and what was held stays. A member whose change is refused is not heard of
+    /// before it is believed. An error refuses it, and says why in words, which the log shows escaped, so
+    /// that a name in them steers nothing. Nothing is held of it that was not held before, and what was
+    /// held stays. A member whose change is refused is not heard of
     /// itself any more, so that it is held dead when somebody suspects it.
     ///
     /// Whatever brings the news, it is asked about, and again each time: keep it cheap. It is called in
     /// the agent's own task, which does nothing else until it returns; do not wait in it, above all
     /// not for the agent's [`Handle`](crate::Handle). One that panics refuses, and the agent goes on.
-    /// A refusal holds for this agent alone: others have to be given the same rule.
+    /// A refusal holds for this agent alone: others have to be given the same rule. Who was refused and is
+    /// let in by now comes in with its next news, or within some ten minutes.
     ///
     /// ```
     /// # use swim_agent::Agent;

@@ -8,160 +8,16 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use lib_support::{
-    Raw, SEED, addr, alive, builder, crowd, member, news, options, over, spawn, until,
+    Raw, SEED, addr, alive, builder, crowd, member, news, options, over, spawn, until, ways,
 };
-use swim_agent::{Counters, Handle, SpawnError, Subnet, state};
+use swim_agent::{Counters, Handle};
 use swim_core::{GossipMessage, Member, MemberState, MemberUpdate};
-use swim_transport::{MemoryTransport, Network, Transport};
+use swim_transport::{MemoryTransport, Network};
 
 const WHILE: Duration = Duration::from_secs(60);
 
-/// An address that nobody here allows.
-fn outside() -> SocketAddr {
-    ([192, 0, 2, 7], 7946).into()
-}
-
-fn inside() -> [Subnet; 1] {
-    ["10.0.0.0/8".parse().unwrap()]
-}
-
 async fn counters(agent: &Handle) -> Counters {
     agent.info().await.unwrap().counters
-}
-
-/// All ways in which somebody may tell of a member.
-fn ways(name: &str, at: SocketAddr, incarnation: u64) -> Vec<GossipMessage> {
-    let states = [MemberState::Alive, MemberState::Suspect, MemberState::Dead, MemberState::Left];
-    let member = |state| Member { state, incarnation, ..member(name, at) };
-    let update = |state| MemberUpdate {
-        id: name.into(),
-        state,
-        incarnation,
-        address: Some(at),
-        metadata: Some(HashMap::new()),
-    };
-    let mut all = Vec::new();
-    for state in states {
-        all.push(GossipMessage::Gossip { updates: vec![update(state)] });
-        all.push(GossipMessage::Delta { updates: vec![update(state)], wanted: Vec::new() });
-        all.push(GossipMessage::Sync { members: vec![member(state)] });
-        // As if a word of it had been believed before.
-        let only = MemberUpdate { address: None, ..update(state) };
-        all.push(GossipMessage::Gossip { updates: vec![only, update(state)] });
-    }
-    all
-}
-
-#[tokio::test(start_paused = true)]
-async fn who_lives_outside_comes_in_by_no_door_and_hears_nothing() {
-    let network = Network::new();
-    let agent = builder(&network, 1).allow(inside()).spawn().await.unwrap();
-    let victim = network.bind(outside()).unwrap();
-    // Told by a stranger and by a member, by datagram and by stream.
-    let raw = Raw::new(&network, 2);
-    for known in [false, true] {
-        if known {
-            raw.introduce("raw", 1).await;
-            alive(&agent, 2).await;
-        }
-        for message in ways("out", outside(), 5 << 32) {
-            raw.send(1, std::slice::from_ref(&message));
-            raw.ask(1, &[message]).await;
-            assert!(agent.members().get("out").is_none());
-        }
-    }
-    let relay = GossipMessage::PingReq { seq: 1, from: "raw".into(), target: "out".into() };
-    raw.send(1, &[relay]);
-    tokio::time::sleep(WHILE).await;
-    assert!(agent.members().get("out").is_none());
-    let counters = counters(&agent).await;
-    // Four words of each state at each of four times, and in one packet of four two claims, of which
-    // that without an address is void.
-    assert_eq!(counters.claims_refused_address, 4 * 16);
-    assert_eq!((counters.sends_refused, counters.refused_address), (0, 0));
-    assert_eq!(network.traffic(addr(1), victim.local_addr()).datagrams, 0);
-    assert_eq!(agent.info().await.unwrap().members_held, 2);
-}
-
-#[tokio::test(start_paused = true)]
-async fn what_comes_from_outside_is_dropped_before_it_is_decoded() {
-    let network = Network::new();
-    let agent = builder(&network, 1).allow(inside()).spawn().await.unwrap();
-    let stranger = network.bind(outside()).unwrap();
-    stranger.send_to(addr(1), b"no packet at all").unwrap();
-    let other = over(stranger, 9).name("out").join([SEED]).spawn().await.unwrap();
-    tokio::time::sleep(WHILE).await;
-    assert_eq!((agent.members().len(), other.members().len()), (1, 1));
-    let counters = counters(&agent).await;
-    assert_eq!(counters.refused_malformed, 0);
-    assert!(counters.refused_address > 5, "{counters:?}");
-    assert_eq!(counters.datagrams_sent, 0);
-    let error = other.join(vec![SEED.to_owned()]).await.unwrap_err().to_string();
-    assert!(error.contains("closed"), "{error}");
-}
-
-#[tokio::test(start_paused = true)]
-async fn a_member_does_not_move_outside() {
-    let network = Network::new();
-    let seed = builder(&network, 1).allow(inside()).spawn().await.unwrap();
-    let other = spawn(&network, 2).await;
-    alive(&seed, 2).await;
-    let raw = Raw::new(&network, 3);
-    for message in ways("n2", outside(), 9 << 32) {
-        raw.send(1, std::slice::from_ref(&message));
-        raw.ask(1, &[message]).await;
-    }
-    tokio::time::sleep(WHILE).await;
-    let held = seed.members().get("n2").unwrap().clone();
-    assert_eq!((held.address, held.state), (addr(2), MemberState::Alive));
-    assert_eq!(seed.info().await.unwrap().stats.conflicts, 0);
-    assert_eq!(network.traffic(addr(1), outside()).datagrams, 0);
-    alive(&other, 2).await;
-}
-
-#[tokio::test(start_paused = true)]
-async fn what_is_said_of_the_agent_itself_is_heard_whatever_its_address() {
-    let network = Network::new();
-    let agents =
-        [builder(&network, 1).allow(inside()).spawn().await.unwrap(), spawn(&network, 2).await];
-    alive(&agents[0], 2).await;
-    let raw = Raw::new(&network, 3);
-    raw.send(1, &[news("n1", outside(), MemberState::Suspect)]);
-    tokio::time::sleep(WHILE).await;
-    assert!(agents[0].info().await.unwrap().incarnation > 1 << 32, "it was refuted");
-    assert_eq!(network.traffic(addr(1), outside()).datagrams, 0);
-    alive(&agents[1], 2).await;
-}
-
-#[tokio::test(start_paused = true)]
-async fn what_is_given_outside_is_refused_where_it_is_given() {
-    let network = Network::new();
-    let build = |number| builder(&network, number).allow(inside());
-    let error = build(1).join([outside().to_string()]).spawn().await.unwrap_err();
-    assert_eq!(
-        error.to_string(),
-        "cannot join through 192.0.2.7:7946: it is outside of the networks that this agent allows, \
-         10.0.0.0/8 (allow, --allow)"
-    );
-    let error = build(1).advertise(outside()).spawn().await.unwrap_err();
-    assert!(matches!(error, SpawnError::Outside { what: "advertise", .. }), "{error}");
-    let error = build(1).max_members(0).spawn().await.unwrap_err();
-    assert!(matches!(error, SpawnError::NoRoom { .. }), "{error}");
-    let agent = build(1).spawn().await.unwrap();
-    let error = agent.join(vec![outside().to_string()]).await.unwrap_err().to_string();
-    assert!(error.contains("outside of the networks that this agent allows"), "{error}");
-    assert_eq!(agent.info().await.unwrap().allow, inside());
-}
-
-/// That a name stands for an address outside is seen when it is looked up.
-#[tokio::test]
-async fn a_name_for_an_address_outside_leads_nowhere() {
-    let network = Network::new();
-    let agent =
-        builder(&network, 1).allow(inside()).join(["localhost:7946"]).spawn().await.unwrap();
-    let error = agent.join(vec!["localhost:7946".to_owned()]).await.unwrap_err().to_string();
-    assert!(error.contains("outside of the networks"), "{error}");
-    assert_eq!(counters(&agent).await.sends_refused, 0);
 }
 
 #[tokio::test(start_paused = true)]
@@ -375,111 +231,6 @@ async fn a_question_that_panics_lets_nobody_in_and_the_agent_goes_on() {
     alive(&good, 2).await;
 }
 
-/// An agent that only one of four does not hear.
-#[tokio::test(start_paused = true)]
-async fn who_is_refused_by_one_is_a_member_of_the_others() {
-    let network = Network::new();
-    let few = [1, 2, 3].map(|number| addr(number).ip().to_string().parse().unwrap());
-    let mut agents = vec![builder(&network, 1).allow(few).spawn().await.unwrap()];
-    for number in 2..=4 {
-        let agent = builder(&network, number).join([addr(2).to_string()]);
-        agents.push(agent.spawn().await.unwrap());
-    }
-    for agent in &agents[1..] {
-        alive(agent, 4).await;
-    }
-    tokio::time::sleep(20 * WHILE).await;
-    for (agent, members) in agents.iter().zip([3, 4, 4, 4]) {
-        let info = agent.info().await.unwrap();
-        assert_eq!(info.counts.alive, members, "{:?}", agent.members());
-        assert_eq!(info.stats.deaths, 0);
-    }
-    assert_eq!(counters(&agents[0]).await.sends_refused, 0);
-}
-
-#[tokio::test(start_paused = true)]
-async fn who_is_remembered_outside_is_not_asked() {
-    let network = Network::new();
-    let directory = std::path::Path::new(env!("CARGO_TARGET_TMPDIR")).join("lib-admission");
-    // It is there only when the test ran before.
-    let _ = std::fs::remove_dir_all(&directory);
-    let others = [2, 3].map(|number| builder(&network, number));
-    let first = builder(&network, 1).data_dir(&directory).spawn().await.unwrap();
-    for other in others {
-        let other = other.spawn().await.unwrap();
-        until(&first, "the other", |members| members.get(other.name()).is_some()).await;
-        other.shutdown().await;
-    }
-    first.shutdown().await;
-    // Somebody would take it.
-    let _there = [2, 3].map(|number| network.bind(addr(number)).unwrap());
-    let before = [2, 3].map(|number| network.traffic(addr(1), addr(number)));
-    let near = [1, 3].map(|number| addr(number).ip().to_string().parse().unwrap());
-    let again = loop {
-        let options = swim_core::Options { boot_epoch: 2, ..options(1) };
-        let again = builder(&network, 1).options(options).data_dir(&directory).allow(near);
-        match again.spawn().await {
-            // The former life may still be writing.
-            Err(SpawnError::State(state::StateError::InUse { .. })) => {
-                std::thread::sleep(Duration::from_millis(5));
-            }
-            started => break started.unwrap(),
-        }
-    };
-    tokio::time::sleep(WHILE).await;
-    let after = [2, 3].map(|number| network.traffic(addr(1), addr(number)));
-    assert_eq!(before[0], after[0]);
-    assert!(before[1].streams < after[1].streams, "whom it may ask");
-    let info = again.info().await.unwrap();
-    assert!(!info.members_missing.names.contains(&"n2".to_owned()), "{:?}", info.members_missing);
-    assert_eq!(info.counters.sends_refused, 0);
-}
-
-/// What the first agent sends and hears in ten minutes, in bytes, when all has settled.
-async fn traffic(network: &Network, agents: &[Handle]) -> u64 {
-    tokio::time::sleep(10 * WHILE).await;
-    let own = addr(1);
-    let sum = || {
-        let both = |at| [network.traffic(own, at), network.traffic(at, own)];
-        let all = agents.iter().flat_map(|agent| both(agent.advertise_addr()));
-        all.map(|one| one.bytes + one.stream_bytes).sum::<u64>()
-    };
-    let before = sum();
-    tokio::time::sleep(10 * WHILE).await;
-    sum() - before
-}
-
-/// Thirty agents, of which the first one has room for some.
-async fn crowded(room: usize) -> (Network, Vec<Handle>) {
-    let network = Network::new();
-    let mut agents = vec![builder(&network, 1).max_members(room).spawn().await.unwrap()];
-    for number in 2..=30 {
-        let agent = builder(&network, number).metadata([("note", "x".repeat(400))]);
-        agents.push(agent.join([addr(2).to_string()]).spawn().await.unwrap());
-    }
-    for agent in &agents[1..] {
-        alive(agent, 30).await;
-    }
-    (network, agents)
-}
-
-#[tokio::test(start_paused = true)]
-async fn views_that_differ_for_good_are_not_compared_all_the_time() {
-    let (network, agents) = crowded(30).await;
-    let usual = traffic(&network, &agents).await;
-    let (network, agents) = crowded(10).await;
-    let full = traffic(&network, &agents).await;
-    assert!(full < usual + usual / 4, "{full} bytes where {usual} are usual");
-    let info = agents[0].info().await.unwrap();
-    assert_eq!((info.members_held, info.counts.alive), (10, 10));
-    assert!(info.counters.comparisons_withheld > 0);
-    // Whom it does not know holds it alive nevertheless, and so do all others.
-    for agent in &agents[1..] {
-        alive(agent, 30).await;
-    }
-    eprintln!("{full} bytes in ten minutes where {usual} are usual");
-}
-
 /// Who asks to join hears that it is not let in, and looks elsewhere.
 #[tokio::test(start_paused = true)]
 async fn who_is_refused_is_not_told_of_the_members() {
@@ -497,4 +248,98 @@ async fn who_is_refused_is_not_told_of_the_members() {
     alive(&late, 3).await;
     alive(&roomy, 3).await;
     assert_eq!(full.members().len(), 2);
+}
+
+/// Whether somebody who says this on a stream hears of all members.
+async fn is_told(raw: &Raw, said: &[GossipMessage]) -> bool {
+    let (_, heard) = raw.ask(1, said).await;
+    heard.iter().any(|message| matches!(message, GossipMessage::Sync { .. }))
+}
+
+/// By whatever name, with and without a word of itself.
+#[tokio::test(start_paused = true)]
+async fn who_asks_for_the_members_has_to_be_one() {
+    let request = |name: &str| GossipMessage::SyncRequest { from: name.into() };
+    let word = |name, at| news(name, at, MemberState::Alive);
+    for limit in ["room", "word"] {
+        let network = Network::new();
+        let agent = match limit {
+            "room" => builder(&network, 1).max_members(2),
+            _ => builder(&network, 1).admit(|it| match it.name {
+                "n2" | "n4" => Ok(()),
+                _ => Err("no".to_owned()),
+            }),
+        };
+        let agent = agent.spawn().await.unwrap();
+        let other = spawn(&network, 2).await;
+        alive(&agent, 2).await;
+        let raw = Raw::new(&network, 3);
+        for said in [
+            &[request("rude")][..],
+            &[word("rude", addr(3)), request("rude")],
+            &[word("rude", addr(3)), request("ruder")],
+            &[request("rude"), request("n2")],
+        ] {
+            assert!(!is_told(&raw, said).await, "{limit}: {said:?}");
+        }
+        assert!(counters(&agent).await.joins_refused >= 5);
+        assert!(is_told(&raw, &[request("n2")]).await, "a name is all that is looked at");
+        if limit == "word" {
+            // Also one whose address is still to answer, because its streams come from another.
+            assert!(is_told(&raw, &[word("n4", addr(4)), request("n4")]).await);
+            assert!(agent.members().get("n4").is_none());
+        }
+        drop(other);
+    }
+}
+
+/// Keeps the lines that an agent logs, fields and all.
+#[derive(Clone, Default)]
+struct Log(Arc<Mutex<Vec<String>>>);
+
+/// The text of one line.
+struct Line(String);
+
+impl tracing::field::Visit for Line {
+    fn record_debug(&mut self, _: &tracing::field::Field, value: &dyn std::fmt::Debug) {
+        self.0.push_str(&format!("{value:?} "));
+    }
+}
+
+impl tracing::Subscriber for Log {
+    fn enabled(&self, metadata: &tracing::Metadata<'_>) -> bool {
+        metadata.level() <= &tracing::Level::INFO
+    }
+
+    fn new_span(&self, _: &tracing::span::Attributes<'_>) -> tracing::Id {
+        tracing::Id::from_u64(1)
+    }
+
+    fn event(&self, event: &tracing::Event<'_>) {
+        let mut line = Line(String::new());
+        event.record(&mut line);
+        self.0.lock().unwrap().push(line.0);
+    }
+
+    fn record(&self, _: &tracing::Id, _: &tracing::span::Record<'_>) {}
+    fn record_follows_from(&self, _: &tracing::Id, _: &tracing::Id) {}
+    fn enter(&self, _: &tracing::Id) {}
+    fn exit(&self, _: &tracing::Id) {}
+}
+
+/// The embedding program may say why in the words of who is refused.
+#[tokio::test(start_paused = true)]
+async fn who_is_refused_does_not_steer_the_log() {
+    let log = Log::default();
+    let _kept = tracing::subscriber::set_default(log.clone());
+    let network = Network::new();
+    let rude = "rude\r\n\x1b[2J\u{202e}";
+    let agent = builder(&network, 1).admit(|it| Err(format!("{} is not let in", it.name)));
+    let agent = agent.spawn().await.unwrap();
+    Raw::new(&network, 3).introduce(rude, 1).await;
+    assert_eq!(counters(&agent).await.claims_refused_veto, 1);
+    let lines = log.0.lock().unwrap();
+    assert!(lines.iter().any(|line| line.contains("is not let in")), "{lines:?}");
+    let steers = |char: char| char.is_control() || char == '\u{202e}';
+    assert!(!lines.iter().any(|line| line.contains(steers)), "{lines:?}");
 }

@@ -9,14 +9,14 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::time::Duration;
 
-use swim_core::{GossipMessage, GossipProtocol, Member, MemberId};
+use swim_core::{Digest, GossipMessage, GossipProtocol, Member, MemberId};
 use swim_transport::Transport;
 use swim_wire::Codec;
 use tokio::time::Instant;
 
 use super::Driver;
-use super::rest::{Rest, differences};
-use super::screen::{Claimed, claims, screen};
+use super::rest::{Rest, differences, wants};
+use super::screen::{Claimed, claims, drop_strays, screen};
 use crate::admission::{Allowed, Held, Merge, Newcomer, Rules};
 use crate::counters::Meter;
 
@@ -56,14 +56,16 @@ pub(super) struct Admission {
     /// What somebody says of itself who says nothing.
     nothing: HashMap<String, String>,
     rest: Rest,
-    /// Who asks for all members in the packet at hand, and whether it is refused as one.
+    /// Who asks for all members in the packet at hand, and whether what it says of itself is refused.
     asker: Option<(MemberId, bool)>,
+    /// Whether a claim of the packet at hand waits for its address to answer.
+    waits: bool,
 }
 
 impl Admission {
     pub(super) fn new(rules: Rules, meter: Arc<Meter>) -> Self {
-        let (nothing, rest) = (HashMap::new(), Rest::new());
-        Self { rules, meter, named: [None; 3], nothing, rest, asker: None }
+        let (nothing, rest) = (HashMap::new(), Rest::default());
+        Self { rules, meter, named: [None; 3], nothing, rest, asker: None, waits: false }
     }
 
     pub(super) fn allowed(&self) -> &Allowed {
@@ -75,29 +77,38 @@ impl Admission {
     }
 
     /// Whether a claim that somebody lives there would be refused, whatever the embedding program says.
+    /// Else it waits for its address to answer, and is judged then.
     pub(super) fn refuses(
-        &self,
+        &mut self,
         protocol: &GossipProtocol,
         name: &MemberId,
         at: &SocketAddr,
     ) -> bool {
         let is_full = || protocol.held_count() >= self.rules.max_members;
-        !self.allowed().has(at) || is_full() && protocol.held(name).is_none()
+        let refuses = !self.allowed().has(at) || is_full() && protocol.held(name).is_none();
+        self.waits |= !refuses;
+        refuses
     }
 
-    /// Takes out of a packet what is not to be believed. Costs next to nothing where there is room and
-    /// nobody to ask, else a hash for each claim, and a question for each that is news.
+    /// Takes out of a packet what is not to be believed, by whichever way it came. Costs next to nothing
+    /// where there is room and nobody to ask, else a hash for each claim, and a question for each that is
+    /// news.
     pub(super) fn screen(
         &mut self,
         protocol: &GossipProtocol,
-        from: SocketAddr,
+        (from, by_stream): (SocketAddr, bool),
         messages: &mut Vec<GossipMessage>,
     ) {
-        let rested = self.rest.take(messages, Instant::now());
-        self.meter.comparisons_withheld.add(rested);
+        drop_strays(messages);
+        let waits = std::mem::take(&mut self.waits);
         let mut room = self.rules.max_members.saturating_sub(protocol.held_count());
+        self.rest.has_room(room > 0);
+        let (now, of_partner) = (Instant::now(), self.rest.is_partner(from, by_stream));
+        let rested = self.rest.take(messages, of_partner, protocol.view_hash(), now);
+        self.meter.comparisons_withheld.add(rested);
         let asks = self.rules.admit.is_some() || self.rules.admit_merge.is_some();
-        if !asks && self.allowed().is_all() && claims(messages).nth(room).is_none() {
+        let is_open = !asks && self.allowed().is_all() && room > 0;
+        if is_open && claims(messages).nth(room).is_none() {
             return;
         }
         let told = differences(messages);
@@ -118,12 +129,34 @@ impl Admission {
         if adds {
             self.screen_merge(protocol, from, messages);
         }
-        self.rest.compared(told, differences(messages), Instant::now());
-        if let Some((asker, true)) = self.asker.take() {
-            // Else it would take itself for a member.
-            self.meter.joins_refused.one();
-            messages.retain(|message| !is_request(message, &asker));
+        if of_partner && differences(messages) > 0 {
+            self.rest.repaired();
+        } else if of_partner && told > 0 && !waits && !wants(messages) {
+            self.rest.refused(now);
         }
+        self.screen_requests(protocol, waits, messages);
+    }
+
+    /// Who asks for all members and is not held as one, after all that the packet says, is not told: else
+    /// it would take itself for a member.
+    fn screen_requests(
+        &mut self,
+        protocol: &GossipProtocol,
+        waits: bool,
+        messages: &mut Vec<GossipMessage>,
+    ) {
+        let Some((asker, refused)) = self.asker.take() else { return };
+        let is_held = || {
+            let is_added = || claims(messages).any(|claimed| *claimed.id == asker);
+            waits || protocol.held(&asker).is_some() || is_added()
+        };
+        let is_member = !refused && is_held();
+        let before = messages.len();
+        messages.retain(|message| match message {
+            GossipMessage::SyncRequest { from } => is_member && *from == asker,
+            _ => true,
+        });
+        self.meter.joins_refused.add(before - messages.len());
     }
 
     fn judge(
@@ -189,8 +222,9 @@ impl Admission {
             Refusal::Veto(_) => (2, &self.meter.claims_refused_veto),
         };
         count.one();
-        if let Some((_, refused)) = self.asker.as_mut().filter(|(asker, _)| asker.as_str() == name)
-        {
+        // Who is said twice finds the last place taken by itself: that it is not held says it as well.
+        let asks = self.asker.as_mut().filter(|(asker, _)| asker.as_str() == name);
+        if let Some((_, refused)) = asks.filter(|_| !matches!(refusal, Refusal::Full)) {
             *refused = true;
         }
         if !self.is_news(kind) {
@@ -244,10 +278,6 @@ fn asker(messages: &[GossipMessage]) -> Option<&MemberId> {
     })
 }
 
-fn is_request(message: &GossipMessage, asker: &MemberId) -> bool {
-    matches!(message, GossipMessage::SyncRequest { from } if from == asker)
-}
-
 /// Whether a claim would change where a member lives or what it says of itself, the protocol's own
 /// words aside.
 fn changes(member: &Member, claimed: &Claimed<'_>) -> bool {
@@ -290,8 +320,32 @@ fn ask(question: impl FnOnce() -> Result<(), String>) -> Result<(), String> {
 }
 
 impl<T: Transport, C: Codec> Driver<T, C> {
-    /// Takes out of a packet what is not to be believed.
+    /// Takes out of a packet from that very address what is not to be believed.
     pub(super) fn admit(&mut self, from: SocketAddr, messages: &mut Vec<GossipMessage>) {
-        self.admission.screen(&self.protocol, from, messages);
+        self.admission.screen(&self.protocol, (from, false), messages);
+    }
+
+    /// Likewise of a packet on a stream that somebody opened there, by whatever port.
+    pub(super) fn admit_stream(&mut self, from: SocketAddr, messages: &mut Vec<GossipMessage>) {
+        self.admission.screen(&self.protocol, (from, true), messages);
+    }
+
+    /// This node is about to send that: it may begin a comparison of views with a member.
+    pub(super) fn note_comparison(
+        &mut self,
+        to: SocketAddr,
+        message: &GossipMessage,
+        by_stream: bool,
+    ) {
+        let GossipMessage::Digest { digest } = message else { return };
+        let begins = match digest {
+            Digest::View { .. } => true,
+            // By datagram they are an answer.
+            Digest::Buckets { .. } => by_stream,
+            Digest::Versions { .. } => false,
+        };
+        if begins && self.is_proven(&to) {
+            self.admission.rest.begun(to);
+        }
     }
 }

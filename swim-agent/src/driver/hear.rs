@@ -114,7 +114,7 @@ impl<T: Transport, C: Codec> Driver<T, C> {
     ) -> Option<BytesMut> {
         let mut budget = self.stream_budget();
         self.screen_claims(&mut messages, (from, Told::ByStream), &mut budget);
-        self.admit(from, &mut messages);
+        self.admit_stream(from, &mut messages);
         let mut origin = Origin::Stream { from, answer: Answer::default() };
         let mut burden = Burden::default();
         for message in messages {

@@ -328,8 +328,12 @@ impl<T: Transport, C: Codec> Driver<T, C> {
     fn act(&mut self, actions: Vec<GossipAction>, origin: &mut Origin) {
         for action in actions {
             match action {
-                GossipAction::Send { to, message } => self.post.send(to, &message, origin),
+                GossipAction::Send { to, message } => {
+                    self.note_comparison(to, &message, false);
+                    self.post.send(to, &message, origin);
+                }
                 GossipAction::SendByStream { to, message } => {
+                    self.note_comparison(to, &message, true);
                     self.post.send_by_stream(to, &message);
                 }
                 GossipAction::Event(event) => self.happened(event),

@@ -66,6 +66,8 @@ struct Open {
     asks: bool,
     /// Whether it is part of a probe.
     probes: bool,
+    /// Where its last message begins, if that is a `Gossip`.
+    gossip: Option<usize>,
 }
 
 impl Open {
@@ -179,11 +181,26 @@ impl<T: Transport, C: Codec> Post<T, C> {
         // What else waits for the same address goes along: one's own Alive with the request.
         self.open.by_stream |= by_stream;
         if !self.open.by_stream && self.open.packet.len() + len > self.budget {
-            self.flush();
-            self.start(to);
-            self.open.by_stream = self.envelope + len > self.budget;
+            self.turn_over(to, message, len);
         }
         self.append(message);
+    }
+
+    /// Begins another packet for a message for which this one has no room. What an `Evidence` is about
+    /// goes along: apart they may come in another order, or be taken for what another `Gossip` says.
+    fn turn_over(&mut self, to: SocketAddr, message: &GossipMessage, len: usize) {
+        let companion = matches!(message, GossipMessage::Evidence { .. });
+        let fits = |&at: &usize| self.envelope + self.open.packet.len() - at + len <= self.budget;
+        let gossip = self.open.gossip.filter(|at| companion && fits(at));
+        let gossip = gossip.map(|at| self.open.packet.split_off(at));
+        self.open.messages -= usize::from(gossip.is_some());
+        self.flush();
+        self.start(to);
+        if let Some(gossip) = gossip {
+            self.open.packet.extend_from_slice(&gossip);
+            self.open.messages += 1;
+        }
+        self.open.by_stream = self.open.packet.len() + len > self.budget;
     }
 
     fn start(&mut self, to: SocketAddr) {
@@ -192,9 +209,12 @@ impl<T: Transport, C: Codec> Post<T, C> {
         (open.to, open.messages) = (Some(to), 0);
         (open.by_stream, open.apart) = (false, false);
         (open.tells, open.asks, open.probes) = (false, false, false);
+        open.gossip = None;
     }
 
     fn append(&mut self, message: &GossipMessage) {
+        let is_gossip = matches!(message, GossipMessage::Gossip { .. });
+        self.open.gossip = is_gossip.then_some(self.open.packet.len());
         self.wire.codec().append(message, &mut self.open.packet);
         self.open.messages += 1;
         self.open.tells |= matches!(message, GossipMessage::Notices { .. });
@@ -253,7 +273,9 @@ impl<T: Transport, C: Codec> Post<T, C> {
 
 #[cfg(test)]
 mod tests {
-    use swim_core::{MemberId, Notice, Said, Stamp, UserEvent, UserNotice};
+    use swim_core::{
+        MemberId, MemberState, MemberUpdate, Notice, Said, Stamp, UserEvent, UserNotice,
+    };
     use swim_transport::{MemoryTransport, Network};
     use swim_wire::ProtobufCodec;
     use tokio::sync::mpsc;
@@ -340,6 +362,47 @@ mod tests {
         assert_eq!([open(&ask, 50), open(&ping, 50)], [48, 16]);
     }
 
+    /// The messages of the next datagram.
+    async fn next(there: &MemoryTransport, codec: &ProtobufCodec) -> Vec<GossipMessage> {
+        let (mut packet, mut messages) = (BytesMut::new(), Vec::new());
+        let received = timeout(Duration::from_secs(30), there.recv_from(&mut packet)).await;
+        received.expect("a datagram").unwrap();
+        codec.decode(&packet, &mut messages).unwrap();
+        messages
+    }
+
+    #[tokio::test]
+    async fn evidence_goes_with_what_it_is_about() {
+        let (mut post, to, there, codec) = post();
+        let gossip = |name: &str, bytes| {
+            let update = MemberUpdate {
+                id: MemberId::from(name),
+                state: MemberState::Suspect,
+                incarnation: 1,
+                address: Some(to),
+                metadata: Some([("k".to_owned(), "v".repeat(bytes))].into()),
+            };
+            GossipMessage::Gossip { updates: vec![update] }
+        };
+        let evidence = GossipMessage::Evidence { ages: vec![1; 200], accusations: Vec::new() };
+        for message in
+            [gossip("a", 800), gossip("b", 400), evidence.clone(), gossip("c", 1_300), evidence]
+        {
+            post.send(to, &message, &mut Origin::Proven);
+        }
+        post.flush();
+        let mut told = Vec::new();
+        for _ in 0..4 {
+            let name = |message: &GossipMessage| match message {
+                GossipMessage::Gossip { updates } => updates[0].id.0.clone(),
+                _ => "evidence".to_owned(),
+            };
+            told.push(next(&there, &codec).await.iter().map(name).collect::<Vec<_>>());
+        }
+        // The last two have no room in one datagram.
+        assert_eq!(told, [vec!["a"], vec!["b", "evidence"], vec!["c"], vec!["evidence"]]);
+    }
+
     #[tokio::test]
     async fn notices_do_not_go_along_by_stream() {
         let (mut post, to, there, codec) = post();
@@ -354,10 +417,7 @@ mod tests {
         }
         post.flush();
         for _ in 0..2 {
-            let (mut packet, mut messages) = (BytesMut::new(), Vec::new());
-            let received = timeout(Duration::from_secs(30), there.recv_from(&mut packet)).await;
-            received.expect("a datagram").unwrap();
-            codec.decode(&packet, &mut messages).unwrap();
+            let messages = next(&there, &codec).await;
             assert!(matches!(messages[..], [GossipMessage::Notices { .. }]), "{messages:?}");
         }
         there.accept().await.unwrap();

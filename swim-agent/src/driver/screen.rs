@@ -98,6 +98,16 @@ pub(super) fn screen(messages: &mut [GossipMessage], keep: &mut dyn FnMut(Claime
     }
 }
 
+/// Takes evidence out of a packet that is not about a `Gossip` of its own: what was taken out of that is
+/// not known here, and so it would be taken for evidence about others.
+pub(super) fn drop_strays(messages: &mut Vec<GossipMessage>) {
+    let mut told = false;
+    messages.retain(|message| {
+        told |= matches!(message, GossipMessage::Gossip { .. });
+        told || !matches!(message, GossipMessage::Evidence { .. })
+    });
+}
+
 /// Makes evidence of `of` updates one of those that are left without the ones at `gone`, ascending.
 fn mend(gone: &[usize], of: usize, ages: &mut Vec<u8>, accusations: &mut Vec<Accusation>) {
     let is_gone = |at: usize| gone.binary_search(&at).is_ok();
@@ -205,6 +215,20 @@ mod tests {
         assert_eq!((ages.as_slice(), accusations[0].update), (&[6, 7][..], 1));
         let GossipMessage::Evidence { ages, accusations } = &messages[3] else { unreachable!() };
         assert_eq!((ages.as_slice(), accusations[0].update), (&[8, 9][..], 1));
+    }
+
+    #[test]
+    fn evidence_about_another_packet_is_not_heard() {
+        let ping = GossipMessage::Ping { seq: 1, from: "n1".into() };
+        let stray = || evidence(&[1], &[0]);
+        let mut messages = vec![stray(), ping, stray(), gossip(0..2), evidence(&[5, 6], &[1])];
+        drop_strays(&mut messages);
+        let [GossipMessage::Ping { .. }, told, GossipMessage::Evidence { ages, .. }] =
+            &messages[..]
+        else {
+            panic!("{messages:?}")
+        };
+        assert_eq!((names(told).len(), ages.as_slice()), (2, &[5, 6][..]));
     }
 
     #[test]

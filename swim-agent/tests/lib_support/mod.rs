@@ -242,3 +242,26 @@ pub(crate) fn news(name: &str, address: SocketAddr, state: MemberState) -> Gossi
     };
     GossipMessage::Gossip { updates: vec![update] }
 }
+
+/// All ways in which somebody may tell of a member.
+pub(crate) fn ways(name: &str, at: SocketAddr, incarnation: u64) -> Vec<GossipMessage> {
+    let states = [MemberState::Alive, MemberState::Suspect, MemberState::Dead, MemberState::Left];
+    let member = |state| Member { state, incarnation, ..member(name, at) };
+    let update = |state| MemberUpdate {
+        id: name.into(),
+        state,
+        incarnation,
+        address: Some(at),
+        metadata: Some(HashMap::new()),
+    };
+    let mut all = Vec::new();
+    for state in states {
+        all.push(GossipMessage::Gossip { updates: vec![update(state)] });
+        all.push(GossipMessage::Delta { updates: vec![update(state)], wanted: Vec::new() });
+        all.push(GossipMessage::Sync { members: vec![member(state)] });
+        // As if a word of it had been believed before.
+        let only = MemberUpdate { address: None, ..update(state) };
+        all.push(GossipMessage::Gossip { updates: vec![only, update(state)] });
+    }
+    all
+}
