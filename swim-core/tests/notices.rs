@@ -164,6 +164,7 @@ fn who_differs_is_told_what_is_held_of_the_time_that_both_remember() {
     // This node remembers less, and says of that what it holds.
     let less = Recent { hash, ..differs };
     assert_eq!(answers(&mut lone, 3, Recent { above: 50, ..differs }), (vec![], vec![less]));
+    assert_eq!(lone.protocol.stats().notice_syncs_differing, 2);
 }
 
 #[test]
@@ -284,9 +285,11 @@ fn each_message_that_is_sent_counts_once() {
 
 #[test]
 fn after_events_the_next_four_pings_carry_a_hash_of_them() {
-    let hashes = |mechanisms| {
+    let hashes = |mechanisms, fanout| {
         let mechanisms = Mechanisms { anti_entropy: false, ..mechanisms };
-        let mut lone = Lone::settled(8, without(mechanisms));
+        let mut options = without(mechanisms);
+        options.gossip.base.fanout = fanout;
+        let mut lone = Lone::settled(8, options);
         tell(&mut lone, 3, vec![event(1, 0)]);
         lone.run(20.0);
         let to: BTreeSet<_> = compared(&lone).iter().map(|&(at, to, _)| (at, to)).collect();
@@ -296,8 +299,8 @@ fn after_events_the_next_four_pings_carry_a_hash_of_them() {
         assert!(to.is_subset(&pings.collect()), "each beside a ping");
         to.len()
     };
-    assert_eq!(hashes(Mechanisms::all()), 4);
-    assert_eq!(hashes(Mechanisms { checks: false, ..Mechanisms::all() }), 0);
+    assert_eq!([2, 3, 4].map(|fanout| hashes(Mechanisms::all(), fanout)), [0, 4, 4]);
+    assert_eq!(hashes(Mechanisms { checks: false, ..Mechanisms::all() }, 3), 0);
 }
 
 /// How many updates the first member is told of in one round of gossip.
@@ -388,4 +391,44 @@ fn a_joiner_learns_the_time_and_hears_nothing_that_was_before() {
     lone.run(1.0);
     assert!(asked(&lone, 0).is_empty());
     assert_eq!(lone.protocol.stats().notices_disordered, 0);
+}
+
+#[test]
+fn of_more_events_than_can_be_asked_for_the_rest_is_missed() {
+    let mut lone = Lone::settled(8, Options::default());
+    for part in 0..10 {
+        tell(&mut lone, 3, (1..=500).map(|number| announced(500 * part + number)).collect());
+    }
+    assert_eq!(lone.protocol.stats().notices_missed, 5_000 - 4_096);
+}
+
+#[test]
+fn of_more_events_than_can_be_held_back_the_oldest_waits_no_longer() {
+    let mut lone = Lone::settled(8, Options::default());
+    let mut held_back = |number| {
+        tell(&mut lone, 3, vec![after(number, 1)]);
+        lone.protocol.stats().notices_disordered
+    };
+    let disordered: Vec<_> = (2..=4_099).map(&mut held_back).collect();
+    assert_eq!(disordered[4_094..], [0, 0, 1, 2]);
+}
+
+#[test]
+fn what_a_node_told_those_that_it_has_lost_is_not_told_to_those_that_it_joins() {
+    let mut lone = Lone::settled(1, Options::default());
+    let actions = lone.protocol.send_event("x", []).unwrap();
+    lone.act(actions);
+    lone.gossip(1, vec![claim(1, MemberState::Dead)]);
+    assert_eq!(lone.protocol.events_waiting(), 1);
+    lone.protocol.bootstrap(vec![addr(9)]);
+    assert_eq!(lone.protocol.events_waiting(), 0);
+}
+
+#[test]
+fn who_joins_while_it_knows_others_still_tells_its_events() {
+    let mut lone = Lone::settled(3, Options::default());
+    let actions = lone.protocol.send_event("x", []).unwrap();
+    lone.act(actions);
+    lone.protocol.bootstrap(vec![addr(1)]);
+    assert_eq!(lone.protocol.events_waiting(), 1);
 }

@@ -316,4 +316,16 @@ mod tests {
         assert!((27_000..=33_000).contains(&round_trip), "{round_trip}");
         assert!(both[0].error < 0.3, "{}", both[0].error);
     }
+
+    #[test]
+    fn ways_out_of_one_place_lead_anywhere() {
+        let mut rng = SwimRng::new(1);
+        let mut octants = std::collections::BTreeSet::new();
+        for _ in 0..200 {
+            let way = direction(&mut rng);
+            assert!((length(way) - 1.0).abs() < 1e-9, "{way:?}");
+            octants.insert(way.map(|along| along > 0.0));
+        }
+        assert_eq!(octants.len(), 8);
+    }
 }
