@@ -275,6 +275,18 @@ fn tellings(mechanisms: Mechanisms, heard: Vec<Vec<MemberUpdate>>) -> usize {
     lone.told_of(5, MemberState::Alive).len()
 }
 
+#[test]
+fn news_that_all_others_tell_does_not_wait_to_be_told() {
+    let mut lone = Lone::settled(30, Options::default());
+    lone.gossip(5, vec![moved(1)]);
+    let waiting = |lone: &mut Lone, from| {
+        lone.gossip(from, vec![moved(1)]);
+        lone.protocol.queue_len()
+    };
+    let waiting: Vec<_> = (6..22).map(|from| waiting(&mut lone, from)).collect();
+    assert_eq!(waiting[14..], [1, 0], "after the fifteenth and the sixteenth");
+}
+
 /// Member 5 at an incarnation.
 fn moved(incarnation: u64) -> MemberUpdate {
     MemberUpdate { incarnation, ..alive(5) }

@@ -169,3 +169,94 @@ fn a_node_never_claims_an_incarnation_that_others_refuse() {
     assert_eq!(told_of_itself(5, limit - 2, addr(0)), (limit - 1, 0));
     assert_eq!(told_of_itself(5, limit, addr(0)), (5 << 32, 0), "nobody believes that");
 }
+
+#[test]
+fn seeds_that_do_not_answer_are_asked_again_after_twice_the_time_each_time() {
+    let mut lone = Lone::knowing(0, Options::default());
+    let begin = lone.clock.micros();
+    let actions = lone.protocol.bootstrap(vec![addr(1)]);
+    lone.act(actions);
+    lone.run(50.0);
+    let asks = |message: &GossipMessage| matches!(message, GossipMessage::SyncRequest { .. });
+    let asked = lone.sent.iter().filter(|(_, _, message)| asks(message));
+    let asked: Vec<_> = asked.map(|(at, ..)| (at - begin) / 1_000_000).collect();
+    assert_eq!(asked, [0, 1, 3, 7, 15, 31, 47], "at most sixteen periods");
+}
+
+#[test]
+fn who_lives_again_is_looked_for_no_more() {
+    let mut lone = Lone::settled(8, Options::default());
+    lone.gossip(1, vec![claim(5, MemberState::Dead)]);
+    lone.run(30.0);
+    let tried = lone.protocol.stats().healing_attempts;
+    assert!(tried > 0);
+    lone.gossip(5, vec![MemberUpdate { incarnation: 1, ..alive(5) }]);
+    lone.run(60.0);
+    assert_eq!(lone.protocol.stats().healing_attempts, tried);
+}
+
+/// How many accusations count as refuted after this Alive of a member that was accused so.
+fn refuted(accused: MemberUpdate, incarnation: u64) -> u64 {
+    let mut lone = Lone::settled(8, Options::default());
+    lone.gossip(1, vec![accused]);
+    lone.gossip(5, vec![MemberUpdate { incarnation, ..alive(5) }]);
+    assert_eq!(lone.state(5), Some(MemberState::Alive));
+    lone.protocol.stats().refuted
+}
+
+#[test]
+fn an_accusation_is_refuted_by_the_same_life_of_a_member_and_a_removal_or_a_death_by_none() {
+    assert_eq!(refuted(claim(5, MemberState::Suspect), 1), 1);
+    assert_eq!(refuted(claim(5, MemberState::Dead), 1), 1);
+    assert_eq!(refuted(claim(5, MemberState::Dead), 1 << 32), 0, "it was started anew");
+    assert_eq!(refuted(claim(5, MemberState::Left), 1), 0, "nobody accused it");
+    assert_eq!(refuted(claim(6, MemberState::Suspect), 1), 0, "nor it");
+    let metadata = Some(HashMap::from([(Member::REMOVED.to_owned(), id(1).0)]));
+    let removed = MemberUpdate { metadata, ..claim(5, MemberState::Left) };
+    assert_eq!(refuted(removed, 1), 0, "the word of an operator");
+}
+
+/// A claim that member 5 is something else, at the incarnation that is known.
+fn other(role: &str) -> MemberUpdate {
+    let metadata = Some(HashMap::from([("role".into(), role.into())]));
+    MemberUpdate { metadata, ..alive(5) }
+}
+
+#[test]
+fn of_claims_at_one_incarnation_the_same_stays_in_whichever_order_they_come() {
+    let mut stays = std::collections::BTreeSet::new();
+    for order in [[0, 1, 2], [0, 2, 1], [1, 0, 2], [1, 2, 0], [2, 0, 1], [2, 1, 0]] {
+        let mut lone = Lone::settled(8, Options::default());
+        for claim in order {
+            lone.gossip(1, vec![other(["db", "web", "mail"][claim])]);
+        }
+        stays.insert(lone.protocol.get_metadata(&id(5)).unwrap()["role"].clone());
+    }
+    assert_eq!(stays.len(), 1, "{stays:?}");
+}
+
+#[test]
+fn a_claim_that_loses_is_reported_once() {
+    let mut lone = Lone::settled(8, Options::default());
+    for role in ["db", "web"] {
+        lone.gossip(1, vec![other(role)]);
+    }
+    let stays = lone.protocol.get_metadata(&id(5)).unwrap()["role"].clone();
+    let loses = if stays == "db" { "web" } else { "db" };
+    lone.gossip(1, vec![other(loses)]);
+    let reported = lone.protocol.stats().conflicts;
+    for _ in 0..5 {
+        lone.gossip(1, vec![other(loses)]);
+        lone.gossip(1, vec![other(&stays)]);
+    }
+    assert_eq!(lone.protocol.stats().conflicts, reported);
+}
+
+#[test]
+fn each_correction_counts() {
+    let mut lone = Lone::settled(8, Options::default());
+    for member in 1..=4 {
+        lone.gossip(8, vec![claim(member, MemberState::Dead)]);
+    }
+    assert_eq!(lone.protocol.stats().corrections, 4);
+}

@@ -7,8 +7,8 @@ use std::collections::BTreeSet;
 use common::lone::{Lone, accusation, alive, claim};
 use common::{addr, id};
 use swim_core::{
-    GossipMessage, Mechanisms, MemberState, Notice, Options, Recent, Said, Stamp, UserEvent,
-    UserNotice,
+    EventError, GossipMessage, Mechanisms, MemberState, Notice, Options, Recent, Said, Stamp,
+    UserEvent, UserNotice, wire_size,
 };
 
 fn stamp(number: u64) -> Stamp {
@@ -369,6 +369,7 @@ fn rounds_tell_an_event_to_all_others_before_anybody_again() {
         let mut lone = Lone::settled(20, Options { seed: Some(seed), ..Options::default() });
         tell(&mut lone, 2, vec![event(1, 0)]);
         lone.run(3.0);
+        assert_eq!(told(&lone).len(), 8, "as often as among 21");
         let pings: Vec<_> = (1..=20).flat_map(|node| lone.pings_of(node)).collect();
         let beside_none = |at: u64| pings.iter().all(|&(ping, _)| ping != at);
         let told = told(&lone).into_iter().filter(|&(at, ..)| beside_none(at));
@@ -431,4 +432,103 @@ fn who_joins_while_it_knows_others_still_tells_its_events() {
     lone.act(actions);
     lone.protocol.bootstrap(vec![addr(1)]);
     assert_eq!(lone.protocol.events_waiting(), 1);
+}
+
+/// An event that takes so many bytes, by what `size` says of it.
+fn sized(
+    number: u64,
+    bytes: usize,
+    size: impl Fn(&Notice<UserNotice>) -> usize,
+) -> Notice<UserNotice> {
+    let payload = (0..=bytes).rev().find(|&payload| size(&event(number, payload)) <= bytes);
+    let event = event(number, payload.unwrap());
+    assert_eq!(size(&event), bytes);
+    event
+}
+
+#[test]
+fn a_datagram_is_filled_to_the_last_byte() {
+    let room = 1_400 - swim_core::ENVELOPE - wire_size::NOTICES;
+    for (spare, told_first) in [(0, vec![1, 2]), (1, vec![1])] {
+        let mut lone = Lone::settled(20, Options::default());
+        let first = sized(1, 600, wire_size::notice);
+        tell(&mut lone, 2, vec![first, sized(2, room - 600 + spare, wire_size::notice)]);
+        lone.run(0.025);
+        assert_eq!(told(&lone)[0].2, told_first);
+    }
+}
+
+#[test]
+fn an_answer_holds_a_mebibyte_to_the_last_byte() {
+    for (more, answered) in [(0, vec![1, 2]), (1, vec![1])] {
+        let mut lone = Lone::settled(3, Options::default());
+        let notices = [(1, 1 << 19), (2, (1 << 19) + more)];
+        let notices = notices.map(|(number, len)| sized(number, len, Notice::body_len));
+        tell(&mut lone, 2, notices.to_vec());
+        lone.forget();
+        lone.hear(1, GossipMessage::Fetch { stamps: vec![stamp(1), stamp(2)] });
+        assert_eq!(told(&lone)[0].2, answered);
+    }
+}
+
+#[test]
+fn who_holds_more_of_a_stretch_of_time_is_asked_for_that_and_told_what_it_lacks() {
+    let mut lone = with_two_events();
+    let begin = lone.clock.micros();
+    let other = Stamp { ltime: 101, id: 7 };
+    let stamps = vec![stamp(100), other, stamp(102), stamp(103), stamp(200)];
+    lone.hear(3, GossipMessage::Held { from: id(3), above: 100, upto: 102, stamps });
+    assert_eq!(told(&lone), [(begin, 3, vec![101])]);
+    lone.run(0.01);
+    assert_eq!(asked(&lone, begin), [(1, 3, vec![101])], "nothing of another time");
+}
+
+#[test]
+fn a_clock_that_is_ahead_is_followed_if_it_is_a_members_and_not_by_too_much() {
+    let mut lone = with_two_events();
+    let mut clock = |from, clock| {
+        let recent = Recent { clock, above: 0, upto: 0, hash: 0 };
+        lone.hear(from, GossipMessage::Recent { recent });
+        lone.protocol.event_clock()
+    };
+    assert_eq!(clock(100, 600), 102, "a stranger's");
+    assert_eq!(clock(3, 1 << 60), 102, "nobody gets there");
+    assert_eq!(clock(3, 500), 500);
+    assert_eq!(clock(3, 400), 500);
+}
+
+#[test]
+fn nothing_is_compared_where_nothing_is_left_to_compare() {
+    let mechanisms = Mechanisms { anti_entropy: false, ..Mechanisms::all() };
+    for (heard, comparisons) in [(50, 0), (51, 4)] {
+        let mut lone = Lone::knowing(0, without(mechanisms));
+        lone.answers(1..=3, 1);
+        lone.protocol.bootstrap(vec![addr(1)]);
+        let recent = Recent { clock: 50, above: 50, upto: 50, hash: 0 };
+        lone.hear(1, GossipMessage::Recent { recent });
+        lone.gossip(1, (1..=3).map(alive).collect());
+        lone.run(10.0);
+        lone.forget();
+        tell(&mut lone, 1, vec![event(heard, 0)]);
+        lone.run(20.0);
+        assert_eq!(compared(&lone).len(), comparisons, "{heard}");
+    }
+}
+
+#[test]
+fn own_events_are_refused_as_long_as_others_that_nobody_was_told_would_have_to_go() {
+    for (payload, fit) in [(60_000, 69), (0, 8_192)] {
+        let mut lone = Lone::settled(3, Options::default());
+        let mut sent = 0;
+        let refused = loop {
+            match lone.protocol.send_event("x", vec![0; payload]) {
+                Ok(_) => sent += 1,
+                Err(refused) => break refused,
+            }
+        };
+        assert_eq!((sent, refused), (fit, EventError::Busy { waiting: fit }));
+        lone.run(5.0);
+        assert!(lone.protocol.send_event("x", vec![0; payload]).is_ok());
+        assert_eq!(lone.protocol.stats().notices_dropped, 0);
+    }
 }

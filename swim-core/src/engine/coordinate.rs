@@ -328,4 +328,14 @@ mod tests {
         }
         assert_eq!(octants.len(), 8);
     }
+
+    #[test]
+    fn a_force_has_its_way_up_to_four_times_the_usual_one() {
+        let (settled, _) = settled();
+        let usual = settled.spread;
+        for (force, felt) in [(3.0, 3.0), (-3.0, -3.0), (5.0, 4.0), (-100.0, -4.0)] {
+            let felt_here = copy(&settled).tamed(force * usual) / usual;
+            assert!((felt_here - felt).abs() < 1e-9, "{force}: {felt_here}");
+        }
+    }
 }
