@@ -29,12 +29,14 @@ struct Weaver {
     sites: Vec<Vec<u32>>,
     /// What stands in the place of each use of a constant of this file.
     constants: HashMap<String, Vec<(u32, String)>>,
+    /// Whether the arms at hand may be taken out: one without a condition takes the rest.
+    open_end: bool,
 }
 
 /// The woven text with the ranges of bytes where mutants stand, and who is left over.
 pub(crate) fn weave(source: &str, file: &syn::File, wanted: Wanted) -> Value {
     let (insertions, sites, constants) = (Vec::new(), Vec::new(), HashMap::new());
-    let mut weaver = Weaver { wanted, insertions, sites, constants };
+    let mut weaver = Weaver { wanted, insertions, sites, constants, open_end: false };
     for item in &file.items {
         if let syn::Item::Const(item) = item {
             let mutants = weaver.take(Genre::Constant, item.ident.span());
@@ -199,8 +201,23 @@ impl<'ast> Visit<'ast> for Weaver {
         visit::visit_expr_unary(self, expr);
     }
 
+    /// cargo-mutants takes `_ if so` for an end too; without that arm its `match` does not compile.
+    fn visit_expr_match(&mut self, expr: &'ast syn::ExprMatch) {
+        let takes_all = |arm: &syn::Arm| {
+            arm.guard.is_none() && matches!(arm.pat, syn::Pat::Wild(_) | syn::Pat::Ident(_))
+        };
+        let open_end = expr.arms.iter().any(takes_all);
+        self.visit_expr(&expr.expr);
+        for arm in &expr.arms {
+            self.open_end = open_end;
+            self.visit_arm(arm);
+        }
+    }
+
     fn visit_arm(&mut self, arm: &'ast syn::Arm) {
-        for (id, _) in self.take(Genre::MatchArm, arm.span()) {
+        let mutants =
+            if self.open_end { self.take(Genre::MatchArm, arm.span()) } else { Vec::new() };
+        for (id, _) in mutants {
             let site = self.site(&[(id, String::new())]);
             let text = format!(" if !crate::mutant({id})");
             self.insert(arm.pat.span().byte_range().end, true, site, vec![(Some(id), text)]);

@@ -165,8 +165,9 @@ fn told_after(events: u64) -> Vec<u64> {
 
 #[test]
 fn events_that_nobody_was_told_are_told_within_a_tenth_of_the_interval() {
-    let few = told_after(1);
-    assert!(few[0] <= 20 && few[1..].iter().all(|at| *at > 60), "and then in its rounds: {few:?}");
+    for few in [told_after(1), told_after(16)] {
+        assert!(few[0] <= 20 && few[1..].iter().all(|at| *at > 60), "then in its rounds: {few:?}");
+    }
     let many = told_after(60);
     assert!(many[0] <= 20 && many.len() >= 3, "as long as more wait than fit: {many:?}");
 }
@@ -274,6 +275,18 @@ fn tellings(mechanisms: Mechanisms, heard: Vec<Vec<MemberUpdate>>) -> usize {
     lone.told_of(5, MemberState::Alive).len()
 }
 
+#[test]
+fn news_that_all_others_tell_does_not_wait_to_be_told() {
+    let mut lone = Lone::settled(30, Options::default());
+    lone.gossip(5, vec![moved(1)]);
+    let waiting = |lone: &mut Lone, from| {
+        lone.gossip(from, vec![moved(1)]);
+        lone.protocol.queue_len()
+    };
+    let waiting: Vec<_> = (6..22).map(|from| waiting(&mut lone, from)).collect();
+    assert_eq!(waiting[14..], [1, 0], "after the fifteenth and the sixteenth");
+}
+
 /// Member 5 at an incarnation.
 fn moved(incarnation: u64) -> MemberUpdate {
     MemberUpdate { incarnation, ..alive(5) }
@@ -286,6 +299,9 @@ fn what_others_tell_too_is_told_less_often() {
     let one = tellings(all(), vec![vec![moved(1)]; 1]);
     let four = tellings(all(), vec![vec![moved(1)]; 4]);
     assert!(alone > four && four > 0, "{alone}, {four}");
+    // Each is told eight times, and that another tells it counts half.
+    let all_but_one = tellings(all(), vec![vec![moved(1)]; 15]);
+    assert_eq!([all_but_one, tellings(all(), vec![vec![moved(1)]; 16])], [1, 0]);
     assert_eq!(alone, tellings(all(), vec![vec![moved(0)]; 4]), "older news is not the same");
     let other = vec![vec![MemberUpdate { incarnation: 1, ..alive(6) }]; 4];
     assert_eq!(alone, tellings(all(), other), "nor is another's");

@@ -5,6 +5,7 @@ mod common;
 use std::collections::BTreeSet;
 use std::time::Duration;
 
+use common::lone::Lone;
 use common::{Cluster, addr, id};
 use swim_core::{
     Decline, EventError, GossipMessage, Notice, Options, Said, Stamp, UserNotice, UserQuery,
@@ -233,4 +234,22 @@ fn an_answer_is_passed_on_once_and_only_between_members() {
     cluster.inject(addr(1), 0, answer(1, 100));
     cluster.run(0.1);
     assert_eq!(passed_on(&cluster), 1);
+}
+
+#[test]
+fn answers_are_taken_until_the_time_out_and_no_longer() {
+    let mut lone = Lone::settled(3, Options::default());
+    let asked = UserQuery { timeout: Duration::from_secs(1), ..UserQuery::new("q") };
+    let (query, actions) = lone.protocol.start_query(asked).unwrap();
+    lone.act(actions);
+    for (from, millis) in [(1, 999), (2, 1_000)] {
+        let (from, to, payload) = (id(from), id(0), Some(vec![1]));
+        let (relay, declined) = (false, None);
+        let answer = GossipMessage::QueryAnswer { query, from, to, relay, payload, declined };
+        lone.script(millis, 1, answer);
+    }
+    lone.run(0.999);
+    assert_eq!(lone.protocol.stats().answers_refused, 0);
+    lone.run(0.001);
+    assert_eq!(lone.protocol.stats().answers_refused, 1);
 }

@@ -2,7 +2,7 @@
 
 mod common;
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 
 use common::lone::Lone;
 use common::{Cluster, addr, id};
@@ -325,4 +325,56 @@ fn who_missed_a_removal_hears_of_it_with_a_later_comparison_of_views() {
         assert!(nobody_shows(&cluster, N - 1), "seed {seed}: {took} s");
         assert!(took < 300.0, "seed {seed}: {took} s");
     }
+}
+
+/// Of members in messages that say so: who was removed, and by whom.
+fn removals_told(lone: &Lone) -> BTreeSet<(String, String)> {
+    let by = |metadata: &HashMap<String, String>| metadata.get(Member::REMOVED).cloned();
+    let told = lone.sent.iter().flat_map(|(_, _, message)| match message {
+        GossipMessage::Gossip { updates } => updates
+            .iter()
+            .filter_map(|update| Some((update.id.0.clone(), by(update.metadata.as_ref()?)?)))
+            .collect(),
+        GossipMessage::Sync { members } => members
+            .iter()
+            .filter_map(|member| Some((member.id.0.clone(), by(&member.metadata)?)))
+            .collect(),
+        _ => Vec::new(),
+    });
+    told.collect()
+}
+
+#[test]
+fn comparisons_of_views_tell_all_removals_in_turn() {
+    let mut lone = Lone::settled(24, Options::default());
+    for member in 1..=16 {
+        let actions = lone.protocol.force_leave(&id(member), false).unwrap();
+        lone.act(actions);
+    }
+    lone.run(20.0);
+    lone.forget();
+    for all in [8, 16] {
+        let actions = lone.protocol.anti_entropy_sync();
+        lone.act(actions);
+        assert_eq!(removals_told(&lone).len(), all, "eight each time");
+    }
+}
+
+#[test]
+fn who_removed_a_member_and_is_forgotten_is_not_taken_for_who_has_its_place() {
+    let mut lone = Lone::settled(8, Options { dead_retention: 10_000, ..Options::default() });
+    lone.gossip(3, vec![common::lone::claim(3, MemberState::Left)]);
+    lone.run(5.0);
+    for (member, by) in [(5, 3), (6, 1)] {
+        let metadata = Some(HashMap::from([(Member::REMOVED.to_owned(), id(by).0)]));
+        let update = common::lone::claim(member, MemberState::Left);
+        lone.gossip(1, vec![MemberUpdate { metadata, ..update }]);
+    }
+    lone.run(6.0);
+    assert_eq!(lone.state(3), None, "forgotten");
+    lone.gossip(1, vec![common::lone::alive(20)]);
+    lone.forget();
+    lone.hear(1, GossipMessage::SyncRequest { from: id(1) });
+    let told = BTreeSet::from([(id(5).0, String::new()), (id(6).0, id(1).0)]);
+    assert_eq!(removals_told(&lone), told);
 }

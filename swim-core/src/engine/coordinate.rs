@@ -316,4 +316,26 @@ mod tests {
         assert!((27_000..=33_000).contains(&round_trip), "{round_trip}");
         assert!(both[0].error < 0.3, "{}", both[0].error);
     }
+
+    #[test]
+    fn ways_out_of_one_place_lead_anywhere() {
+        let mut rng = SwimRng::new(1);
+        let mut octants = std::collections::BTreeSet::new();
+        for _ in 0..200 {
+            let way = direction(&mut rng);
+            assert!((length(way) - 1.0).abs() < 1e-9, "{way:?}");
+            octants.insert(way.map(|along| along > 0.0));
+        }
+        assert_eq!(octants.len(), 8);
+    }
+
+    #[test]
+    fn a_force_has_its_way_up_to_four_times_the_usual_one() {
+        let (settled, _) = settled();
+        let usual = settled.spread;
+        for (force, felt) in [(3.0, 3.0), (-3.0, -3.0), (5.0, 4.0), (-100.0, -4.0)] {
+            let felt_here = copy(&settled).tamed(force * usual) / usual;
+            assert!((felt_here - felt).abs() < 1e-9, "{force}: {felt_here}");
+        }
+    }
 }

@@ -95,3 +95,26 @@ impl Deadlines {
         self.heap.pop().map(|(_, timer)| timer)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_was_cancelled_does_not_fall_due_and_others_do_in_order() {
+        let mut deadlines = Deadlines::new();
+        let gossip = deadlines.arm(Timer::Gossip, Time(5));
+        let sync = deadlines.arm(Timer::Sync, Time(3));
+        deadlines.arm(Timer::Join, Time(5));
+        deadlines.cancel(sync);
+        deadlines.cancel(sync);
+        assert_eq!((deadlines.at(sync), deadlines.at(gossip)), (None, Some(Time(5))));
+        assert_eq!(deadlines.next(), Some(Time(5)));
+        let armed = deadlines.armed();
+        assert_eq!(deadlines.pop_due(Time(4), armed), None);
+        deadlines.arm(Timer::Healing, Time(5));
+        let due: Vec<_> = std::iter::from_fn(|| deadlines.pop_due(Time(5), armed)).collect();
+        assert_eq!(due, [Timer::Gossip, Timer::Join], "what was armed since waits");
+        assert_eq!(deadlines.next(), Some(Time(5)));
+    }
+}

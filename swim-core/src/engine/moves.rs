@@ -73,3 +73,46 @@ impl<P: Profile> Engine<P> {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const ONE: MemberIdx = MemberIdx(1);
+    const OTHER: MemberIdx = MemberIdx(2);
+
+    #[test]
+    fn where_a_member_lived_is_known_until_it_is_back_there() {
+        let mut moves = Moves::default();
+        moves.note(Time(1), ONE, 10, &20);
+        moves.note(Time(2), OTHER, 10, &20);
+        moves.note(Time(3), ONE, 20, &30);
+        moves.note(Time(4), ONE, 30, &30);
+        assert_eq!(
+            [10, 20, 30].map(|at| moves.lived(ONE, at)),
+            [Some(Time(1)), Some(Time(3)), None]
+        );
+        moves.note(Time(5), ONE, 30, &10);
+        assert_eq!(
+            [10, 20, 30].map(|at| moves.lived(ONE, at)),
+            [None, Some(Time(3)), Some(Time(5))]
+        );
+        moves.note(Time(6), ONE, 10, &20);
+        moves.note(Time(7), ONE, 20, &30);
+        assert_eq!([10, 20].map(|at| moves.lived(ONE, at)), [Some(Time(6)), Some(Time(7))]);
+        assert_eq!([10, 20].map(|at| moves.lived(OTHER, at)), [Some(Time(2)), None]);
+        moves.forget(ONE);
+        assert_eq!(moves.lived(ONE, 10), None);
+        assert_eq!(moves.lived(OTHER, 10), Some(Time(2)));
+    }
+
+    #[test]
+    fn the_latest_thirty_two_moves_are_remembered() {
+        let mut moves = Moves::default();
+        for at in 0..40 {
+            moves.note(Time(at), ONE, at, &(at + 1));
+        }
+        let known: Vec<_> = (0..40).filter(|at| moves.lived(ONE, *at).is_some()).collect();
+        assert_eq!(known, (8..40).collect::<Vec<_>>());
+    }
+}

@@ -366,4 +366,22 @@ mod tests {
         hear(&mut engine, Time(2), &[notice(1, 1, &[], 10)], &mut out);
         assert_eq!(out.0, (1..=1_000).map(stamp).collect::<Vec<_>>());
     }
+
+    #[test]
+    fn nothing_waits_for_what_may_have_been_forgotten() {
+        let mut out = Heard::default();
+        let mut engine = node(&mut out);
+        let all: Vec<_> = (1_000..33_600).map(|ltime| notice(ltime, ltime, &[], 10)).collect();
+        for told in all.chunks(100) {
+            hear(&mut engine, Time(2), told, &mut out);
+        }
+        let before = Stamp { ltime: 900, id: 1 };
+        let held = notice(40_000, 1, &[before], 10);
+        hear(&mut engine, Time(3), std::slice::from_ref(&held), &mut out);
+        assert!(!out.0.contains(&held.stamp));
+        let more: Vec<_> = (40_001..40_500).map(|ltime| notice(ltime, ltime, &[], 10)).collect();
+        hear(&mut engine, Time(3), &more, &mut out);
+        assert!(out.0.contains(&held.stamp), "what is below 900 is forgotten by now");
+        assert_eq!(engine.stats().notices_disordered, 0);
+    }
 }

@@ -216,3 +216,15 @@ impl Reason {
         matches!(self, Self::Removed | Self::Pruned)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_simulated_member_takes_as_much_as_one_of_a_short_name_on_ipv4() {
+        let address = wire_size::address(&std::net::SocketAddr::from(([10, 0, 0, 1], 7946)));
+        let name = wire_size::text("node-000000".len());
+        assert_eq!([().wire_len(false), ().wire_len(true)], [name, name + address]);
+    }
+}

@@ -196,4 +196,28 @@ mod tests {
             assert!(waited.values().all(|&steps| steps < 2 * 40 * 7 / 6), "step {step}");
         }
     }
+
+    #[test]
+    fn who_was_promoted_and_goes_leaves_the_others_in_their_turn() {
+        for (begun, gone) in (0..12).flat_map(|begun| [41, 17, 5].map(|gone| (begun, gone))) {
+            let mut owned = Owned::default();
+            (0..50).for_each(|member| owned.insert(member));
+            let mut rng = SwimRng::new(4);
+            let mut seen: Vec<_> = (0..begun).map(|_| owned.next(&mut rng).unwrap()).collect();
+            let promoted: Vec<_> =
+                [41, 17, 5].into_iter().filter(|it| !seen.contains(it)).collect();
+            promoted.iter().for_each(|&member| owned.promote(member));
+            if !promoted.contains(&gone) {
+                continue;
+            }
+            owned.remove(gone);
+            owned.check();
+            let rest: Vec<_> = (0..49 - begun).map(|_| owned.next(&mut rng).unwrap()).collect();
+            let first: BTreeSet<_> = promoted.into_iter().filter(|it| *it != gone).collect();
+            let next: BTreeSet<_> = rest[..first.len()].iter().copied().collect();
+            assert_eq!(next, first, "{begun} before, {gone} gone");
+            seen.extend(rest);
+            assert_eq!(seen.iter().collect::<BTreeSet<_>>().len(), 49, "all, and each once");
+        }
+    }
 }

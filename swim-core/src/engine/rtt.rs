@@ -99,4 +99,20 @@ mod tests {
         rtt.sample(Duration::MAX);
         assert_eq!(rtt.timeout(CAP), Some(CAP));
     }
+
+    #[test]
+    fn usual_is_what_is_no_more_than_a_deviation_above_the_smoothed() {
+        let mut rtt = Rtt::default();
+        assert_eq!(rtt.usual(), None);
+        (0..200).for_each(|_| rtt.sample(Duration::from_millis(10)));
+        let usual = rtt.usual().unwrap();
+        // Deviations are counted in whole units and end three above none.
+        assert!(usual >= Duration::from_millis(10) && usual < Duration::from_micros(10_400));
+        let mut jittery = rtt;
+        (0..40)
+            .for_each(|i| jittery.sample(Duration::from_millis(if i % 2 == 0 { 5 } else { 15 })));
+        let usual = jittery.usual().unwrap();
+        assert!((13_000..18_000).contains(&usual.as_micros()), "{usual:?}");
+        assert!(usual < jittery.timeout(CAP).unwrap());
+    }
 }

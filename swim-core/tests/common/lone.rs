@@ -124,7 +124,8 @@ impl Lone {
         self.incoming.insert((at, self.scripted), (from, message));
     }
 
-    fn act(&mut self, actions: Vec<GossipAction>) {
+    /// Takes note of what the node does.
+    pub fn act(&mut self, actions: Vec<GossipAction>) {
         let now = self.clock.micros();
         for action in actions {
             match action {

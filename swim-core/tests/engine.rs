@@ -1,0 +1,52 @@
+//! The engine by itself, where members are numbers: what its own users see of it.
+
+use swim_core::{
+    Accusers, Change, Config, Dest, Engine, MemberIdx, MemberState, Message, Options, Outgoing,
+    Output, Removal, Rumor, Source, Time, Update,
+};
+
+/// Nobody looks at what it does.
+struct Nothing;
+
+impl Output<()> for Nothing {
+    fn send(&mut self, _: &[()], _: Dest<MemberIdx>, _: Outgoing<'_>) {}
+    fn changed(&mut self, _: &mut [()], _: Change, _: Option<()>) {}
+}
+
+fn rumor(member: u32, state: MemberState, accusers: &[u32]) -> Rumor {
+    let mut said = Accusers::default();
+    for (health, accuser) in (0..).zip(accusers) {
+        said.insert(MemberIdx(*accuser), health);
+    }
+    Rumor {
+        member: MemberIdx(member),
+        state,
+        incarnation: 0,
+        age: None,
+        with_profile: state == MemberState::Alive,
+        accusers: said,
+        removal: Removal::No,
+    }
+}
+
+fn hear(engine: &mut Engine<()>, from: u32, rumors: &[Rumor]) {
+    let mut updates: Vec<_> =
+        rumors.iter().map(|rumor| Update { rumor: *rumor, profile: Some(()) }).collect();
+    let source = Source { member: Some(MemberIdx(from)), address: MemberIdx(from) };
+    engine.handle_message(Time(1), source, Message::Gossip(&mut updates), &mut Nothing);
+}
+
+#[test]
+fn members_are_counted_and_those_accuse_that_are_others_and_known() {
+    let mut engine = Engine::new(Config::from(Options::default()), MemberIdx(0), (), 7);
+    assert_eq!((engine.live_count(), engine.alive_count()), (1, 1));
+    let alive: Vec<_> = (1..=5).map(|member| rumor(member, MemberState::Alive, &[])).collect();
+    hear(&mut engine, 1, &alive);
+    hear(&mut engine, 1, &[rumor(5, MemberState::Suspect, &[2, 5, 99, 3])]);
+    assert_eq!((engine.live_count(), engine.alive_count()), (6, 5));
+    let accusers: Vec<_> = engine.accusers(MemberIdx(5)).iter().collect();
+    assert_eq!(accusers, [(MemberIdx(2), 0), (MemberIdx(3), 3)]);
+    assert!(engine.accusers(MemberIdx(4)).is_empty());
+    hear(&mut engine, 1, &[rumor(4, MemberState::Dead, &[])]);
+    assert_eq!((engine.live_count(), engine.alive_count()), (5, 4));
+}

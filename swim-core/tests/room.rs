@@ -1,0 +1,148 @@
+//! What fits into a datagram, how often news is told, and how old it is said to be.
+
+mod common;
+
+use std::collections::{BTreeSet, HashMap};
+
+use common::id;
+use common::lone::{Lone, accusation, alive};
+use swim_core::{GossipMessage, Mechanisms, MemberState, MemberUpdate, Options, wire_size};
+
+/// A member that says so much of itself that two of its kind, but not three, fit into a datagram.
+fn wordy(node: usize) -> MemberUpdate {
+    let metadata = HashMap::from([("k".into(), "x".repeat(450))]);
+    MemberUpdate { metadata: Some(metadata), ..alive(node) }
+}
+
+/// A node that has just heard of a member that says little and then of so many that say much.
+fn telling(wordy_ones: usize) -> Lone {
+    let mut lone = Lone::settled(20, Options::default());
+    let mut updates = vec![alive(30)];
+    updates.extend((31..31 + wordy_ones).map(wordy));
+    lone.gossip(1, updates);
+    lone
+}
+
+/// Members of which the first datagram tells.
+fn first_told(wordy_ones: usize) -> BTreeSet<usize> {
+    let mut lone = telling(wordy_ones);
+    lone.run_until(|lone| !lone.sent.is_empty());
+    let first = lone.sent.iter().find_map(|(_, _, message)| match message {
+        GossipMessage::Gossip { updates } => Some(updates.clone()),
+        _ => None,
+    });
+    let told = first.unwrap();
+    (30..40).filter(|&node| told.iter().any(|update| update.id == id(node))).collect()
+}
+
+#[test]
+fn a_datagram_is_full_when_the_next_four_updates_do_not_fit() {
+    assert_eq!(first_told(2), BTreeSet::from([30, 31, 32]));
+    assert_eq!(first_told(5), BTreeSet::from([30, 34, 35]), "the latest first");
+    assert_eq!(first_told(6), BTreeSet::from([35, 36]));
+}
+
+#[test]
+fn what_does_not_fit_beside_others_is_told_later_and_not_dropped() {
+    let mut lone = telling(8);
+    lone.run(5.0);
+    for node in 30..39 {
+        assert!(!lone.told_of(node, MemberState::Alive).is_empty(), "{node}");
+    }
+    assert_eq!(lone.protocol.stats().broadcasts_dropped, 0);
+}
+
+#[test]
+fn another_accuser_of_a_known_suspect_is_told_to_two() {
+    let mechanisms = Mechanisms { verify: false, quiet: false, ..Mechanisms::all() };
+    let mut options = Options { mechanisms, ..Options::default() };
+    options.gossip.base.suspicion_multiplier = 60;
+    let mut lone = Lone::settled(30, options);
+    let tellings = |lone: &mut Lone, accuser| {
+        lone.forget();
+        accusation(5, &[accuser]).into_iter().for_each(|message| lone.hear(accuser, message));
+        lone.run(1.9);
+        // The suspect is told with each of its pings.
+        lone.told_of(5, MemberState::Suspect).iter().filter(|(_, to)| *to != 5).count()
+    };
+    let first = tellings(&mut lone, 1);
+    assert!((7..=8).contains(&first), "{first}: a ping of the suspect may carry one");
+    assert_eq!(tellings(&mut lone, 2), 2);
+    assert_eq!(tellings(&mut lone, 2), 0, "no news");
+}
+
+#[test]
+fn news_gets_older_by_a_round_each_time_it_is_told() {
+    let mut lone = Lone::settled(8, Options::default());
+    lone.gossip(1, vec![alive(30)]);
+    lone.hear(1, GossipMessage::Evidence { ages: vec![3], accusations: vec![] });
+    lone.run(0.9);
+    let pings: Vec<_> = (1..=30).flat_map(|node| lone.pings_of(node)).map(|(at, _)| at).collect();
+    let ages = lone.sent.iter().filter(|(at, ..)| !pings.contains(at));
+    let ages = ages.filter_map(|(_, _, message)| match message {
+        GossipMessage::Evidence { ages, .. } => ages.first().copied(),
+        _ => None,
+    });
+    let ages: Vec<_> = ages.collect();
+    assert_eq!(ages, [5, 5, 5, 6, 6, 6, 7], "to three in a round");
+    assert_eq!((lone.protocol.stats().ages_known, lone.protocol.stats().ages_sum), (1, 4));
+}
+
+/// An update of a member that takes so many bytes.
+fn sized(node: usize, bytes: usize) -> MemberUpdate {
+    let beside = wire_size::record(0) + wire_size::text(id(node).0.len()) + 6;
+    let of_len = |len| HashMap::from([("k".to_owned(), "x".repeat(len))]);
+    let fits = |len: &usize| beside + wire_size::metadata(&of_len(*len)) <= bytes;
+    let metadata = of_len((0..bytes).rev().find(fits).unwrap());
+    assert_eq!(beside + wire_size::metadata(&metadata), bytes);
+    MemberUpdate { metadata: Some(metadata), ..alive(node) }
+}
+
+#[test]
+fn a_datagram_is_filled_to_the_last_byte() {
+    let room = 1_400 - swim_core::ENVELOPE - wire_size::GOSSIP;
+    for (spare, told) in [(0, 2), (1, 1)] {
+        let mut lone = Lone::settled(20, Options::default());
+        lone.gossip(1, vec![sized(30, 600), sized(31, room - 600 + spare)]);
+        lone.run_until(|lone| !lone.sent.is_empty());
+        let GossipMessage::Gossip { updates } = &lone.sent[0].2 else { panic!("{:?}", lone.sent) };
+        assert_eq!(updates.len(), told);
+    }
+}
+
+#[test]
+fn the_age_of_news_is_taken_from_who_told_it_first_and_once() {
+    let mut lone = Lone::settled(8, Options::default());
+    let told = |lone: &mut Lone, age| {
+        lone.gossip(1, vec![alive(30)]);
+        lone.hear(1, GossipMessage::Evidence { ages: vec![age], accusations: vec![] });
+        (lone.protocol.stats().ages_known, lone.protocol.stats().ages_sum)
+    };
+    assert_eq!(told(&mut lone, 3), (1, 4));
+    assert_eq!(told(&mut lone, 9), (1, 4), "no news");
+    lone.gossip(1, vec![alive(31)]);
+    lone.run(0.3);
+    lone.hear(1, GossipMessage::Evidence { ages: vec![3, 3], accusations: vec![] });
+    assert_eq!(lone.protocol.stats().ages_known, 1, "too late");
+}
+
+#[test]
+fn a_suspect_is_told_once_in_a_message_and_beside_other_news() {
+    let mechanisms = Mechanisms { verify: false, quiet: false, ..Mechanisms::all() };
+    let mut options = Options { mechanisms, ..Options::default() };
+    options.gossip.base.suspicion_multiplier = 60;
+    options.gossip.retransmit_mult = 300;
+    let mut lone = Lone::settled(8, options);
+    accusation(5, &[1]).into_iter().for_each(|message| lone.hear(1, message));
+    lone.gossip(1, (20..24).map(alive).collect());
+    lone.answers(20..24, 1);
+    let (at, _) = lone.run_to_ping_of(5);
+    let beside = lone.sent.iter().find_map(|(sent, to, message)| match message {
+        GossipMessage::Gossip { updates } if (*sent, *to) == (at, 5) => Some(updates),
+        _ => None,
+    });
+    let told: Vec<_> = beside.unwrap().iter().map(|update| update.id.clone()).collect();
+    let times = |node| told.iter().filter(|it| **it == id(node)).count();
+    assert_eq!((&told[0], times(5)), (&id(5), 1));
+    assert_eq!((20..24).map(times).collect::<Vec<_>>(), [1; 4], "{told:?}");
+}
