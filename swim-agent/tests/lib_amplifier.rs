@@ -10,7 +10,7 @@ use std::time::Duration;
 use bytes::BytesMut;
 use lib_support::{Raw, addr, builder, cluster, news, options, spawn, until};
 use proptest::prelude::*;
-use swim_agent::Handle;
+use swim_agent::{Agent, Handle};
 use swim_core::{
     Accusation, Digest, GossipMessage, Member, MemberState, MemberUpdate, Notice, Options, Recent,
     Said, Stamp, UserEvent, UserNotice,
@@ -211,6 +211,52 @@ async fn islands_merge_by_the_stream_of_one_member() {
     for agent in agents.iter().chain(&others) {
         until(agent, "all", |members| members.len() == 7).await;
     }
+}
+
+#[tokio::test(start_paused = true)]
+async fn who_has_a_long_name_is_validated_by_datagram() {
+    let network = Network::new();
+    let agent = spawn(&network, 1).await;
+    let name = "y".repeat(255);
+    // It knows nobody, so that whoever asks is a stranger.
+    let alone = Agent::builder().name(&name).transport(network.bind(addr(2)).unwrap());
+    let _alone = alone.options(options(2)).spawn().await.unwrap();
+    let raw = Raw::new(&network, STRANGER);
+    let sent = raw.send(1, &[news(&name, addr(2), MemberState::Alive)]);
+    tokio::time::sleep(Duration::from_millis(100)).await;
+    assert!(agent.members().get(&name).is_some());
+    let link = network.traffic(addr(1), addr(2));
+    assert!(link.streams == 0 && link.bytes <= 3 * sent as u64, "{link:?} for {sent} bytes");
+}
+
+#[tokio::test(start_paused = true)]
+async fn who_is_asked_is_heard_although_a_stranger_of_its_host_sends_too_much() {
+    let network = Network::new();
+    let agents = cluster(&network, 2).await;
+    let raw = Raw::new(&network, STRANGER);
+    let mad = Raw::at(&network, SocketAddr::new(addr(STRANGER).ip(), 9_999));
+    let flood = async |count| {
+        for _ in 0..count {
+            for _ in 0..100 {
+                mad.send(1, &[GossipMessage::Ping { seq: 1, from: "mad".into() }]);
+            }
+            tokio::time::sleep(Duration::from_millis(1)).await;
+        }
+    };
+    let member = Raw::new(&network, FORGED);
+    member.introduce("forged", 1).await;
+    flood(30).await;
+    member.send(1, &[news("raw", addr(STRANGER), MemberState::Alive)]);
+    let asked = raw.recv().await;
+    let [GossipMessage::Ping { seq, .. }] = asked[..] else { panic!("{asked:?}") };
+    flood(2).await;
+    for _ in 0..9 {
+        mad.send(1, &[GossipMessage::Ping { seq: 1, from: "mad".into() }]);
+    }
+    raw.send(1, &[GossipMessage::Ack { seq, from: "raw".into() }]);
+    tokio::time::sleep(Duration::from_millis(1)).await;
+    assert!(counters(&agents[0]).await.stranger_datagrams_dropped > 1_000);
+    assert!(agents[0].members().get("raw").is_some());
 }
 
 /// Members at addresses where nobody is, of as many hosts.

@@ -16,7 +16,7 @@ use super::Driver;
 use super::burden::Burden;
 use super::post::Origin;
 use super::screen::{Claimed, screen};
-use super::validation::{Claim, Fate, Step, Validation};
+use super::validation::{Claim, Fate, Sizes, Step, Teller, Validation};
 
 /// Most pings that a stream pays for: that of a stranger with a large view of its own, whose streams
 /// count as soon as it is a member.
@@ -113,6 +113,10 @@ impl<T: Transport, C: Codec> Driver<T, C> {
         (from, told): (SocketAddr, Told),
         budget: &mut usize,
     ) {
+        let teller = match told {
+            Told::ByDatagram if self.is_proven(&from) => Teller::Member,
+            _ => Teller::Stranger,
+        };
         let Self { protocol, admission, validation, meter, .. } = self;
         let now = Instant::now().into_std();
         let is_member = std::cell::LazyCell::new(|| lives_at(protocol, from.ip()));
@@ -130,19 +134,22 @@ impl<T: Transport, C: Codec> Driver<T, C> {
                 // It is taken out, and counted, without asking anybody.
                 return true;
             }
+            if address.is_some_and(|at| validation.has_answered(&at, claimed.id)) {
+                return true;
+            }
             let Some(address) = address.filter(is_place) else {
                 meter.claims_refused_unproven.one();
                 return false;
             };
-            let claim = Claim { from, update: alive(&claimed) };
+            let claim = Claim { from, teller, update: alive(&claimed) };
             match validation.keep(address, claim, budget, now) {
-                Fate::Kept => {}
-                Fate::Displaced(others) => meter.claims_dropped.add(others),
+                Fate::Kept { displaced } => meter.claims_dropped.add(displaced),
                 Fate::Dropped => meter.claims_dropped.one(),
                 Fate::Refused => meter.claims_refused_unproven.one(),
             }
             false
         });
+        validation.repeat((teller, from.ip()), budget, now);
     }
 
     /// What a packet on a stream of somebody else's pays for.
@@ -160,9 +167,10 @@ impl<T: Transport, C: Codec> Driver<T, C> {
         if !Validation::is_cookie(*seq) {
             return false;
         }
-        let (proven, refused) = self.validation.answered(*seq, from);
+        let now = Instant::now().into_std();
+        let (proven, refused) = self.validation.answered(*seq, from, now);
         self.meter.claims_refused_unproven.add(refused.len());
-        for Claim { from, update } in proven {
+        for Claim { from, update, .. } in proven {
             let mut origin = self.origin(from, 0);
             let mut news = vec![GossipMessage::Gossip { updates: vec![update] }];
             self.admit(from, &mut news);
@@ -178,14 +186,14 @@ impl<T: Transport, C: Codec> Driver<T, C> {
         let now = Instant::now();
         while let Some(step) = self.validation.due(now.into_std()) {
             match step {
-                Step::Ping { to, cookie } => {
+                Step::Ping { to, cookie, padding } => {
                     self.meter.addresses_asked.one();
-                    self.post.send(to, &question(cookie), &mut Origin::Proven);
+                    self.post.send(to, &question(cookie, padding), &mut Origin::Proven);
                 }
                 Step::Stream { to, cookie, told_by } => {
                     let worth = told_by.iter().any(|at| self.is_proven(at));
                     if worth && self.streams.may_open(now) {
-                        self.post.send_by_stream(to, &question(cookie));
+                        self.post.send_by_stream(to, &question(cookie, 0));
                     } else {
                         self.validation.give_up(cookie, now.into_std());
                     }
@@ -243,10 +251,18 @@ fn lives_at(protocol: &GossipProtocol, ip: IpAddr) -> bool {
         .any(|member| member.address.ip() == ip)
 }
 
-/// The ping that asks an address. No member asks here, but a name that is as short as can be: the
-/// answer needs none, and whoever made this node ask is to have sent more.
-pub(super) fn question(cookie: u64) -> GossipMessage {
-    GossipMessage::Ping { seq: cookie, from: MemberId::from("?") }
+/// The ping that asks an address. No member asks here, but a name that is as short as can be, for whoever
+/// made this node ask is to have sent more; or so much longer that the answer is not withheld, which may
+/// have three times its bytes.
+fn question(cookie: u64, padding: usize) -> GossipMessage {
+    GossipMessage::Ping { seq: cookie, from: MemberId("?".repeat(1 + padding)) }
+}
+
+/// How long it is, and its answer, where datagrams have so many bytes.
+pub(super) fn sizes(datagram_len: impl Fn(&GossipMessage) -> usize) -> Sizes {
+    let ack = GossipMessage::Ack { seq: Validation::COOKIE, from: MemberId::from("?") };
+    let question = question(Validation::COOKIE, 0);
+    Sizes { question: datagram_len(&question), ack: datagram_len(&ack) }
 }
 
 /// A claim as it counts when its member has answered: it is alive then.

@@ -225,7 +225,7 @@ impl<T: Transport, C: Codec> Driver<T, C> {
         let joins = Joins::new(about.advertise_addr, seeds, remembered, started.into_std());
         let admission = Admission::new(rules, Arc::clone(&meter));
         let (strangers, streams) = (Strangers::new(started), Streams::new(started));
-        let validation = Validation::new(post.datagram_len(&claims::question(Validation::COOKIE)));
+        let validation = Validation::new(claims::sizes(|message| post.datagram_len(message)));
         let (messages, leaving, over) = (Vec::new(), Vec::new(), false);
         let driver = Self {
             protocol,
