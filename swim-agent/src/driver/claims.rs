@@ -117,9 +117,9 @@ impl<T: Transport, C: Codec> Driver<T, C> {
             Told::ByDatagram if self.is_proven(&from) => Teller::Member,
             _ => Teller::Stranger,
         };
-        let Self { protocol, admission, validation, meter, .. } = self;
+        let Self { protocol, admission, validation, meter, view, .. } = self;
         let now = Instant::now().into_std();
-        let is_member = std::cell::LazyCell::new(|| lives_at(protocol, from.ip()));
+        let is_member = told == Told::ByStream && view.hosts().have(from.ip());
         screen(messages, &mut |claimed| {
             let address = match judge(protocol, &claimed) {
                 Verdict::Nothing => return true,
@@ -127,7 +127,7 @@ impl<T: Transport, C: Codec> Driver<T, C> {
                 Verdict::Gone => None,
             };
             let own = address.is_some_and(|address| address.ip() == from.ip());
-            if told == Told::ByStream && (own || *is_member) {
+            if is_member || told == Told::ByStream && own {
                 return true;
             }
             if address.is_some_and(|at| admission.refuses(protocol, claimed.id, &at)) {
@@ -242,13 +242,6 @@ impl<T: Transport, C: Codec> Driver<T, C> {
     pub(super) fn is_proven(&self, address: &SocketAddr) -> bool {
         self.protocol.member_at(address).is_some_and(|member| member.state.is_live())
     }
-}
-
-/// Whether a live member has this address, with whatever port. O(n).
-fn lives_at(protocol: &GossipProtocol, ip: IpAddr) -> bool {
-    let live = protocol.all_members().into_iter().filter(|member| member.state.is_live());
-    live.filter(|member| member.id != protocol.local_member().id)
-        .any(|member| member.address.ip() == ip)
 }
 
 /// The ping that asks an address. No member asks here, but a name that is as short as can be, for whoever

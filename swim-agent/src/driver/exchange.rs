@@ -261,7 +261,7 @@ pub(super) async fn accept<T: Transport, C: Codec>(
                 places.leave(ended.map_or_else(|error| error.id(), |(task, ())| task));
             }
         }
-        while let Some((stream, from)) = places.next(Instant::now()) {
+        while let Some((stream, from)) = places.next() {
             let served = Arc::clone(&exchange).serve_whole(stream, from);
             places.take(tasks.spawn(served.in_current_span()).id(), from);
         }

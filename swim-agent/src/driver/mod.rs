@@ -13,6 +13,7 @@ mod exchange;
 mod frame;
 mod hear;
 mod history;
+mod hosts;
 mod joins;
 mod lines;
 mod own;
@@ -190,9 +191,8 @@ pub(crate) fn start<T: Transport, C: Codec>(mut setup: Setup<T, C>) -> Handle {
     missing.retain(|_, address| allowed.has(address));
     let view = View::new(alone, publish, events, missing);
     let users = Users::new(queries, commands.downgrade());
-    let (driver, sources) = span.in_scope(|| {
-        Driver::new(setup, Arc::clone(&about), (view, users), (received, members.clone()))
-    });
+    let (driver, sources) =
+        span.in_scope(|| Driver::new(setup, Arc::clone(&about), (view, users), received));
     runtime.spawn(driver.run(sources).instrument(span));
     Handle { about, commands, members }
 }
@@ -202,7 +202,7 @@ impl<T: Transport, C: Codec> Driver<T, C> {
         setup: Setup<T, C>,
         about: Arc<About>,
         (view, users): (View, Users),
-        (commands, members): (mpsc::Receiver<Command>, watch::Receiver<Members>),
+        commands: mpsc::Receiver<Command>,
     ) -> (Self, Sources<T>) {
         let Setup { runtime, protocol, options, codec, transport, net, seeds, .. } = setup;
         let Setup { own, meter, keeper, remembered, announcement, rules, limits, .. } = setup;
@@ -210,7 +210,7 @@ impl<T: Transport, C: Codec> Driver<T, C> {
         let wire = Arc::new(Wire::new(codec, about.keys.as_ref(), allowed, Arc::clone(&meter)));
         let (inputs, received) = mpsc::channel(INPUTS);
         let exchange = Arc::new(Exchange::new(Arc::clone(&wire), Arc::clone(&meter), inputs));
-        let places = Places::new(members, limits.stranger_streams);
+        let places = Places::new(Arc::clone(view.hosts()), limits.stranger_streams);
         let accept = exchange::accept(Arc::clone(&transport), Arc::clone(&exchange), places);
         let sources = Sources {
             receiver: Receiver::new(Arc::clone(&transport)),

@@ -2,16 +2,16 @@
 //! Who finds no place waits, unread; of those the source that has fewest open comes first. So a mad host
 //! holds up itself, and many of them strangers, but no member.
 
-use std::collections::{HashMap, HashSet, VecDeque};
+use std::collections::{HashMap, VecDeque};
 use std::net::{IpAddr, SocketAddr};
+use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::sync::watch;
 use tokio::task;
 use tokio::time::Instant;
 
+use super::hosts::Hosts;
 use super::rate::{Rate, Sources, source};
-use crate::members::Members;
 
 /// Streams that are served at a time.
 const SERVED: usize = 64;
@@ -27,8 +27,6 @@ const WAITING: usize = 192;
 const PATIENCE: Duration = Duration::from_secs(10);
 /// What may come at once, in seconds of what may come in the long run.
 const BURST: Duration = Duration::from_secs(5);
-/// How old may be what is known of where members live.
-const HOSTS_AGE: Duration = Duration::from_secs(1);
 
 /// A stream that waits to be served.
 #[derive(Debug)]
@@ -44,20 +42,19 @@ pub(super) struct Places<S> {
     taken: Vec<(task::Id, IpAddr)>,
     waiting: VecDeque<Waiting<S>>,
     strangers: Sources,
-    hosts: Hosts,
+    hosts: Arc<Hosts>,
 }
 
 impl<S> Places<S> {
     /// Strangers may open so many streams a second from one source; 0 is no limit.
-    pub(super) fn new(members: watch::Receiver<Members>, a_second: u32) -> Self {
+    pub(super) fn new(hosts: Arc<Hosts>, a_second: u32) -> Self {
         let strangers = Sources::new(Rate::new(a_second, BURST));
-        let hosts = Hosts { members, held: HashSet::new(), at: None };
         Self { taken: Vec::new(), waiting: VecDeque::new(), strangers, hosts }
     }
 
     /// A stream came; says how many were closed for it, which may be itself.
     pub(super) fn arrived(&mut self, stream: S, from: SocketAddr, now: Instant) -> usize {
-        if !self.strangers.take(from.ip(), now) && !self.hosts.have(source(from.ip()), now) {
+        if !self.strangers.take(from.ip(), now) && !self.hosts.have_near(from.ip()) {
             return 1;
         }
         self.waiting.push_back(Waiting { stream, from, since: now });
@@ -66,21 +63,21 @@ impl<S> Places<S> {
             self.waiting.pop_front();
         }
         if self.waiting.len() > WAITING {
-            self.drop_of_heaviest(now);
+            self.drop_of_heaviest();
         }
         before - self.waiting.len()
     }
 
     /// Closes the latest of the source that most wait of; a member's only where no stranger waits.
-    fn drop_of_heaviest(&mut self, now: Instant) {
+    fn drop_of_heaviest(&mut self) {
         let mut waiting = HashMap::<IpAddr, usize>::new();
         for one in &self.waiting {
             *waiting.entry(source(one.from.ip())).or_default() += 1;
         }
-        let hosts = &mut self.hosts;
+        let hosts = &self.hosts;
         let weighed = self.waiting.iter().enumerate().map(|(at, one)| {
             let source = source(one.from.ip());
-            (!hosts.have(source, now), waiting[&source], at)
+            (!hosts.have_near(source), waiting[&source], at)
         });
         if let Some((.., at)) = weighed.max() {
             self.waiting.remove(at);
@@ -88,14 +85,14 @@ impl<S> Places<S> {
     }
 
     /// The next one to serve, if there is a place for it; [`take`](Self::take) it.
-    pub(super) fn next(&mut self, now: Instant) -> Option<(S, SocketAddr)> {
+    pub(super) fn next(&mut self) -> Option<(S, SocketAddr)> {
         let free = SERVED.checked_sub(self.taken.len() + 1)?;
         let mut first = None;
         for (at, waiting) in self.waiting.iter().enumerate() {
             let source = source(waiting.from.ip());
             let held = self.taken.iter().filter(|(_, taken)| *taken == source).count();
             let fits = free >= SERVED - ANYBODY && held < OF_STRANGER
-                || held < OF_HOST && self.hosts.have(source, now);
+                || held < OF_HOST && self.hosts.have_near(source);
             if fits && first.is_none_or(|(fewest, _)| held < fewest) {
                 first = Some((held, at));
             }
@@ -115,36 +112,11 @@ impl<S> Places<S> {
     }
 }
 
-/// Where live members live. Looked up only while places are short: a walk over all members, a few times a second
-/// at most.
-#[derive(Debug)]
-struct Hosts {
-    members: watch::Receiver<Members>,
-    held: HashSet<IpAddr>,
-    at: Option<Instant>,
-}
-
-impl Hosts {
-    /// Whether a live member lives there.
-    fn have(&mut self, host: IpAddr, now: Instant) -> bool {
-        if self.at.is_none_or(|at| now - at >= HOSTS_AGE) {
-            let members = self.members.borrow().clone();
-            let live = members.iter().filter(|member| member.state.is_live());
-            self.held = live.map(|member| source(member.address.ip())).collect();
-            self.at = Some(now);
-        }
-        self.held.contains(&host)
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use std::ops::Range;
 
-    use swim_core::{GossipProtocol, Member};
-
     use super::*;
-    use crate::members::MemberInfo;
 
     const MEMBER: u8 = 1;
 
@@ -153,13 +125,14 @@ mod tests {
     }
 
     /// A member lives on host 1; streams are numbers.
-    async fn places() -> (Places<u16>, watch::Sender<Members>) {
-        let built = GossipProtocol::builder("member".into(), addr(MEMBER, 7946)).build();
-        let built = built.expect("a member");
-        let member: &Member = built.local_member();
-        let clocks = (std::time::Instant::now(), std::time::SystemTime::now());
-        let (publish, members) = watch::channel(Members::alone(MemberInfo::new(member, clocks)));
-        (Places::new(members, 0), publish)
+    fn places() -> Places<u16> {
+        of_rate(0)
+    }
+
+    fn of_rate(a_second: u32) -> Places<u16> {
+        let hosts = Arc::new(Hosts::default());
+        hosts.moved(None, Some(addr(MEMBER, 7946).ip()));
+        Places::new(hosts, a_second)
     }
 
     /// Ids of tasks, which only a runtime gives.
@@ -181,7 +154,7 @@ mod tests {
     /// Serves all there is a place for; the hosts.
     fn serve(places: &mut Places<u16>) -> Vec<u16> {
         let mut served = Vec::new();
-        while let Some((stream, from)) = places.next(Instant::now()) {
+        while let Some((stream, from)) = places.next() {
             places.take(id(), from);
             served.push(stream);
         }
@@ -190,7 +163,7 @@ mod tests {
 
     #[tokio::test]
     async fn a_stranger_has_a_quarter_and_a_host_of_members_half() {
-        let (mut places, _publish) = places().await;
+        let mut places = places();
         come(&mut places, 2, 60);
         come(&mut places, MEMBER, 60);
         let served = serve(&mut places);
@@ -200,17 +173,17 @@ mod tests {
 
     #[tokio::test]
     async fn the_last_places_are_for_members() {
-        let (mut places, _publish) = places().await;
+        let mut places = places();
         come_all(&mut places, 2..40, 4);
         assert_eq!(serve(&mut places).len(), ANYBODY);
         come(&mut places, MEMBER, 60);
         assert_eq!(serve(&mut places), [u16::from(MEMBER); SERVED - ANYBODY]);
-        assert!(places.next(Instant::now()).is_none());
+        assert!(places.next().is_none());
     }
 
     #[tokio::test]
     async fn a_free_place_goes_to_who_has_fewest() {
-        let (mut places, _publish) = places().await;
+        let mut places = places();
         come_all(&mut places, 2..6, 30);
         assert_eq!(serve(&mut places).len(), ANYBODY);
         come(&mut places, 9, 1);
@@ -221,7 +194,7 @@ mod tests {
 
     #[tokio::test]
     async fn who_fills_the_waiting_room_makes_room_for_others() {
-        let (mut places, _publish) = places().await;
+        let mut places = places();
         assert_eq!(come(&mut places, 2, 1_000), 1_000 - WAITING);
         assert_eq!(come(&mut places, 3, 1) + come(&mut places, MEMBER, 1), 2);
         assert_eq!(places.waiting.len(), WAITING);
@@ -231,7 +204,7 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn nobody_waits_for_ever() {
-        let (mut places, _publish) = places().await;
+        let mut places = places();
         come_all(&mut places, 2..8, 10);
         assert_eq!(serve(&mut places).len(), ANYBODY);
         tokio::time::advance(PATIENCE).await;
@@ -240,13 +213,12 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn strangers_open_no_more_than_their_rate_and_members_do() {
-        let (_, publish) = places().await;
-        let mut places = Places::new(publish.subscribe(), 20);
+        let mut places = of_rate(20);
         assert_eq!(come(&mut places, 2, 150), 49);
         assert_eq!(serve(&mut places).len(), OF_STRANGER);
         tokio::time::advance(Duration::from_secs(1)).await;
         assert_eq!(come(&mut places, 2, 150), 130);
-        let mut places = Places::new(publish.subscribe(), 20);
+        let mut places = of_rate(20);
         assert_eq!(come(&mut places, MEMBER, 150), 0);
     }
 }

@@ -1,7 +1,8 @@
 //! What users see: the snapshot of members, and events.
 
 use std::collections::BTreeMap;
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
+use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 use swim_core::{
@@ -11,6 +12,7 @@ use tokio::sync::watch;
 use tokio::time::Instant;
 
 use super::history::History;
+use super::hosts::Hosts;
 use crate::event::{Event, StreamItem};
 use crate::event_log::Writer;
 use crate::history::{FailedProbe, Incident};
@@ -24,6 +26,8 @@ pub(super) struct View {
     /// Which version of this node's own record it shows.
     own: Version,
     publish: watch::Sender<Members>,
+    /// Where the live ones of them are.
+    hosts: Arc<Hosts>,
     events: Writer,
     /// Whose records may have changed since the last [`publish`](Self::publish).
     touched: Vec<MemberId>,
@@ -49,6 +53,7 @@ impl View {
             members,
             own,
             publish,
+            hosts: Arc::default(),
             events,
             touched: Vec::new(),
             news: Vec::new(),
@@ -56,6 +61,11 @@ impl View {
             missing,
             standstill: None,
         }
+    }
+
+    /// On which hosts other live members are, as of the last [`publish`](Self::publish).
+    pub(super) fn hosts(&self) -> &Arc<Hosts> {
+        &self.hosts
     }
 
     /// This node stood still until now.
@@ -168,7 +178,7 @@ impl View {
                     self.keep(protocol, member, now.1, keeper);
                     self.bring_in_line(member, now)
                 }
-                None => self.members.remove(name.as_str()),
+                None => self.remove(name.as_str()),
             };
         }
         if let Some(keeper) = keeper {
@@ -238,8 +248,27 @@ impl View {
         let held = self.members.get(member.id.as_str());
         let same = held.is_some_and(|held| held.version() == version(member));
         if !same {
-            self.members.put(MemberInfo::new(member, now));
+            let info = MemberInfo::new(member, now);
+            if info.name != self.members.local().name {
+                self.hosts.moved(held.and_then(host), host(&info));
+            }
+            self.members.put(info);
         }
         !same
     }
+
+    /// Says whether it was there.
+    fn remove(&mut self, name: &str) -> bool {
+        let before = self.members.get(name).and_then(host);
+        let removed = self.members.remove(name);
+        if removed {
+            self.hosts.moved(before, None);
+        }
+        removed
+    }
+}
+
+/// On which host a member is, if it is live.
+fn host(member: &MemberInfo) -> Option<IpAddr> {
+    member.state.is_live().then(|| member.address.ip())
 }
