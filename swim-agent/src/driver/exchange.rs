@@ -18,12 +18,16 @@ use tracing::Instrument as _;
 use super::frame::{self, ReadError};
 use super::places::Places;
 use super::users::Incoming;
+use super::validation::{STREAM_PATIENCE, Validation};
 use super::wire::{Carrier, Refused, Wire};
 use crate::counters::Meter;
 use crate::resolve::Lookup;
 
 /// Streams of this node's own that are open at a time; what is to go beyond that is dropped.
 const OUTBOUND: usize = 64;
+/// Of those beside them that ask unproven addresses: whoever claims that somebody lives where nobody
+/// answers holds up nothing else.
+const UNPROVEN: usize = 8;
 /// How long a connection may take to come about.
 const CONNECT_TIME: Duration = Duration::from_secs(5);
 /// How long an inbound stream may take to say anything at all. Honest ones have said it by the time they are
@@ -86,8 +90,29 @@ enum Failure {
          let this agent in?"
     )]
     Unanswered,
-    #[error("no answer within {} s", EXCHANGE_TIME.as_secs())]
-    Time,
+    #[error("no answer within {} s", .0.as_secs())]
+    Time(Duration),
+}
+
+/// What a stream of this node's own is for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Purpose {
+    /// To tell something.
+    Tell,
+    /// To ask for something: one that brings no answer has failed.
+    Ask,
+    /// To ask an unproven address whether somebody lives there: nothing but that is heard from it.
+    Validate,
+}
+
+impl Purpose {
+    /// How long it may take.
+    fn time(self) -> Duration {
+        match self {
+            Self::Tell | Self::Ask => EXCHANGE_TIME,
+            Self::Validate => STREAM_PATIENCE,
+        }
+    }
 }
 
 impl<C: Codec> Exchange<C> {
@@ -131,6 +156,7 @@ impl<C: Codec> Exchange<C> {
         transport: Arc<T>,
         to: SocketAddr,
         packet: BytesMut,
+        purpose: Purpose,
     ) -> Result<usize, Failure> {
         let connected = timeout(CONNECT_TIME, transport.connect(to)).await;
         // The address is to be free as soon as the driver ends.
@@ -138,14 +164,21 @@ impl<C: Codec> Exchange<C> {
         let mut stream = connected.map_err(|_| Failure::ConnectTime)?.map_err(Failure::Connect)?;
         self.meter.streams_opened.one();
         self.write(&mut stream, packet).await?;
-        for answers in 0..MOST_ANSWERS {
-            let packet = frame::read(&mut stream, &self.answered, EXCHANGE_TIME).await?;
-            let Some(messages) = self.decode(packet, to)? else { return Ok(answers) };
+        let (large, most) = match purpose {
+            Purpose::Tell | Purpose::Ask => (&self.answered, MOST_ANSWERS),
+            Purpose::Validate => (&self.asked, 1),
+        };
+        for answers in 0..most {
+            let packet = frame::read(&mut stream, large, EXCHANGE_TIME).await?;
+            let Some(mut messages) = self.decode(packet, to)? else { return Ok(answers) };
+            if purpose == Purpose::Validate {
+                messages.retain(|message| Validation::proof(message).is_some());
+            }
             // An error says that the driver has ended, and with it this task will.
             let heard = Input::Heard { from: to, messages, reply: None };
             let _ = self.inputs.send(heard).await;
         }
-        Ok(MOST_ANSWERS)
+        Ok(most)
     }
 
     /// Serves one inbound stream: a packet, and what the driver answers.
@@ -154,7 +187,8 @@ impl<C: Codec> Exchange<C> {
         S: tokio::io::AsyncRead + tokio::io::AsyncWrite + Unpin,
     {
         let read = frame::read(&mut stream, &self.asked, FIRST_WORD_TIME);
-        let request = timeout(REQUEST_TIME, read).await.map_err(|_| Failure::Time)??;
+        let request = timeout(REQUEST_TIME, read).await;
+        let request = request.map_err(|_| Failure::Time(REQUEST_TIME))??;
         let Some(messages) = self.decode(request, from)? else { return Ok(()) };
         let (reply, answer) = oneshot::channel();
         let heard = Input::Heard { from, messages, reply: Some(reply) };
@@ -172,7 +206,7 @@ impl<C: Codec> Exchange<C> {
         S: tokio::io::AsyncRead + tokio::io::AsyncWrite + Unpin,
     {
         let served = timeout(EXCHANGE_TIME, self.serve(stream, from)).await;
-        if let Err(failure) = served.unwrap_or(Err(Failure::Time)) {
+        if let Err(failure) = served.unwrap_or(Err(Failure::Time(EXCHANGE_TIME))) {
             self.meter.streams_failed.one();
             tracing::debug!(%from, %failure, "an inbound stream failed");
         }
@@ -184,35 +218,40 @@ pub(super) struct Outbound<T, C> {
     transport: Arc<T>,
     exchange: Arc<Exchange<C>>,
     slots: Arc<Semaphore>,
+    unproven: Arc<Semaphore>,
     tasks: JoinSet<()>,
 }
 
 impl<T: Transport, C: Codec> Outbound<T, C> {
     pub(super) fn new(transport: Arc<T>, exchange: Arc<Exchange<C>>) -> Self {
-        let slots = Arc::new(Semaphore::new(OUTBOUND));
-        Self { transport, exchange, slots, tasks: JoinSet::new() }
+        let [slots, unproven] = [OUTBOUND, UNPROVEN].map(|most| Arc::new(Semaphore::new(most)));
+        Self { transport, exchange, slots, unproven, tasks: JoinSet::new() }
     }
 
-    /// Says `packet` to `to` by a stream of its own. With `asks`, a stream that brings no answer
-    /// has failed. False when too many streams are open; the packet is dropped then.
-    pub(super) fn say(&mut self, to: SocketAddr, packet: BytesMut, asks: bool) -> bool {
+    /// Says `packet` to `to` by a stream of its own. False when too many streams are open; the packet is
+    /// dropped then.
+    pub(super) fn say(&mut self, to: SocketAddr, packet: BytesMut, purpose: Purpose) -> bool {
         while self.tasks.try_join_next().is_some() {}
-        let Ok(slot) = Arc::clone(&self.slots).try_acquire_owned() else {
+        let slots = match purpose {
+            Purpose::Tell | Purpose::Ask => &self.slots,
+            Purpose::Validate => &self.unproven,
+        };
+        let Ok(slot) = Arc::clone(slots).try_acquire_owned() else {
             self.exchange.meter.streams_withheld.one();
             return false;
         };
         let (transport, exchange) = (Arc::clone(&self.transport), Arc::clone(&self.exchange));
         let task = async move {
-            let talk = timeout(EXCHANGE_TIME, exchange.converse(transport, to, packet)).await;
-            let failure = match talk {
-                Ok(Ok(0)) if asks => Failure::Unanswered,
+            let talk = exchange.converse(transport, to, packet, purpose);
+            let failure = match timeout(purpose.time(), talk).await {
+                Ok(Ok(0)) if purpose == Purpose::Ask => Failure::Unanswered,
                 Ok(Ok(_)) => {
                     drop(slot);
                     let _ = exchange.inputs.send(Input::Reached { to }).await;
                     return;
                 }
                 Ok(Err(failure)) => failure,
-                Err(_) => Failure::Time,
+                Err(_) => Failure::Time(purpose.time()),
             };
             exchange.meter.streams_failed.one();
             tracing::debug!(%to, %failure, "a stream failed");

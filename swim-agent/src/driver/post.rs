@@ -9,7 +9,7 @@ use swim_core::GossipMessage;
 use swim_transport::Transport;
 use swim_wire::Codec;
 
-use super::exchange::Outbound;
+use super::exchange::{Outbound, Purpose};
 use super::strangers::{Allowance, Verdict, without_metadata};
 use super::wire::{Carrier, Wire};
 use crate::counters::Meter;
@@ -195,10 +195,21 @@ impl<T: Transport, C: Codec> Post<T, C> {
         }
         if !self.open.by_stream {
             self.send_datagram(to);
-        } else if !self.streams.say(to, self.open.packet.split(), self.open.asks) && self.open.asks
-        {
+            return;
+        }
+        let purpose = if self.open.asks { Purpose::Ask } else { Purpose::Tell };
+        if !self.streams.say(to, self.open.packet.split(), purpose) && self.open.asks {
             self.unsent.push(to);
         }
+    }
+
+    /// Asks an unproven address by a stream on which nothing but the answer to that is heard. False where
+    /// none may be opened.
+    pub(super) fn ask_unproven(&mut self, to: SocketAddr, question: &GossipMessage) -> bool {
+        let mut packet = BytesMut::new();
+        self.wire.codec().start(&mut packet);
+        self.wire.codec().append(question, &mut packet);
+        self.wire.may_reach(&to) && self.streams.say(to, packet, Purpose::Validate)
     }
 
     fn send_datagram(&mut self, to: SocketAddr) {

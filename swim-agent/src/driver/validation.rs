@@ -11,7 +11,7 @@ use std::hash::{BuildHasher as _, RandomState};
 use std::net::{IpAddr, SocketAddr};
 use std::time::{Duration, Instant};
 
-use swim_core::{MemberId, MemberUpdate};
+use swim_core::{GossipMessage, MemberId, MemberUpdate};
 
 use super::rate::{Rate, Sources};
 use super::strangers::FACTOR;
@@ -68,8 +68,8 @@ pub(super) enum Step {
     Ping { to: SocketAddr, cookie: u64, padding: usize },
     /// It answered no ping: try a stream, if somebody is worth it of those who told of it.
     Stream { to: SocketAddr, cookie: u64, told_by: Vec<SocketAddr> },
-    /// Nobody of that name answered. Those told of it.
-    Refused { told_by: Vec<SocketAddr> },
+    /// Nobody of that name answered.
+    Refused { claims: Vec<Claim> },
 }
 
 /// How far an address is.
@@ -175,9 +175,11 @@ impl Validation {
         self.sizes.question
     }
 
-    /// Whether a ping of this number is one of these here.
-    pub(super) fn is_cookie(seq: u64) -> bool {
-        seq & Self::COOKIE != 0
+    /// The cookie and the name of an answer to a ping of these here, if a message is one.
+    pub(super) fn proof(message: &GossipMessage) -> Option<(u64, &MemberId)> {
+        use GossipMessage::{Ack, LocatedAck};
+        let (Ack { seq, from } | LocatedAck { seq, from, .. }) = message else { return None };
+        (seq & Self::COOKIE != 0).then_some((*seq, from))
     }
 
     /// When to call [`due`](Self::due) next.
@@ -425,21 +427,17 @@ impl Place {
             }
             Stage::Pinged { .. } => {
                 self.stage = Stage::ByStream;
-                let told_by = self.told_by();
+                let told_by = self.claims.iter().map(|claim| claim.from).collect();
                 (Some(Step::Stream { to, cookie, told_by }), Some(STREAM_PATIENCE))
             }
             Stage::ByStream => {
                 self.stage = Stage::Refused;
-                let told_by = self.told_by();
-                (self.claims, self.name, self.answers) = (Vec::new(), None, 0);
-                (Some(Step::Refused { told_by }), Some(PAUSE))
+                (self.name, self.answers) = (None, 0);
+                let claims = std::mem::take(&mut self.claims);
+                (Some(Step::Refused { claims }), Some(PAUSE))
             }
             Stage::Refused | Stage::Answered => (None, None),
         }
-    }
-
-    fn told_by(&self) -> Vec<SocketAddr> {
-        self.claims.iter().map(|claim| claim.from).collect()
     }
 }
 
@@ -613,7 +611,9 @@ mod tests {
         let now = Instant::now();
         tell(&mut validation, [(1, claim("a", 1))], COST, now);
         let (_, cookie) = steps(&mut validation, now);
-        assert!(Validation::is_cookie(cookie));
+        let ack = |seq| GossipMessage::Ack { seq, from: "a".into() };
+        assert_eq!(Validation::proof(&ack(cookie)), Some((cookie, &"a".into())));
+        assert_eq!(Validation::proof(&ack(cookie ^ Validation::COOKIE)), None);
         let later = now + PATIENCE;
         assert_eq!(steps(&mut validation, later).0, ["stream"]);
         validation.give_up(cookie, later);
