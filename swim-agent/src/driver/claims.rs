@@ -15,17 +15,16 @@ use tokio::time::Instant;
 use super::Driver;
 use super::burden::Burden;
 use super::post::Origin;
+use super::rate::{Bucket, Rate};
 use super::screen::{Claimed, screen};
-use super::validation::{Claim, Fate, Step, Validation};
+use super::validation::{Claim, Fate, Sizes, Step, Teller, Validation};
 
 /// Most pings that a stream pays for: that of a stranger with a large view of its own, whose streams
 /// count as soon as it is a member.
 const PINGS_OF_STREAM: usize = 256;
-/// Streams to unproven addresses in a second.
-const STREAMS: u32 = 8;
-/// How often a member is asked for all that it holds because others do not answer here.
-const ASK_AGAIN: Duration = Duration::from_secs(60);
-const SECOND: Duration = Duration::from_secs(1);
+/// Streams to unproven addresses in a second, and as many at once.
+const DETOURS: u32 = 8;
+const DETOUR_BURST: Duration = Duration::from_millis(900);
 
 /// Where a packet with claims came from.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -36,65 +35,63 @@ pub(super) enum Told {
     ByStream,
 }
 
-/// How often streams help where pings do not pass.
+/// How often a stream is tried where no ping passes.
 #[derive(Debug)]
-pub(super) struct Streams {
-    since: Instant,
-    opened: u32,
-    asked: Option<Instant>,
+pub(super) struct Detours {
+    rate: Rate,
+    bucket: Bucket,
 }
 
-impl Streams {
-    pub(super) fn new(now: Instant) -> Self {
-        Self { since: now, opened: 0, asked: None }
+impl Detours {
+    pub(super) fn new() -> Self {
+        Self { rate: Rate::new(DETOURS, DETOUR_BURST), bucket: Bucket::default() }
     }
 
-    /// Whether one may be opened to an unproven address now.
-    fn may_open(&mut self, now: Instant) -> bool {
-        if now.saturating_duration_since(self.since) >= SECOND {
-            (self.since, self.opened) = (now, 0);
-        }
-        self.opened += 1;
-        self.opened <= STREAMS
-    }
-
-    /// Whether a member may be asked for all that it holds now.
-    fn may_ask(&mut self, now: Instant) -> bool {
-        let may = self.asked.is_none_or(|at| now.saturating_duration_since(at) >= ASK_AGAIN);
-        if may {
-            self.asked = Some(now);
-        }
-        may
+    /// Whether one more may be tried now.
+    fn may_try(&mut self, now: Instant) -> bool {
+        self.bucket.take(self.rate, now)
     }
 }
 
-/// What a claim says of where somebody lives.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Verdict {
-    /// Nothing that this node does not hold.
-    Nothing,
-    /// That somebody lives there.
-    Lives(SocketAddr),
-    /// That a live member had moved there, and is gone.
-    Gone,
-}
-
-fn judge(protocol: &GossipProtocol, claimed: &Claimed<'_>) -> Verdict {
-    let Some(address) = claimed.address else { return Verdict::Nothing };
+/// Where a claim says that somebody lives, if this node does not hold that.
+fn news(protocol: &GossipProtocol, claimed: &Claimed<'_>) -> Option<SocketAddr> {
     let lives = matches!(claimed.state, MemberState::Alive | MemberState::Suspect);
-    let verdict = if lives { Verdict::Lives(address) } else { Verdict::Gone };
+    let address = claimed.address.filter(|_| lives)?;
     let counts = match protocol.member(claimed.id) {
-        // That somebody unknown is gone is not kept.
-        None => lives,
+        None => true,
         Some(held) if held.address == address || *claimed.id == protocol.local_member().id => false,
-        Some(held) if claimed.incarnation > held.incarnation => lives || held.state.is_live(),
+        Some(held) if claimed.incarnation > held.incarnation => true,
         // Two of one name: the greater address stays.
         Some(held) if claimed.incarnation == held.incarnation => {
             claimed.state == MemberState::Alive && held.state.is_live()
         }
         Some(_) => false,
     };
-    if counts { verdict } else { Verdict::Nothing }
+    counts.then_some(address)
+}
+
+/// Takes out where else than it is held those lived who are gone. Nobody has shown that; that they are
+/// gone can be said without.
+fn forget_last_moves(protocol: &GossipProtocol, messages: &mut [GossipMessage]) {
+    let held = |id: &MemberId, state: MemberState| {
+        let held = protocol.member(id).filter(|_| !state.is_live());
+        held.map(|held| held.address).filter(|_| *id != protocol.local_member().id)
+    };
+    for message in messages {
+        match message {
+            GossipMessage::Gossip { updates } | GossipMessage::Delta { updates, .. } => {
+                for update in updates.iter_mut().filter(|update| update.address.is_some()) {
+                    update.address = held(&update.id, update.state).or(update.address);
+                }
+            }
+            GossipMessage::Sync { members } => {
+                for member in members {
+                    member.address = held(&member.id, member.state).unwrap_or(member.address);
+                }
+            }
+            _ => {}
+        }
+    }
 }
 
 /// Whether a member can live at an address, and a ping goes to one host.
@@ -113,35 +110,39 @@ impl<T: Transport, C: Codec> Driver<T, C> {
         (from, told): (SocketAddr, Told),
         budget: &mut usize,
     ) {
+        let teller = match told {
+            Told::ByDatagram if self.is_proven(&from) => Teller::Member,
+            _ => Teller::Stranger,
+        };
         let Self { protocol, admission, validation, meter, view, .. } = self;
+        forget_last_moves(protocol, messages);
         let now = Instant::now().into_std();
+        let is_member = told == Told::ByStream && view.hosts().have(from.ip());
         screen(messages, &mut |claimed| {
-            let address = match judge(protocol, &claimed) {
-                Verdict::Nothing => return true,
-                Verdict::Lives(address) => Some(address),
-                Verdict::Gone => None,
-            };
-            let own = address.is_some_and(|address| address.ip() == from.ip());
-            if told == Told::ByStream && (own || view.hosts().have(from.ip())) {
+            let Some(address) = news(protocol, &claimed) else { return true };
+            if is_member || told == Told::ByStream && address.ip() == from.ip() {
                 return true;
             }
-            if address.is_some_and(|at| admission.refuses(protocol, claimed.id, &at)) {
+            if admission.refuses(protocol, claimed.id, &address) {
                 // It is taken out, and counted, without asking anybody.
                 return true;
             }
-            let Some(address) = address.filter(is_place) else {
+            if validation.has_answered(&address, claimed.id) {
+                return true;
+            }
+            if !is_place(&address) {
                 meter.claims_refused_unproven.one();
                 return false;
-            };
-            let claim = Claim { from, update: alive(&claimed) };
+            }
+            let claim = Claim { from, teller, update: alive(&claimed) };
             match validation.keep(address, claim, budget, now) {
-                Fate::Kept => {}
-                Fate::Displaced(others) => meter.claims_dropped.add(others),
+                Fate::Kept { displaced } => meter.claims_dropped.add(displaced),
                 Fate::Dropped => meter.claims_dropped.one(),
                 Fate::Refused => meter.claims_refused_unproven.one(),
             }
             false
         });
+        validation.repeat((teller, from.ip()), budget, now);
     }
 
     /// What a packet on a stream of somebody else's pays for.
@@ -151,17 +152,11 @@ impl<T: Transport, C: Codec> Driver<T, C> {
 
     /// Whether a message is an answer under a cookie; what it proves is heard now.
     pub(super) fn is_proof(&mut self, message: &GossipMessage) -> bool {
-        let (GossipMessage::Ack { seq, from } | GossipMessage::LocatedAck { seq, from, .. }) =
-            message
-        else {
-            return false;
-        };
-        if !Validation::is_cookie(*seq) {
-            return false;
-        }
-        let (proven, refused) = self.validation.answered(*seq, from);
+        let Some((cookie, name)) = Validation::proof(message) else { return false };
+        let now = Instant::now().into_std();
+        let (proven, refused) = self.validation.answered(cookie, name, now);
         self.meter.claims_refused_unproven.add(refused.len());
-        for Claim { from, update } in proven {
+        for Claim { from, update, .. } in proven {
             let mut origin = self.origin(from, 0);
             let mut news = vec![GossipMessage::Gossip { updates: vec![update] }];
             self.admit(from, &mut news);
@@ -172,33 +167,42 @@ impl<T: Transport, C: Codec> Driver<T, C> {
         true
     }
 
-    /// Asks the addresses whose turn it is.
+    /// Asks the addresses whose turn it is, and the tellers of those who did not answer.
     pub(super) fn validate(&mut self) {
         let now = Instant::now();
         while let Some(step) = self.validation.due(now.into_std()) {
             match step {
-                Step::Ping { to, cookie } => {
+                Step::Ping { to, cookie, padding } => {
                     self.meter.addresses_asked.one();
-                    self.post.send(to, &question(cookie), &mut Origin::Proven);
+                    self.post.send(to, &question(cookie, padding), &mut Origin::Proven);
                 }
                 Step::Stream { to, cookie, told_by } => {
                     let worth = told_by.iter().any(|at| self.is_proven(at));
-                    if worth && self.streams.may_open(now) {
-                        self.post.send_by_stream(to, &question(cookie));
-                    } else {
+                    let tried = worth
+                        && self.detours.may_try(now)
+                        && self.post.ask_unproven(to, &question(cookie, 0));
+                    if !tried {
                         self.validation.give_up(cookie, now.into_std());
                     }
                 }
-                Step::Refused { told_by } => {
-                    self.meter.claims_refused_unproven.add(told_by.len());
-                    let teller = told_by.into_iter().find(|at| self.is_proven(at));
-                    if let Some(teller) = teller.filter(|_| self.streams.may_ask(now)) {
-                        // Who is out of reach from here is taken from whom it has answered.
-                        let from = self.protocol.local_member().id.clone();
-                        self.post.send_by_stream(teller, &GossipMessage::SyncRequest { from });
+                Step::Refused { claims } => {
+                    self.meter.claims_refused_unproven.add(claims.len());
+                    for claim in claims {
+                        if self.is_proven(&claim.from) {
+                            self.unreached.note(claim, now.into_std());
+                        }
                     }
                 }
             }
+        }
+        let Some(claims) = self.unreached.due(now.into_std()) else { return };
+        let unknown =
+            |claim: &&Claim| news(&self.protocol, &Claimed::from(&claim.update)).is_some();
+        let mut still = claims.iter().filter(unknown);
+        if let Some(claim) = still.find(|claim| self.is_proven(&claim.from)) {
+            self.unreached.asked(now.into_std());
+            let from = self.protocol.local_member().id.clone();
+            self.post.send_by_stream(claim.from, &GossipMessage::SyncRequest { from });
         }
     }
 
@@ -235,10 +239,18 @@ impl<T: Transport, C: Codec> Driver<T, C> {
     }
 }
 
-/// The ping that asks an address. No member asks here, but a name that is as short as can be: the
-/// answer needs none, and whoever made this node ask is to have sent more.
-pub(super) fn question(cookie: u64) -> GossipMessage {
-    GossipMessage::Ping { seq: cookie, from: MemberId::from("?") }
+/// The ping that asks an address. No member asks here, but a name that is as short as can be, for whoever
+/// made this node ask is to have sent more; or so much longer that the answer is not withheld, which may
+/// have three times its bytes.
+fn question(cookie: u64, padding: usize) -> GossipMessage {
+    GossipMessage::Ping { seq: cookie, from: MemberId("?".repeat(1 + padding)) }
+}
+
+/// How long it is, and its answer, where datagrams have so many bytes.
+pub(super) fn sizes(datagram_len: impl Fn(&GossipMessage) -> usize) -> Sizes {
+    let ack = GossipMessage::Ack { seq: Validation::COOKIE, from: MemberId::from("?") };
+    let question = question(Validation::COOKIE, 0);
+    Sizes { question: datagram_len(&question), ack: datagram_len(&ack) }
 }
 
 /// A claim as it counts when its member has answered: it is alive then.

@@ -18,6 +18,7 @@ use tracing::Instrument as _;
 use super::frame::{self, ReadError};
 use super::places::Places;
 use super::users::Incoming;
+use super::validation::{STREAM_PATIENCE, Validation};
 use super::wire::{Carrier, Refused, Wire};
 use crate::counters::Meter;
 use crate::resolve::Lookup;
@@ -28,6 +29,9 @@ const OUTBOUND: usize = 64;
 const FOR_PROBES: usize = 16;
 /// And what is left by news, which come by the next comparison too.
 const FOR_REQUESTS: usize = 16;
+/// Of those beside them that ask unproven addresses: whoever claims that somebody lives where nobody
+/// answers holds up nothing else.
+const UNPROVEN: usize = 8;
 /// How long a connection may take to come about.
 const CONNECT_TIME: Duration = Duration::from_secs(5);
 /// How long an answer may take to begin that says little, if there is one. Later it is in vain; and the
@@ -95,8 +99,8 @@ enum Failure {
          let this agent in?"
     )]
     Unanswered,
-    #[error("no answer within {} s", EXCHANGE_TIME.as_secs())]
-    Time,
+    #[error("no answer within {} s", .0.as_secs())]
+    Time(Duration),
 }
 
 /// What a stream of this node's own is for.
@@ -110,13 +114,15 @@ pub(super) enum Purpose {
     Tell,
     /// To tell what would go by datagram, did these pass.
     News,
+    /// To ask an unproven address whether somebody lives there: nothing but that is heard from it.
+    Validate,
 }
 
 impl Purpose {
     /// How many streams it leaves to those that are more urgent.
     fn leaves(self) -> usize {
         match self {
-            Self::Probe => 0,
+            Self::Probe | Self::Validate => 0,
             Self::Ask | Self::Tell => FOR_PROBES,
             Self::News => FOR_PROBES + FOR_REQUESTS,
         }
@@ -127,7 +133,13 @@ impl Purpose {
         match self {
             Self::Probe | Self::News => WORD_TIME,
             Self::Ask | Self::Tell => EXCHANGE_TIME,
+            Self::Validate => STREAM_PATIENCE,
         }
+    }
+
+    /// How long all of it may take.
+    fn time(self) -> Duration {
+        if self == Self::Validate { STREAM_PATIENCE } else { EXCHANGE_TIME }
     }
 }
 
@@ -180,14 +192,21 @@ impl<C: Codec> Exchange<C> {
         let mut stream = connected.map_err(|_| Failure::ConnectTime)?.map_err(Failure::Connect)?;
         self.meter.streams_opened.one();
         self.write(&mut stream, packet).await?;
-        for answers in 0..MOST_ANSWERS {
-            let packet = frame::read(&mut stream, &self.answered, purpose.patience()).await?;
-            let Some(messages) = self.decode(packet, to)? else { return Ok(answers) };
+        let (large, most) = match purpose {
+            Purpose::Validate => (&self.asked, 1),
+            _ => (&self.answered, MOST_ANSWERS),
+        };
+        for answers in 0..most {
+            let packet = frame::read(&mut stream, large, purpose.patience()).await?;
+            let Some(mut messages) = self.decode(packet, to)? else { return Ok(answers) };
+            if purpose == Purpose::Validate {
+                messages.retain(|message| Validation::proof(message).is_some());
+            }
             // An error says that the driver has ended, and with it this task will.
             let heard = Input::Heard { from: to, messages, reply: None };
             let _ = self.inputs.send(heard).await;
         }
-        Ok(MOST_ANSWERS)
+        Ok(most)
     }
 
     /// Serves one inbound stream: a packet, and what the driver answers.
@@ -196,7 +215,8 @@ impl<C: Codec> Exchange<C> {
         S: tokio::io::AsyncRead + tokio::io::AsyncWrite + Unpin,
     {
         let read = frame::read(&mut stream, &self.asked, FIRST_WORD_TIME);
-        let request = timeout(REQUEST_TIME, read).await.map_err(|_| Failure::Time)??;
+        let request = timeout(REQUEST_TIME, read).await;
+        let request = request.map_err(|_| Failure::Time(REQUEST_TIME))??;
         let Some(messages) = self.decode(request, from)? else { return Ok(()) };
         let (reply, answer) = oneshot::channel();
         let heard = Input::Heard { from, messages, reply: Some(reply) };
@@ -214,7 +234,7 @@ impl<C: Codec> Exchange<C> {
         S: tokio::io::AsyncRead + tokio::io::AsyncWrite + Unpin,
     {
         let served = timeout(EXCHANGE_TIME, self.serve(stream, from)).await;
-        if let Err(failure) = served.unwrap_or(Err(Failure::Time)) {
+        if let Err(failure) = served.unwrap_or(Err(Failure::Time(EXCHANGE_TIME))) {
             self.meter.streams_failed.one();
             tracing::debug!(%from, %failure, "an inbound stream failed");
         }
@@ -226,31 +246,32 @@ pub(super) struct Outbound<T, C> {
     transport: Arc<T>,
     exchange: Arc<Exchange<C>>,
     slots: Arc<Semaphore>,
+    unproven: Arc<Semaphore>,
     tasks: JoinSet<()>,
 }
 
 impl<T: Transport, C: Codec> Outbound<T, C> {
     pub(super) fn new(transport: Arc<T>, exchange: Arc<Exchange<C>>) -> Self {
-        let slots = Arc::new(Semaphore::new(OUTBOUND));
-        Self { transport, exchange, slots, tasks: JoinSet::new() }
+        let [slots, unproven] = [OUTBOUND, UNPROVEN].map(|most| Arc::new(Semaphore::new(most)));
+        Self { transport, exchange, slots, unproven, tasks: JoinSet::new() }
     }
 
     /// Says `packet` to `to` by a stream of its own. False when too many streams are open; the packet is
     /// dropped then.
     pub(super) fn say(&mut self, to: SocketAddr, packet: BytesMut, purpose: Purpose) -> bool {
         while self.tasks.try_join_next().is_some() {}
+        let slots = if purpose == Purpose::Validate { &self.unproven } else { &self.slots };
         // Nobody else takes one meanwhile.
-        let free = self.slots.available_permits() > purpose.leaves();
-        let slot = free.then(|| Arc::clone(&self.slots).try_acquire_owned().ok()).flatten();
+        let free = slots.available_permits() > purpose.leaves();
+        let slot = free.then(|| Arc::clone(slots).try_acquire_owned().ok()).flatten();
         let Some(slot) = slot else {
             self.exchange.meter.streams_withheld.one();
             return false;
         };
         let (transport, exchange) = (Arc::clone(&self.transport), Arc::clone(&self.exchange));
         let task = async move {
-            let talk =
-                timeout(EXCHANGE_TIME, exchange.converse(transport, to, packet, purpose)).await;
-            let failure = match talk {
+            let talk = exchange.converse(transport, to, packet, purpose);
+            let failure = match timeout(purpose.time(), talk).await {
                 Ok(Ok(0)) if purpose == Purpose::Ask => Failure::Unanswered,
                 Ok(Ok(_)) => {
                     drop(slot);
@@ -258,7 +279,7 @@ impl<T: Transport, C: Codec> Outbound<T, C> {
                     return;
                 }
                 Ok(Err(failure)) => failure,
-                Err(_) => Failure::Time,
+                Err(_) => Failure::Time(purpose.time()),
             };
             exchange.meter.streams_failed.one();
             tracing::debug!(%to, %failure, "a stream failed");

@@ -27,7 +27,10 @@ impl<T: Transport, C: Codec> Driver<T, C> {
         }
         let now = Instant::now();
         let known = self.protocol.remembers(&from);
-        if !known && !self.limits.strangers.take(from.ip(), now) {
+        // The answers of those who are being asked are not what strangers have to say.
+        let heard =
+            known || self.limits.strangers.take(from.ip(), now) || self.validation.expects(&from);
+        if !heard {
             self.meter.stranger_datagrams_dropped.one();
             return;
         }

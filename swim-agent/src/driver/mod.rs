@@ -27,6 +27,7 @@ mod screen;
 mod sealing;
 mod seeds;
 mod strangers;
+mod unreached;
 mod users;
 mod validation;
 mod view;
@@ -65,7 +66,7 @@ use crate::resolve::{Announcement, Resolver};
 use crate::state::Keeper;
 use admission::Admission;
 use burden::Strangers;
-use claims::Streams;
+use claims::Detours;
 use contacts::Contacts;
 use exchange::{Exchange, Input, Outbound};
 use joins::Joins;
@@ -73,6 +74,7 @@ use lines::Lines;
 use places::Places;
 use post::{Origin, Post};
 use rate::Limits;
+use unreached::Unreached;
 use users::Users;
 use validation::Validation;
 use view::View;
@@ -138,7 +140,8 @@ struct Driver<T, C> {
     strangers: Strangers,
     /// Who is claimed to live where and has not answered so far.
     validation: Validation,
-    streams: Streams,
+    detours: Detours,
+    unreached: Unreached,
     limits: Limits,
     lines: Lines,
     contacts: Contacts,
@@ -224,8 +227,8 @@ impl<T: Transport, C: Codec> Driver<T, C> {
         let started = Instant::now();
         let joins = Joins::new(about.advertise_addr, seeds, remembered, started.into_std());
         let admission = Admission::new(rules, Arc::clone(&meter));
-        let (strangers, streams) = (Strangers::new(started), Streams::new(started));
-        let validation = Validation::new(post.datagram_len(&claims::question(Validation::COOKIE)));
+        let strangers = Strangers::new(started);
+        let validation = Validation::new(claims::sizes(|message| post.datagram_len(message)));
         let (messages, leaving, over) = (Vec::new(), Vec::new(), false);
         let driver = Self {
             protocol,
@@ -244,7 +247,8 @@ impl<T: Transport, C: Codec> Driver<T, C> {
             admission,
             strangers,
             validation,
-            streams,
+            detours: Detours::new(),
+            unreached: Unreached::default(),
             limits: Limits::new(limits),
             lines: Lines::default(),
             contacts: Contacts::default(),
@@ -292,7 +296,12 @@ impl<T: Transport, C: Codec> Driver<T, C> {
 
     /// When something is due, whatever comes in until then.
     fn next_wake(&self) -> Instant {
-        let own = [self.protocol.next_timeout(), self.joins.next(), self.validation.next()];
+        let own = [
+            self.protocol.next_timeout(),
+            self.joins.next(),
+            self.validation.next(),
+            self.unreached.next(),
+        ];
         let next = own.into_iter().flatten().min();
         let next = next.map_or_else(|| Instant::now() + IDLE, Instant::from_std);
         self.end.map_or(next, |end| end.min(next))

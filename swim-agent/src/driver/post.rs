@@ -242,6 +242,15 @@ impl<T: Transport, C: Codec> Post<T, C> {
         }
     }
 
+    /// Asks an unproven address by a stream on which nothing but the answer to that is heard. False where
+    /// none may be opened.
+    pub(super) fn ask_unproven(&mut self, to: SocketAddr, question: &GossipMessage) -> bool {
+        let mut packet = BytesMut::new();
+        self.wire.codec().start(&mut packet);
+        self.wire.codec().append(question, &mut packet);
+        self.wire.may_reach(&to) && self.streams.say(to, packet, Purpose::Validate)
+    }
+
     fn send_datagram(&mut self, to: SocketAddr) {
         let packet = &mut self.open.packet;
         let sealed = self.wire.seal(Carrier::Datagram, packet);
