@@ -72,6 +72,7 @@ use notices::Notices;
 use open_probes::Probes;
 use query::Queries;
 use relay::Relays;
+use streams::OnlyStreams;
 use suspicion::Suspicions;
 use table::Table;
 use tempo::Tempo;
@@ -145,7 +146,7 @@ pub struct Engine<P: Profile> {
     hints: u32,
     hearing: Hearing,
     paths: Paths,
-    streams: streams::Streams,
+    only_streams: OnlyStreams<P::Address>,
     /// Where they are switched on.
     coordinates: Option<Coordinates>,
     started: bool,
@@ -188,7 +189,7 @@ impl<P: Profile> Engine<P> {
             checks: 0,
             hearing: Hearing::default(),
             paths: Paths::default(),
-            streams: streams::Streams::default(),
+            only_streams: OnlyStreams::new(),
             coordinates: config.coordinates.then(|| Coordinates::new(seed)),
             started: false,
             sync_wait: Duration::MAX,
