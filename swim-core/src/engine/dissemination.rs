@@ -6,7 +6,7 @@ use std::time::Duration;
 use super::Engine;
 use super::broadcast_queue::{Entry, MOST_SENT, Priority, Waiting};
 use super::deadlines::{Timer, TimerKey};
-use super::message::{Accusers, Dest, MemberIdx, Message, Removal, Rumor};
+use super::message::{Accusers, Dest, MemberIdx, Message, Removal, Rumor, Source};
 use super::output::{Output, Profile};
 use super::table::NOT_QUEUED;
 use crate::member::MemberState;
@@ -375,15 +375,15 @@ impl<P: Profile> Engine<P> {
         self.enqueue_told(now, me, Some(0), true, told, out);
     }
 
-    /// Tells news of this node to one address at once and puts it up for telling all members.
+    /// Tells news of this node to who spoke of it at once and puts it up for telling all members.
     pub(super) fn answer_and_announce<O: Output<P>>(
         &mut self,
         now: Time,
-        to: P::Address,
+        to: &Source<P::Address>,
         out: &mut O,
     ) {
         let me = self.table.me;
-        self.tell(self.rumor(me, 0), Dest::Address(to), out);
+        self.tell_back(self.rumor(me, 0), to, out);
         self.enqueue_told(now, me, Some(0), true, 1, out);
     }
 

@@ -46,7 +46,8 @@ impl<P: Profile> Engine<P> {
         print(&self.removals, to);
         let limits = (self.corrections, self.checks, self.hints, self.sync_wait);
         print(&(self.twin, self.conflict, self.started, limits), to);
-        (self.streams.row, self.streams.partner).hash(to);
+        self.only_streams.row.hash(to);
+        print(&self.only_streams.comparisons, to);
         (self.paths.score, self.paths.deaf).hash(to);
         self.paths.bad.map(|at| now.since(at)).hash(to);
         self.silence(now).hash(to);

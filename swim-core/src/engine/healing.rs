@@ -11,6 +11,8 @@ use crate::time::Time;
 #[derive(Debug, Clone)]
 struct Lost<A> {
     address: A,
+    /// Whether only streams reached who lived there.
+    by_stream: bool,
     tries: u32,
     /// The healing round in which it is tried next.
     due: u64,
@@ -44,7 +46,7 @@ impl<A: Copy + PartialEq> Healing<A> {
         self.lost.retain(|lost| lost.address != address);
     }
 
-    fn add(&mut self, address: A) {
+    fn add(&mut self, address: A, by_stream: bool) {
         if self.is_lost(address) {
             return;
         }
@@ -52,20 +54,20 @@ impl<A: Copy + PartialEq> Healing<A> {
             let most_tried = (0..self.lost.len()).max_by_key(|&at| self.lost[at].tries);
             most_tried.map(|at| self.lost.swap_remove(at));
         }
-        self.lost.push(Lost { address, tries: 0, due: self.round + 1 });
+        self.lost.push(Lost { address, by_stream, tries: 0, due: self.round + 1 });
     }
 
     fn soonest(&self) -> Option<u64> {
         self.lost.iter().map(|lost| lost.due).min()
     }
 
-    /// The address to try in this round.
-    fn next(&mut self) -> Option<A> {
+    /// The address to try in this round, and whether by stream too.
+    fn next(&mut self) -> Option<(A, bool)> {
         let round = self.round;
         let lost = self.lost.iter_mut().filter(|lost| lost.due <= round).min_by_key(|l| l.due)?;
         lost.tries += 1;
         lost.due = round + (1u64 << lost.tries.min(16)).min(MAX_WAIT);
-        Some(lost.address)
+        Some((lost.address, lost.by_stream))
     }
 }
 
@@ -78,7 +80,8 @@ impl<P: Profile> Engine<P> {
 
     /// A member died.
     pub(super) fn lost<O: Output<P>>(&mut self, now: Time, member: MemberIdx, out: &mut O) {
-        self.healing.add(self.table.address(member));
+        let by_stream = self.only_streams_reach(member);
+        self.healing.add(self.table.address(member), by_stream);
         self.arm_healing(now, out);
     }
 
@@ -94,7 +97,7 @@ impl<P: Profile> Engine<P> {
                 record.is_live() && self.table.address(member) == seed
             };
             if !self.table.known().any(live) {
-                self.healing.add(seed);
+                self.healing.add(seed, false);
             }
         }
         self.arm_healing(now, out);
@@ -127,10 +130,13 @@ impl<P: Profile> Engine<P> {
         if self.departure.is_some() {
             return;
         }
-        if let Some(address) = self.healing.next() {
+        if let Some((address, by_stream)) = self.healing.next() {
             self.stats.healing_attempts += 1;
             self.tell(self.rumor(self.table.me, 0), Dest::Address(address), out);
             self.send_view_hash(Dest::Address(address), out);
+            if by_stream || self.only_streams_pass() {
+                self.look_by_stream(address, out);
+            }
         }
         self.arm_healing(now, out);
     }

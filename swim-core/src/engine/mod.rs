@@ -72,6 +72,7 @@ use notices::Notices;
 use open_probes::Probes;
 use query::Queries;
 use relay::Relays;
+use streams::OnlyStreams;
 use suspicion::Suspicions;
 use table::Table;
 use tempo::Tempo;
@@ -145,7 +146,7 @@ pub struct Engine<P: Profile> {
     hints: u32,
     hearing: Hearing,
     paths: Paths,
-    streams: streams::Streams,
+    only_streams: OnlyStreams<P::Address>,
     /// Where they are switched on.
     coordinates: Option<Coordinates>,
     started: bool,
@@ -188,7 +189,7 @@ impl<P: Profile> Engine<P> {
             checks: 0,
             hearing: Hearing::default(),
             paths: Paths::default(),
-            streams: streams::Streams::default(),
+            only_streams: OnlyStreams::new(),
             coordinates: config.coordinates.then(|| Coordinates::new(seed)),
             started: false,
             sync_wait: Duration::MAX,
@@ -370,13 +371,16 @@ impl<P: Profile> Engine<P> {
                 self.heard_again(&rumor);
             }
             // Who leaves itself confirms no farewell: it may be gone before it passes that on.
-            if self.departure.is_some() || source.member != Some(rumor.member) {
+            if self.departure.is_some() {
                 continue;
             }
-            if rumor.state == MemberState::Left {
+            let own = source.member == Some(rumor.member);
+            // By stream, nobody is known by where it came from.
+            let perhaps = source.member.is_none() && rumor.removed() == Removal::No;
+            if rumor.state == MemberState::Left && (own || perhaps) {
                 // Its own farewell: it waits for somebody to have heard it.
                 self.tell(self.rumor(rumor.member, 0), back, out);
-            } else if verdict == Verdict::Stale {
+            } else if own && verdict == Verdict::Stale {
                 self.correct(rumor.member, back, out);
             }
         }

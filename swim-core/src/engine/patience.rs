@@ -53,7 +53,7 @@ impl<P: Profile> Engine<P> {
         match self.config.mechanisms.early_suspicion {
             true => {
                 let relays = tuning::scaled(self.indirect_timeout(), health) + self.nack_travel();
-                relays + self.wait_for_streams()
+                relays + self.wait_for_streams(member)
             }
             false => {
                 let period = tuning::scaled(self.config.probe_interval, health);
@@ -67,7 +67,7 @@ impl<P: Profile> Engine<P> {
         let spread = self.indirect_wait(member) / PINGS_BESIDE_RELAYS;
         let timeout = self.ping_timeout(member);
         match first {
-            _ if self.only_streams_pass() => spread,
+            _ if self.only_streams_reach(member) => spread,
             true => timeout,
             false => spread.max(timeout),
         }

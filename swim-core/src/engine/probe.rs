@@ -9,6 +9,7 @@ use super::look::Look;
 use super::message::{Accusers, Dest, MemberIdx, Message, Source};
 use super::open_probes::{PINGS, Probe, SEQS, Stage};
 use super::output::{FailedProbe, Output, Profile};
+use super::table::Probed;
 use crate::config::MAX_RELAYS;
 use crate::coordinate::Coordinate;
 use crate::member::MemberState;
@@ -28,6 +29,7 @@ impl<P: Profile> Engine<P> {
             self.auto_tune();
         }
         self.judge_paths(now, out);
+        self.only_streams.period();
         if self.departure.is_none()
             && let Some(member) = self.table.next_target(&mut self.rng)
         {
@@ -93,7 +95,7 @@ impl<P: Profile> Engine<P> {
     fn open_probe(&mut self, member: MemberIdx, now: Time, timer: TimerKey) -> u64 {
         self.stats.probes += 1;
         if let Some(record) = self.table.get_mut(member) {
-            record.probed = true;
+            record.probed = record.probed.max(Probed::Yes);
         }
         let seq = self.probes.next_seqs();
         self.probes.open(Probe {
@@ -163,8 +165,12 @@ impl<P: Profile> Engine<P> {
         evidence: bool,
         out: &mut O,
     ) -> usize {
-        if self.only_streams_pass() {
-            // It would be lost, and count as told.
+        let lost = match to {
+            Dest::Member(member) => self.only_streams_reach(member),
+            Dest::Address(_) => self.only_streams_pass(),
+        };
+        if lost {
+            // And would count as told.
             self.rumors.clear();
             return self.room_beside(wire_size::PROBE + carried, evidence).bytes;
         }
@@ -185,7 +191,8 @@ impl<P: Profile> Engine<P> {
         let open = match self.probes.of(member) {
             Some(open) => open,
             None => {
-                let reported = self.table.get(member).is_some_and(|record| !record.probed);
+                let reported =
+                    self.table.get(member).is_some_and(|record| record.probed == Probed::No);
                 let reported = reported && self.departure.is_none() && member != self.table.me;
                 if !reported || !self.table.is_live(member) {
                     return;
@@ -268,13 +275,18 @@ impl<P: Profile> Engine<P> {
             let silent = if mechanisms.nack { silent as u8 } else { 0 };
             self.health.worsen(silent + u8::from(!mechanisms.absolve));
         }
+        // Relays ping by datagram: what they miss of a member that only streams reach says nothing.
+        let witnesses = match self.only_streams_reach(probe.member) {
+            true => Accusers::default(),
+            false => probe.witnesses(),
+        };
         let look = Look {
             member: probe.member,
             seq: probe.seq,
             pings: probe.pings,
             answered: (probe.answered | probe.reached) != 0,
             silence,
-            witnesses: probe.witnesses(),
+            witnesses,
         };
         self.look_failed(now, look, out);
     }
@@ -331,7 +343,7 @@ impl<P: Profile> Engine<P> {
             return;
         }
         let Some(probe) = self.close_probe(open) else { return };
-        self.note_answer(seq - probe.seq == SEQS - 1);
+        self.note_answer(member, seq - probe.seq == SEQS - 1);
         if self.config.mechanisms.local_health {
             self.health.improve();
         }
@@ -380,7 +392,7 @@ impl<P: Profile> Engine<P> {
         let asked = &probe.relays[..probe.asked];
         if let Some(at) = asked.iter().position(|&held| Some(held) == relay) {
             probe.answered |= 1 << at;
-            self.streams.answered(false);
+            self.only_streams.answered(false);
             if itself && now.since(probe.asked_at) >= trying {
                 probe.tried |= 1 << at;
             }

@@ -97,6 +97,6 @@ impl<P: Profile> Engine<P> {
     ) {
         let me = self.table.me;
         self.record(me, MemberState::Alive, incarnation, cause, out);
-        self.answer_and_announce(now, heard.source.address, out);
+        self.answer_and_announce(now, &heard.source, out);
     }
 }

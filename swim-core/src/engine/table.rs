@@ -17,7 +17,16 @@ pub(super) struct Record {
     pub(super) queued: u16,
     state: Option<MemberState>,
     /// Whether this node ever probed it.
-    pub(super) probed: bool,
+    pub(super) probed: Probed,
+}
+
+/// Whether this node ever probed a member, and how that one answered last.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub(super) enum Probed {
+    No,
+    Yes,
+    /// Yes, and its last answer came by stream.
+    ByStream,
 }
 
 const _: () = assert!(size_of::<Record>() == 16);
@@ -28,7 +37,7 @@ pub(super) const NOT_QUEUED: u16 = u16::MAX;
 
 impl Record {
     const VACANT: Self =
-        Self { incarnation: 0, place: NONE, queued: NOT_QUEUED, state: None, probed: false };
+        Self { incarnation: 0, place: NONE, queued: NOT_QUEUED, state: None, probed: Probed::No };
 
     /// What is held of it; only of a known member.
     pub(super) fn state(&self) -> MemberState {

@@ -26,12 +26,14 @@ pub(super) static UDP_BLOCKED: Scenario = Scenario {
 /// How long to wait for news.
 const LIMIT: Duration = Duration::from_secs(120);
 /// Between whom, and how much is lost besides.
-const BLOCKS: [(&str, Blocked, f64); 5] = [
+const BLOCKS: [(&str, Blocked, f64); 7] = [
     ("nowhere", Blocked::Nowhere, 0.0),
     ("everywhere", Blocked::Everywhere, 0.0),
     ("everywhere, 20 % loss", Blocked::Everywhere, 0.2),
     ("at one", Blocked::AtOne, 0.0),
+    ("at one, 20 % loss", Blocked::AtOne, 0.2),
     ("between halves", Blocked::BetweenHalves, 0.0),
+    ("between halves, 20 % loss", Blocked::BetweenHalves, 0.2),
 ];
 
 fn udp_blocked(settings: &Settings) -> Report {
