@@ -24,7 +24,8 @@ fn each_message_that_comes_counts_once() {
     for from in [1, 2, 2] {
         lone.hear(from, ping(from));
     }
-    assert_eq!(lone.protocol.stats().messages_received, before + 3);
+    lone.hear(2, GossipMessage::Notices { notices: vec![event(1, 0), event(2, 0)] });
+    assert_eq!(lone.protocol.stats().messages_received, before + 4);
 }
 
 /// After how many milliseconds a relay says that the member it was to ping has not answered.
@@ -285,6 +286,11 @@ fn news_that_all_others_tell_does_not_wait_to_be_told() {
     };
     let waiting: Vec<_> = (6..22).map(|from| waiting(&mut lone, from)).collect();
     assert_eq!(waiting[14..], [1, 0], "after the fifteenth and the sixteenth");
+    // A refutation must get through, whatever others say.
+    lone.gossip(1, vec![MemberUpdate { incarnation: 1, ..claim(5, MemberState::Dead) }]);
+    lone.gossip(5, vec![moved(2)]);
+    (6..30).for_each(|from| lone.gossip(from, vec![moved(2)]));
+    assert_eq!(lone.protocol.queue_len(), 1);
 }
 
 /// Member 5 at an incarnation.

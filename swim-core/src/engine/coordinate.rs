@@ -338,4 +338,19 @@ mod tests {
             assert!((felt_here - felt).abs() < 1e-9, "{force}: {felt_here}");
         }
     }
+
+    #[test]
+    fn who_is_in_one_place_with_another_leaves_it_by_the_usual_step_on_any_way() {
+        let there = Coordinate::new([0; 3], Duration::from_micros(500), 0.1);
+        let mut octants = std::collections::BTreeSet::new();
+        let steps = (0..100).map(|seed| {
+            let mut own = Coordinates::new(seed);
+            own.sample(Duration::from_millis(30), there);
+            octants.insert(own.position.map(|along| along > 0.0));
+            length(own.position)
+        });
+        let steps: Vec<_> = steps.collect();
+        assert!(steps.iter().all(|step| (step - steps[0]).abs() < 1.0), "{steps:?}");
+        assert_eq!(octants.len(), 8);
+    }
 }
