@@ -296,3 +296,14 @@ fn corrections_are_so_many_in_a_period_and_no_more() {
     assert_eq!(lone.sent.len() - sent, 200 + corrections as usize, "each ping is answered");
     assert_eq!(before + corrections, 64);
 }
+
+#[test]
+fn an_accusation_is_outbid_by_one_as_long_as_honest_members_get_there() {
+    let plausible = u64::MAX - (1 << 33) + 1;
+    for (accused_at, refuted_at) in [(7, 8), (plausible - 1, plausible), (plausible, 1)] {
+        let mut lone = Lone::settled(3, Options::default());
+        let accused = claim(0, MemberState::Suspect);
+        lone.gossip(1, vec![MemberUpdate { incarnation: accused_at, ..accused }]);
+        assert_eq!(lone.protocol.local_member().incarnation, refuted_at);
+    }
+}

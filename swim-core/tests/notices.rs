@@ -617,3 +617,43 @@ fn an_event_of_the_greatest_length_is_sent() {
         assert_eq!(lone.protocol.stats().notices_sent, u64::from(sent));
     }
 }
+
+#[test]
+fn of_many_events_the_latest_are_compared_and_told_of() {
+    let mut lone = Lone::settled(8, Options::default());
+    for part in 0..6 {
+        let numbers = 500 * part + 1..=500 * (part + 1);
+        tell(&mut lone, 2, numbers.map(|number| event(number, 0)).collect());
+    }
+    lone.run(3.0);
+    let recent = comparison(&mut lone).unwrap();
+    assert_eq!((recent.above, recent.upto), (3_000 - 1_024, 3_000));
+    let differs = Recent { above: 0, hash: 1, ..recent };
+    let (held, _) = answers(&mut lone, 3, differs);
+    assert_eq!(held, [(3_000 - 2_048 + 1..=3_000).collect::<Vec<_>>()]);
+}
+
+#[test]
+fn events_are_kept_to_the_last_byte_of_four_mebibytes() {
+    let mut lone = Lone::settled(3, Options::default());
+    // Each counts 200 bytes more.
+    let event = |number| sized(number, 65_536 - 200, Notice::body_len);
+    tell(&mut lone, 2, (1..=64).map(event).collect());
+    assert_eq!(lone.protocol.stats().notices_dropped, 0);
+    tell(&mut lone, 2, vec![event(65)]);
+    assert_eq!(lone.protocol.stats().notices_dropped, 1);
+}
+
+#[test]
+fn events_take_the_rest_of_a_datagram_that_updates_leave() {
+    let mut lone = Lone::settled(20, Options::default());
+    lone.gossip(1, vec![alive(30)]);
+    tell(&mut lone, 2, (1..=20).map(|number| sized(number, 101, wire_size::notice)).collect());
+    lone.run(0.5);
+    let gossip = lone.sent.iter().find_map(|(at, to, message)| match message {
+        GossipMessage::Gossip { .. } => Some((*at, *to)),
+        _ => None,
+    });
+    let of_both = told(&lone).into_iter().find(|&(at, to, _)| Some((at, to)) == gossip);
+    assert_eq!(of_both.unwrap().2.len(), 12, "alone there is room for thirteen");
+}

@@ -353,4 +353,15 @@ mod tests {
         assert!(steps.iter().all(|step| (step - steps[0]).abs() < 1.0), "{steps:?}");
         assert_eq!(octants.len(), 8);
     }
+
+    #[test]
+    fn who_measures_what_fits_nowhere_says_that_it_errs() {
+        let there = Coordinate::new([20_000, 0, 0], Duration::from_micros(500), 0.1);
+        let mut own = Coordinates::new(7);
+        for i in 0..200 {
+            own.sample(Duration::from_millis(if i % 2 == 0 { 10 } else { 90 }), there);
+        }
+        assert!((0.2..=1.0).contains(&own.error), "{}", own.error);
+        assert!(settled().0.error < 0.1);
+    }
 }
