@@ -98,3 +98,20 @@ fn a_node_that_hears_nobody_at_all_says_that_its_paths_are_bad_when_it_hears_aga
     assert_eq!(degradations(30, false, 20.0), 1);
     assert_eq!(degradations(30, true, 20.0), 0, "some were heard: relays are bad, or old");
 }
+
+/// How often this node pings a member in the three seconds after it began to suspect it.
+fn looks_after_suspecting(mechanisms: Mechanisms) -> usize {
+    let mut lone = Lone::settled(60, with(mechanisms));
+    lone.nacks(1..=59);
+    lone.silence(60);
+    lone.run_until(|lone| lone.state(60) == Some(MemberState::Suspect));
+    let before = lone.pings_of(60).len();
+    lone.run(1.5);
+    lone.pings_of(60).len() - before
+}
+
+#[test]
+fn who_accused_a_member_aloud_does_not_look_again_and_who_keeps_it_to_itself_does() {
+    assert_eq!(looks_after_suspecting(Mechanisms { quiet: false, ..Mechanisms::all() }), 0);
+    assert!(looks_after_suspecting(Mechanisms::all()) > 0);
+}

@@ -24,7 +24,8 @@ fn each_message_that_comes_counts_once() {
     for from in [1, 2, 2] {
         lone.hear(from, ping(from));
     }
-    assert_eq!(lone.protocol.stats().messages_received, before + 3);
+    lone.hear(2, GossipMessage::Notices { notices: vec![event(1, 0), event(2, 0)] });
+    assert_eq!(lone.protocol.stats().messages_received, before + 4);
 }
 
 /// After how many milliseconds a relay says that the member it was to ping has not answered.
@@ -205,6 +206,14 @@ fn a_member_passes_on_some_answers_in_a_period_and_no_more() {
     }
     assert_eq!(lone.sent.len(), 256);
     assert_eq!(lone.protocol.stats().answers_refused, 144);
+    lone.run_to_ping_of(3);
+    lone.forget();
+    lone.hear(100, answer(100));
+    let GossipMessage::QueryAnswer { query, from, to, payload, declined, .. } = answer(1) else {
+        return;
+    };
+    lone.hear(1, GossipMessage::QueryAnswer { query, from, to, relay: false, payload, declined });
+    assert!(lone.sent.is_empty(), "neither a stranger's nor what is for others");
 }
 
 #[test]
@@ -285,6 +294,17 @@ fn news_that_all_others_tell_does_not_wait_to_be_told() {
     };
     let waiting: Vec<_> = (6..22).map(|from| waiting(&mut lone, from)).collect();
     assert_eq!(waiting[14..], [1, 0], "after the fifteenth and the sixteenth");
+    // Nor is it the same that it is suspect where it is dead.
+    lone.gossip(1, vec![claim(6, MemberState::Dead)]);
+    (7..30).for_each(|from| lone.gossip(from, vec![claim(6, MemberState::Suspect)]));
+    assert_eq!(lone.protocol.queue_len(), 1);
+    (7..30).for_each(|from| lone.gossip(from, vec![claim(6, MemberState::Dead)]));
+    assert_eq!(lone.protocol.queue_len(), 0);
+    // A refutation must get through, whatever others say.
+    lone.gossip(1, vec![MemberUpdate { incarnation: 1, ..claim(5, MemberState::Dead) }]);
+    lone.gossip(5, vec![moved(2)]);
+    (6..30).for_each(|from| lone.gossip(from, vec![moved(2)]));
+    assert_eq!(lone.protocol.queue_len(), 1);
 }
 
 /// Member 5 at an incarnation.

@@ -50,3 +50,42 @@ fn members_are_counted_and_those_accuse_that_are_others_and_known() {
     hear(&mut engine, 1, &[rumor(4, MemberState::Dead, &[])]);
     assert_eq!((engine.live_count(), engine.alive_count()), (5, 4));
 }
+
+#[test]
+fn a_removal_counts_once_and_is_of_others_only_and_by_who_has_not_left() {
+    let mut engine = Engine::new(Config::from(Options::default()), MemberIdx(0), (), 7);
+    let alive: Vec<_> = (1..=5).map(|member| rumor(member, MemberState::Alive, &[])).collect();
+    hear(&mut engine, 1, &alive);
+    let remove = |engine: &mut Engine<()>, member| {
+        engine.force_leave(Time(2), MemberIdx(member), false, &mut Nothing);
+        engine.stats().removals
+    };
+    assert_eq!([4, 4, 0, 99].map(|member| remove(&mut engine, member)), [1; 4]);
+    assert_eq!(engine.state(MemberIdx(0)), Some(MemberState::Alive));
+    engine.leave(Time(3), &mut Nothing);
+    assert_eq!(remove(&mut engine, 5), 1);
+}
+
+#[test]
+fn equal_views_have_equal_hashes_and_others_have_others() {
+    let hash = |members: &[u32]| {
+        let mut engine = Engine::new(Config::from(Options::default()), MemberIdx(0), (), 7);
+        for member in members {
+            hear(&mut engine, 1, &[rumor(*member, MemberState::Alive, &[])]);
+        }
+        engine.view_hash()
+    };
+    assert_eq!(hash(&[1, 2, 3]), hash(&[3, 1, 2]));
+    assert_ne!(hash(&[1, 2, 3]), hash(&[1, 2, 4]));
+    assert_ne!(hash(&[1, 2, 3]), hash(&[1, 2]));
+}
+
+#[test]
+fn the_age_of_what_was_known_says_nothing_of_how_fast_news_travels() {
+    let mut engine = Engine::new(Config::from(Options::default()), MemberIdx(0), (), 7);
+    let news = Rumor { age: Some(3), ..rumor(1, MemberState::Alive, &[]) };
+    for _ in 0..3 {
+        hear(&mut engine, 2, &[news]);
+    }
+    assert_eq!((engine.stats().ages_known, engine.stats().ages_sum), (1, 4));
+}

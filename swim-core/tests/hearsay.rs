@@ -9,6 +9,7 @@ use common::lone::{Lone, accusation, alive, claim};
 use common::{ManualClock, addr, id};
 use swim_core::{
     Clock as _, EventKind, GossipMessage, Mechanisms, Member, MemberState, MemberUpdate, Options,
+    Reason,
 };
 
 /// A member as a view shows it.
@@ -259,4 +260,50 @@ fn each_correction_counts() {
         lone.gossip(8, vec![claim(member, MemberState::Dead)]);
     }
     assert_eq!(lone.protocol.stats().corrections, 4);
+}
+
+#[test]
+fn who_says_so_of_itself_is_told_from_who_is_said_to_be_gone() {
+    let mut lone = Lone::settled(8, Options::default());
+    lone.gossip(5, vec![claim(5, MemberState::Left)]);
+    lone.gossip(5, vec![claim(6, MemberState::Left)]);
+    let reasons = [5, 6].map(|node| {
+        let about = lone.events.iter().find(|(_, event)| event.member == id(node));
+        about.map(|(_, event)| (event.reason, event.by.clone()))
+    });
+    let expected = [Reason::OwnWord, Reason::Rumor].map(|reason| Some((reason, Some(id(5)))));
+    assert_eq!(reasons, expected);
+}
+
+#[test]
+fn a_suspect_that_answers_this_node_has_refuted_once() {
+    let mut lone = Lone::settled(8, Options::default());
+    accusation(5, &[1]).into_iter().for_each(|message| lone.hear(1, message));
+    lone.run(3.0);
+    assert_eq!(lone.state(5), Some(MemberState::Alive));
+    assert_eq!(lone.protocol.stats().refuted, 1);
+}
+
+#[test]
+fn corrections_are_so_many_in_a_period_and_no_more() {
+    let mut lone = Lone::settled(8, Options::default());
+    lone.gossip(1, vec![claim(5, MemberState::Dead)]);
+    let (before, sent) = (lone.protocol.stats().corrections, lone.sent.len());
+    for seq in 0..200 {
+        lone.hear(5, GossipMessage::Ping { seq, from: id(5) });
+    }
+    let corrections = lone.protocol.stats().corrections - before;
+    assert_eq!(lone.sent.len() - sent, 200 + corrections as usize, "each ping is answered");
+    assert_eq!(before + corrections, 64);
+}
+
+#[test]
+fn an_accusation_is_outbid_by_one_as_long_as_honest_members_get_there() {
+    let plausible = u64::MAX - (1 << 33) + 1;
+    for (accused_at, refuted_at) in [(7, 8), (plausible - 1, plausible), (plausible, 1)] {
+        let mut lone = Lone::settled(3, Options::default());
+        let accused = claim(0, MemberState::Suspect);
+        lone.gossip(1, vec![MemberUpdate { incarnation: accused_at, ..accused }]);
+        assert_eq!(lone.protocol.local_member().incarnation, refuted_at);
+    }
 }

@@ -297,6 +297,8 @@ fn after_events_the_next_four_pings_carry_a_hash_of_them() {
             lone.pings_of(node).into_iter().map(move |(at, _)| (at, node)).collect::<Vec<_>>()
         });
         assert!(to.is_subset(&pings.collect()), "each beside a ping");
+        let told: BTreeSet<_> = told(&lone).iter().map(|&(at, to, _)| (at, to)).collect();
+        assert!(to.is_disjoint(&told), "that carries no events");
         to.len()
     };
     assert_eq!([2, 3, 4].map(|fanout| hashes(Mechanisms::all(), fanout)), [0, 4, 4]);
@@ -531,4 +533,127 @@ fn own_events_are_refused_as_long_as_others_that_nobody_was_told_would_have_to_g
         assert!(lone.protocol.send_event("x", vec![0; payload]).is_ok());
         assert_eq!(lone.protocol.stats().notices_dropped, 0);
     }
+}
+
+#[test]
+fn what_has_come_is_asked_for_no_more() {
+    let mut lone = Lone::settled(8, Options::default());
+    tell(&mut lone, 3, vec![announced(1), after(3, 2)]);
+    tell(&mut lone, 4, vec![event(1, 5_000), event(2, 0)]);
+    lone.run(10.0);
+    assert!(asked(&lone, 0).is_empty());
+    assert_eq!(lone.protocol.stats().notices_missed, 0);
+}
+
+#[test]
+fn each_is_asked_at_once_for_all_that_it_told_of() {
+    let mut lone = Lone::settled(8, Options::default());
+    let begin = lone.clock.micros();
+    tell(&mut lone, 3, vec![announced(1), announced(3)]);
+    tell(&mut lone, 4, vec![announced(2), announced(4)]);
+    lone.run(0.01);
+    assert_eq!(asked(&lone, begin), [(1, 3, vec![1, 3]), (1, 4, vec![2, 4])]);
+}
+
+#[test]
+fn what_somebody_lacks_comes_in_parts_of_a_mebibyte() {
+    let mut lone = Lone::settled(3, Options::default());
+    tell(&mut lone, 2, (1..=30).map(|number| event(number, 60_000)).collect());
+    let held = |from| GossipMessage::Held { from: id(from), above: 0, upto: 30, stamps: vec![] };
+    lone.forget();
+    lone.hear(100, held(100));
+    assert!(told(&lone).is_empty(), "strangers are told nothing");
+    lone.hear(1, held(1));
+    let told: Vec<_> = told(&lone).into_iter().map(|(_, _, numbers)| numbers.len()).collect();
+    assert_eq!(told, [18], "of 60 kB each");
+}
+
+#[test]
+fn who_lives_with_others_takes_nobodys_time_for_the_beginning_of_its_own() {
+    // It joins once more.
+    let mut lone = with_two_events();
+    lone.protocol.bootstrap(vec![addr(1)]);
+    let differs = Recent { clock: 102, above: 100, upto: 102, hash: 1 };
+    assert_eq!(answers(&mut lone, 3, differs).0, [[101, 102]]);
+    // It heard of no event so far.
+    let mut lone = Lone::settled(8, Options::default());
+    let begin = lone.clock.micros();
+    let recent = Recent { clock: 50, above: 0, upto: 50, hash: 1 };
+    lone.hear(3, GossipMessage::Recent { recent });
+    tell(&mut lone, 4, vec![after(60, 40)]);
+    lone.run(0.1);
+    assert_eq!(asked(&lone, begin), [(50, 4, vec![40])], "it may have missed it");
+}
+
+/// How often an event is told in the next 80 ms.
+fn told_soon(lone: &mut Lone, own: bool) -> usize {
+    lone.forget();
+    if own {
+        let actions = lone.protocol.send_event("x", []).unwrap();
+        lone.act(actions);
+    } else {
+        let number = lone.protocol.event_clock() + 1;
+        tell(lone, 2, vec![event(number, 0)]);
+    }
+    lone.run(0.08);
+    told(lone).len()
+}
+
+#[test]
+fn what_a_node_made_itself_is_told_in_a_moment_and_what_it_hears_then_is_not() {
+    let mut lone = Lone::settled(20, Options::default());
+    assert!(told_soon(&mut lone, false) < 8, "a round, and what goes along with others");
+    lone.run(5.0);
+    assert_eq!(told_soon(&mut lone, true), 8, "as often as it is told at all");
+    lone.run(5.0);
+    assert!(told_soon(&mut lone, false) < 8);
+}
+
+#[test]
+fn an_event_of_the_greatest_length_is_sent() {
+    for (event_limit, sent) in [(226, true), (225, false)] {
+        let mut lone = Lone::settled(3, Options { event_limit, ..Options::default() });
+        assert_eq!(lone.protocol.send_event("large", [0; 200]).is_ok(), sent);
+        assert_eq!(lone.protocol.stats().notices_sent, u64::from(sent));
+    }
+}
+
+#[test]
+fn of_many_events_the_latest_are_compared_and_told_of() {
+    let mut lone = Lone::settled(8, Options::default());
+    for part in 0..6 {
+        let numbers = 500 * part + 1..=500 * (part + 1);
+        tell(&mut lone, 2, numbers.map(|number| event(number, 0)).collect());
+    }
+    lone.run(3.0);
+    let recent = comparison(&mut lone).unwrap();
+    assert_eq!((recent.above, recent.upto), (3_000 - 1_024, 3_000));
+    let differs = Recent { above: 0, hash: 1, ..recent };
+    let (held, _) = answers(&mut lone, 3, differs);
+    assert_eq!(held, [(3_000 - 2_048 + 1..=3_000).collect::<Vec<_>>()]);
+}
+
+#[test]
+fn events_are_kept_to_the_last_byte_of_four_mebibytes() {
+    let mut lone = Lone::settled(3, Options::default());
+    // Each counts 200 bytes more.
+    let event = |number| sized(number, 65_536 - 200, Notice::body_len);
+    tell(&mut lone, 2, (1..=64).map(event).collect());
+    assert_eq!(lone.protocol.stats().notices_dropped, 0);
+    tell(&mut lone, 2, vec![event(65)]);
+    assert_eq!(lone.protocol.stats().notices_dropped, 1);
+}
+
+#[test]
+fn events_take_the_rest_of_a_datagram_that_updates_leave() {
+    let mut lone = Lone::settled(20, Options::default());
+    lone.gossip(1, vec![alive(30)]);
+    tell(&mut lone, 2, (1..=20).map(|number| sized(number, 101, wire_size::notice)).collect());
+    lone.run(0.5);
+    let gossip = lone.sent.iter().find_map(|(at, to, message)| match message {
+        GossipMessage::Gossip { .. } => Some((*at, *to)),
+        _ => None,
+    });
+    let of_both = told(&lone).into_iter().find(|&(at, to, _)| Some((at, to)) == gossip);
+    assert_eq!(of_both.unwrap().2.len(), 12, "alone there is room for thirteen");
 }

@@ -378,3 +378,13 @@ fn who_removed_a_member_and_is_forgotten_is_not_taken_for_who_has_its_place() {
     let told = BTreeSet::from([(id(5).0, String::new()), (id(6).0, id(1).0)]);
     assert_eq!(removals_told(&lone), told);
 }
+
+#[test]
+fn those_that_were_pruned_are_counted_and_others_that_are_gone_are_not() {
+    let mut lone = Lone::settled(8, Options::default());
+    lone.gossip(4, vec![common::lone::claim(4, MemberState::Left)]);
+    for (member, prune, pruned) in [(1, false, 0), (2, true, 1), (3, true, 2), (1, true, 3)] {
+        lone.protocol.force_leave(&id(member), prune).unwrap();
+        assert_eq!(lone.protocol.pruned_count(), pruned);
+    }
+}

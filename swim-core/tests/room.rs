@@ -146,3 +146,95 @@ fn a_suspect_is_told_once_in_a_message_and_beside_other_news() {
     assert_eq!((&told[0], times(5)), (&id(5), 1));
     assert_eq!((20..24).map(times).collect::<Vec<_>>(), [1; 4], "{told:?}");
 }
+
+/// How many of two updates that take so many bytes go along with the next ping.
+fn beside_a_ping(bytes: usize) -> usize {
+    let mechanisms = Mechanisms { gossip_rounds: false, ..Mechanisms::all() };
+    let mut lone = Lone::settled(20, Options { mechanisms, ..Options::default() });
+    lone.gossip(1, vec![sized(30, 600), sized(31, bytes - 600)]);
+    lone.run_until(|lone| (1..=31).any(|node| !lone.pings_of(node).is_empty()));
+    let told = lone.sent.iter().filter_map(|(_, _, message)| match message {
+        GossipMessage::Gossip { updates } => Some(updates.len()),
+        _ => None,
+    });
+    told.sum()
+}
+
+#[test]
+fn a_ping_and_what_goes_along_fill_a_datagram_to_the_last_byte() {
+    let ping = wire_size::PROBE + wire_size::text(id(0).0.len());
+    let room = 1_400 - swim_core::ENVELOPE - ping - wire_size::GOSSIP;
+    assert_eq!([beside_a_ping(room), beside_a_ping(room + 1)], [2, 1]);
+}
+
+/// How many of two updates that take so many bytes go along with an ack that tells where this node is.
+fn beside_a_coordinate(bytes: usize) -> usize {
+    let mut lone = Lone::settled(20, Options::default());
+    let ping = |lone: &mut Lone| {
+        lone.forget();
+        lone.hear(3, GossipMessage::Ping { seq: 1, from: id(3) });
+        lone.sent.iter().any(|(_, _, message)| matches!(message, GossipMessage::LocatedAck { .. }))
+    };
+    while !ping(&mut lone) {}
+    (0..7).for_each(|_| assert!(!ping(&mut lone)));
+    lone.gossip(1, vec![sized(30, 600), sized(31, bytes - 600)]);
+    assert!(ping(&mut lone), "one in eight");
+    let told = lone.sent.iter().filter_map(|(_, _, message)| match message {
+        GossipMessage::Gossip { updates } => Some(updates.len()),
+        _ => None,
+    });
+    told.sum()
+}
+
+#[test]
+fn an_ack_with_a_coordinate_and_what_goes_along_fill_a_datagram_to_the_last_byte() {
+    let ack = wire_size::PROBE + wire_size::COORDINATE + wire_size::text(id(0).0.len());
+    let room = 1_400 - swim_core::ENVELOPE - ack - wire_size::GOSSIP;
+    assert_eq!([beside_a_coordinate(room), beside_a_coordinate(room + 1)], [2, 1]);
+}
+
+#[test]
+fn a_ping_carries_as_many_updates_as_are_allowed_and_no_more() {
+    let mechanisms = Mechanisms { gossip_rounds: false, ..Mechanisms::all() };
+    let mut lone = Lone::settled(20, Options { mechanisms, ..Options::default() });
+    lone.gossip(1, (30..60).map(alive).collect());
+    lone.forget();
+    lone.run_until(|lone| !lone.sent.is_empty());
+    let told = lone.sent.iter().filter_map(|(_, _, message)| match message {
+        GossipMessage::Gossip { updates } => Some(updates.len()),
+        _ => None,
+    });
+    assert_eq!(told.collect::<Vec<_>>(), [10]);
+}
+
+#[test]
+fn a_suspicion_is_told_to_a_quarter_of_those_that_other_news_is_told_to() {
+    for (verify, expected) in [(true, 2..=2), (false, 7..=8)] {
+        let mechanisms = Mechanisms { verify, ..Mechanisms::all() };
+        let mut options = Options { mechanisms, ..Options::default() };
+        options.gossip.base.suspicion_multiplier = 60;
+        let mut lone = Lone::settled(30, options);
+        lone.silence(5);
+        accusation(5, &[1]).into_iter().for_each(|message| lone.hear(1, message));
+        lone.run(1.9);
+        let told = lone.told_of(5, MemberState::Suspect);
+        let times = told.iter().filter(|(_, to)| *to != 5).count();
+        assert!(expected.contains(&times), "{times}, not {expected:?}");
+    }
+}
+
+#[test]
+fn a_suspicion_with_more_accusers_goes_on_from_where_its_telling_had_got_to() {
+    let mechanisms = Mechanisms { verify: false, quiet: false, ..Mechanisms::all() };
+    let mut options = Options { mechanisms, ..Options::default() };
+    options.gossip.base.suspicion_multiplier = 60;
+    let mut lone = Lone::settled(30, options);
+    accusation(5, &[1]).into_iter().for_each(|message| lone.hear(1, message));
+    lone.run(0.03);
+    assert_eq!(lone.told_of(5, MemberState::Suspect).len(), 3, "of eight");
+    accusation(5, &[2]).into_iter().for_each(|message| lone.hear(2, message));
+    lone.run(1.9);
+    let told = lone.told_of(5, MemberState::Suspect);
+    let times = told.iter().filter(|(_, to)| *to != 5).count();
+    assert!((7..=8).contains(&times), "{times}");
+}

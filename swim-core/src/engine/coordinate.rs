@@ -338,4 +338,30 @@ mod tests {
             assert!((felt_here - felt).abs() < 1e-9, "{force}: {felt_here}");
         }
     }
+
+    #[test]
+    fn who_is_in_one_place_with_another_leaves_it_by_the_usual_step_on_any_way() {
+        let there = Coordinate::new([0; 3], Duration::from_micros(500), 0.1);
+        let mut octants = std::collections::BTreeSet::new();
+        let steps = (0..100).map(|seed| {
+            let mut own = Coordinates::new(seed);
+            own.sample(Duration::from_millis(30), there);
+            octants.insert(own.position.map(|along| along > 0.0));
+            length(own.position)
+        });
+        let steps: Vec<_> = steps.collect();
+        assert!(steps.iter().all(|step| (step - steps[0]).abs() < 1.0), "{steps:?}");
+        assert_eq!(octants.len(), 8);
+    }
+
+    #[test]
+    fn who_measures_what_fits_nowhere_says_that_it_errs() {
+        let there = Coordinate::new([20_000, 0, 0], Duration::from_micros(500), 0.1);
+        let mut own = Coordinates::new(7);
+        for i in 0..200 {
+            own.sample(Duration::from_millis(if i % 2 == 0 { 10 } else { 90 }), there);
+        }
+        assert!((0.2..=1.0).contains(&own.error), "{}", own.error);
+        assert!(settled().0.error < 0.1);
+    }
 }
