@@ -161,7 +161,7 @@ impl Churn {
             Deed::End => chance(arguments.life / movable.max(1) as f64),
             Deed::Metadata => chance(200.0 / arguments.agents as f64),
             Deed::Event => chance(1.0 / (fills * arguments.events).max(1e-6)),
-            Deed::Query => chance(part(8.0, 10.0)),
+            Deed::Query => chance(part(40.0, 10.0)),
             Deed::Burst | Deed::Cut => chance(part(5.0, 90.0)),
             Deed::Calm | Deed::Heal => chance(part(12.0, 10.0)),
             Deed::Measure => arguments.pause().as_secs_f64(),
