@@ -113,7 +113,8 @@ counters! {
     stranger_datagrams_dropped,
     /// Datagrams of members, dropped because one sent far more than any has to say.
     member_datagrams_dropped,
-    /// Inbound streams closed unserved: their source opened too many, or too many waited to be served.
+    /// Inbound streams closed unserved, or to make way for others: their source opened too many, had too many served,
+    /// or too many waited.
     streams_dropped,
     /// Messages to unproven addresses, dropped because they would amplify what came from there.
     answers_withheld,
