@@ -552,9 +552,9 @@ fn forgery() -> impl Strategy<Value = Forgery> {
     (source, 1..=3u8, messages, proptest::option::weighted(0.2, any::<u16>()))
 }
 
-/// Streams that three agents may open to where nobody has answered, of those that one of a member's
-/// datagrams makes them open: these are tried within eight seconds of the last one.
-const STREAMS: u64 = 3 * 8 * 9;
+/// Streams that three agents open at most to where nobody has answered, eight each: all are tried within
+/// three seconds, and nobody there closes one before it is given up.
+const STREAMS: u64 = 3 * 8;
 
 /// Sends all of that and returns how many bytes that was, how many the agents sent to where nobody
 /// has answered, and how many streams they opened to there.

@@ -204,7 +204,7 @@ impl<T: Transport, C: Codec> Driver<T, C> {
         }
         if self.protocol.local_member().state == MemberState::Left {
             drop(reply.send(Err(JoinError::Leaving)));
-        } else if self.joins.wait(targets, all, reply, Instant::now().into_std()) {
+        } else if self.joins.waits.begin(targets, all, reply, Instant::now().into_std()) {
             self.ask();
             self.settle();
         }

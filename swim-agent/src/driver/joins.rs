@@ -1,5 +1,5 @@
-//! Joins: the seeds given at the start, for ever and with their names resolved anew, and what
-//! users ask for later, for a few seconds.
+//! Joins through the seeds given at the start, for ever and with their names resolved anew; and, beside
+//! them, those that users wait for ([`waits`](super::waits)).
 //!
 //! The protocol repeats its requests to addresses; this is what it cannot know: names, and who
 //! waits for the outcome.
@@ -8,15 +8,10 @@ use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
-use tokio::sync::oneshot;
-
-use super::command::Target;
 use super::rejoin::Rejoin;
-use crate::error::{JoinError, Joined, Unanswered};
+use super::waits::Waits;
 use crate::resolve::Lookup;
 
-/// How long a user waits for the outcome of a join.
-const PATIENCE: Duration = Duration::from_secs(5);
 /// Waits between two attempts to resolve names that lead nowhere.
 const RESOLVE_AGAIN: [Duration; 2] = [Duration::from_secs(1), Duration::from_secs(16)];
 /// How often an agent that is alone looks up its seeds again: they may have moved, or a name that
@@ -43,23 +38,6 @@ enum Progress {
     Done,
     /// So it is; and where no member lives, those are asked who may be in another group.
     Bridging,
-}
-
-type Reply = oneshot::Sender<Result<Joined, JoinError>>;
-
-/// A join that a user waits for.
-#[derive(Debug)]
-struct Waiting {
-    targets: Vec<Target>,
-    /// Whether to wait for all of them, and not only for the first that answers.
-    all: bool,
-    /// What went wrong at an address last.
-    failures: Vec<(SocketAddr, String)>,
-    /// Addresses that are not worth waiting for any more: those that answered, and those that failed.
-    answered: Vec<SocketAddr>,
-    failed: Vec<SocketAddr>,
-    until: Instant,
-    reply: Reply,
 }
 
 /// All joins of an agent.
@@ -90,7 +68,8 @@ pub(super) struct Joins {
     counted: u32,
     /// What went wrong at a seed last, and at which.
     why: Option<(SocketAddr, String)>,
-    waiting: Vec<Waiting>,
+    /// The joins that users wait for.
+    pub(super) waits: Waits,
     /// Whom this node remembers from before it restarted.
     pub(super) rejoin: Rejoin,
 }
@@ -123,15 +102,15 @@ impl Joins {
             failed: 0,
             counted: 0,
             why: None,
-            waiting: Vec::new(),
+            waits: Waits::new(own),
             rejoin,
         }
     }
 
-    /// When to call [`expire`](Self::expire) and [`lookup_due`](Self::lookup_due) next.
+    /// When to call [`lookup_due`](Self::lookup_due) and [`Waits::expire`] next.
     pub(super) fn next(&self) -> Option<Instant> {
-        let waiting = self.waiting.iter().map(|waiting| waiting.until);
-        waiting.chain(self.resolve_at).chain(self.rejoin.next()).min()
+        let all = [self.waits.next(), self.resolve_at, self.rejoin.next()];
+        all.into_iter().flatten().min()
     }
 
     /// The seeds to look up now, if any; what they stand for is due at [`resolved`](Self::resolved).
@@ -148,7 +127,7 @@ impl Joins {
         self.counted = 1;
         let asking = matches!(self.progress, Progress::Asking | Progress::Bridging);
         let seeds = self.addresses.iter().filter(|_| asking);
-        let wanted = self.waiting.iter().flat_map(Waiting::open);
+        let wanted = self.waits.open();
         let remembered = self.rejoin.asking().iter().copied();
         let mut all: Vec<SocketAddr> = seeds.copied().chain(wanted).chain(remembered).collect();
         all.retain(|&address| address != self.own);
@@ -291,55 +270,19 @@ impl Joins {
         }
     }
 
-    /// A user waits for an answer through `targets`, or for that of `all` of them. False when it was
-    /// refused at once.
-    pub(super) fn wait(
-        &mut self,
-        targets: Vec<Target>,
-        all: bool,
-        reply: Reply,
-        now: Instant,
-    ) -> bool {
-        let own = self.own;
-        let mut addresses = targets.iter().flat_map(|target| target.resolved.iter().flatten());
-        let hopeless = addresses.all(|&address| address == own);
-        let waiting = Waiting {
-            targets,
-            all,
-            failures: Vec::new(),
-            answered: Vec::new(),
-            failed: Vec::new(),
-            until: now + PATIENCE,
-            reply,
-        };
-        if hopeless {
-            waiting.finish(own);
-            return false;
-        }
-        self.waiting.push(waiting);
-        true
-    }
-
     /// Somebody answered with all members. Says whether others are still to be asked.
     pub(super) fn answered(&mut self, from: SocketAddr) -> bool {
         if self.addresses.contains(&from) && !self.known.contains(&from) {
             self.known.push(from);
             self.known.truncate(KNOWN);
         }
-        for waiting in self.waiting.iter_mut().filter(|waiting| waiting.wants(from)) {
-            waiting.answered.push(from);
-        }
-        self.finish_those(|waiting| waiting.is_done());
-        !self.waiting.is_empty()
+        self.waits.answered(from)
     }
 
     /// A request to `to` brought no answer. Says whether the rest is to be asked instead.
     pub(super) fn failed(&mut self, to: SocketAddr, why: &str) -> bool {
         self.withheld(to, why);
-        for waiting in self.waiting.iter_mut().filter(|waiting| waiting.wants(to)) {
-            waiting.failed.push(to);
-        }
-        self.finish_those(|waiting| waiting.is_done())
+        self.waits.failed(to)
     }
 
     /// A request to `to` could not be made; it will be, soon.
@@ -347,24 +290,7 @@ impl Joins {
         if self.addresses.contains(&to) {
             self.why = Some((to, why.to_owned()));
         }
-        for waiting in self.waiting.iter_mut().filter(|waiting| waiting.wants(to)) {
-            waiting.failures.retain(|(address, _)| *address != to);
-            waiting.failures.push((to, why.to_owned()));
-        }
-    }
-
-    fn finish_those(&mut self, mut over: impl FnMut(&mut Waiting) -> bool) -> bool {
-        let over: Vec<Waiting> = self.waiting.extract_if(.., |waiting| over(waiting)).collect();
-        let any = !over.is_empty();
-        for waiting in over {
-            waiting.finish(self.own);
-        }
-        any
-    }
-
-    /// Ends the waiting of those whose time is over. Says whether the rest is to be asked instead.
-    pub(super) fn expire(&mut self, now: Instant) -> bool {
-        self.finish_those(|waiting| waiting.until <= now || waiting.reply.is_closed())
+        self.waits.withheld(to, why);
     }
 
     /// Nobody joins any more: this node is leaving.
@@ -372,76 +298,7 @@ impl Joins {
         (self.resolve_at, self.progress) = (None, Progress::Done);
         self.seeds.clear();
         self.rejoin.leave();
-        for waiting in self.waiting.drain(..) {
-            let _ = waiting.reply.send(Err(JoinError::Leaving));
-        }
-    }
-}
-
-impl Waiting {
-    fn wants(&self, address: SocketAddr) -> bool {
-        self.targets
-            .iter()
-            .flat_map(|target| target.resolved.iter().flatten())
-            .any(|&held| held == address)
-    }
-
-    /// The addresses that may still answer.
-    fn open(&self) -> impl Iterator<Item = SocketAddr> {
-        let all = self.targets.iter().flat_map(|target| target.resolved.iter().flatten());
-        let over =
-            |address: &SocketAddr| self.answered.contains(address) || self.failed.contains(address);
-        all.copied().filter(move |address| !over(address))
-    }
-
-    /// Whether there is nothing more to wait for.
-    fn is_done(&self) -> bool {
-        let first = !self.all && !self.answered.is_empty();
-        first || self.open().next().is_none()
-    }
-
-    /// Whether somebody answered at one of a target's addresses.
-    fn has_answered(&self, target: &Target) -> bool {
-        target.resolved.iter().flatten().any(|address| self.answered.contains(address))
-    }
-
-    fn finish(self, own: SocketAddr) {
-        let (answered, silent): (Vec<&Target>, _) =
-            self.targets.iter().partition(|target| self.has_answered(target));
-        let unanswered = silent.into_iter().map(|target| Unanswered {
-            why: why(target, &self.failures, own),
-            address: target.given.clone(),
-        });
-        let (answered, unanswered) = (answered.len(), unanswered.collect());
-        let result = match answered {
-            0 => Err(JoinError::Unanswered(unanswered)),
-            _ => Ok(Joined { answered, unanswered }),
-        };
-        // An error says that the user has stopped waiting.
-        let _ = self.reply.send(result);
-    }
-}
-
-/// What went wrong with one target, in words.
-fn why(target: &Target, failures: &[(SocketAddr, String)], own: SocketAddr) -> String {
-    let addresses = match &target.resolved {
-        Ok(addresses) => addresses,
-        Err(why) => return why.clone(),
-    };
-    let reason = |address: &SocketAddr| {
-        let failure = failures.iter().find(|(failed, _)| failed == address);
-        match failure {
-            _ if *address == own => "it is this agent itself".to_owned(),
-            Some((_, why)) => why.clone(),
-            None => format!("no answer within {} s", PATIENCE.as_secs()),
-        }
-    };
-    match addresses.as_slice() {
-        [only] => reason(only),
-        several => {
-            let each = several.iter().map(|address| format!("{address}: {}", reason(address)));
-            each.collect::<Vec<_>>().join(", ")
-        }
+        self.waits.leave();
     }
 }
 

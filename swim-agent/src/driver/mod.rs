@@ -31,6 +31,7 @@ mod unreached;
 mod users;
 mod validation;
 mod view;
+mod waits;
 mod wake;
 mod wire;
 
@@ -309,7 +310,7 @@ impl<T: Transport, C: Codec> Driver<T, C> {
         let now = Instant::now().into_std();
         let actions = self.protocol.handle_timeout(now);
         self.act(actions, &mut Origin::Proven);
-        if self.joins.expire(now) {
+        if self.joins.waits.expire(now) {
             self.ask();
         }
         self.rejoin(now);
