@@ -158,8 +158,28 @@ fn parts_that_held_each_other_dead_find_each_other_by_stream() {
 }
 
 #[test]
+fn a_goodbye_by_stream_is_confirmed_on_it() {
+    for seed in 0..5 {
+        let mut cluster = settled(seed, 8);
+        cluster.block_datagrams(|_, _| true);
+        cluster.run(20.0);
+        cluster.act(4, |node| node.leave());
+        let heard = cluster.run_until(10, |cluster| cluster.node(4).has_left());
+        assert!(heard < 0.1, "seed {seed}: {heard} s");
+        assert_eq!(
+            cluster.node(4).gossip_interval().as_millis(),
+            1_000,
+            "as long as a round takes"
+        );
+        let known = cluster.run_until(10, |cluster| cluster.all_hold(4, MemberState::Left));
+        assert!(known < 4.0, "seed {seed}: {known} s");
+    }
+}
+
+#[test]
 fn where_datagrams_pass_hardly_anything_but_pings_goes_by_stream() {
-    for (seed, loss, most) in [(0, 0.0, 0), (1, 0.2, 40)] {
+    // But the word to who crashed that it is suspect, and what goes along with pings by stream.
+    for (seed, loss, most) in [(0, 0.0, 4), (1, 0.2, 80)] {
         let mut cluster = settled(seed, 8);
         cluster.loss = loss;
         cluster.record();

@@ -129,9 +129,13 @@ fn halves_that_were_apart_have_one_view_within_seconds() {
 
 #[test]
 fn where_only_streams_pass_a_crash_and_a_join_are_known_to_all_and_nobody_dies_of_it() {
-    for (blocked, loss) in
-        [(Blocked::Everywhere, 0.0), (Blocked::Everywhere, 0.2), (Blocked::BetweenHalves, 0.0)]
-    {
+    for (blocked, loss) in [
+        (Blocked::Everywhere, 0.0),
+        (Blocked::Everywhere, 0.2),
+        (Blocked::AtOne, 0.2),
+        (Blocked::BetweenHalves, 0.0),
+        (Blocked::BetweenHalves, 0.2),
+    ] {
         let mut network = network();
         network.loss = loss;
         let (limit, length) = (seconds(120), seconds(120));

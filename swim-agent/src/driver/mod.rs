@@ -146,9 +146,7 @@ struct Driver<T, C> {
     messages: Vec<GossipMessage>,
     /// Users who wait for the goodbye to be done.
     leaving: Vec<oneshot::Sender<()>>,
-    /// How long the goodbye is still passed on after it was heard.
-    last_words: Duration,
-    /// Until when it is; once this node has left.
+    /// Until when the goodbye is still passed on after it was heard; once this node has left.
     end: Option<Instant>,
     over: bool,
 }
@@ -251,7 +249,6 @@ impl<T: Transport, C: Codec> Driver<T, C> {
             users,
             messages,
             leaving,
-            last_words: LAST_WORDS * Duration::from_millis(options.gossip_interval),
             end: None,
             over,
         };
@@ -364,8 +361,8 @@ impl<T: Transport, C: Codec> Driver<T, C> {
         self.keep_clock();
         if self.protocol.has_left() {
             let now = Instant::now();
-            let more = if self.view.is_alone() { Duration::ZERO } else { self.last_words };
-            let end = *self.end.get_or_insert(now + more);
+            let rounds = if self.view.is_alone() { 0 } else { LAST_WORDS };
+            let end = *self.end.get_or_insert(now + self.protocol.gossip_interval() * rounds);
             self.over |= now >= end;
         }
     }

@@ -4,7 +4,7 @@
 //! its sender until evidence says otherwise.
 
 use super::Engine;
-use super::message::{Accusers, Dest, MemberIdx, Rumor};
+use super::message::{Accusers, MemberIdx, Rumor};
 use super::output::{Output, Profile};
 use crate::member::MemberState;
 use crate::time::Time;
@@ -122,7 +122,7 @@ impl<P: Profile> Engine<P> {
     pub(super) fn tell_subject<O: Output<P>>(&mut self, member: MemberIdx, out: &mut O) {
         let mine = self.accusers_of(member).contains(self.table.me);
         if mine && self.config.mechanisms.buddy {
-            self.tell(self.rumor(member, 0), Dest::Member(member), out);
+            self.tell_on_both_ways(self.rumor(member, 0), member, out);
         }
     }
 }

@@ -9,7 +9,7 @@ use std::time::Duration;
 use super::Engine;
 use super::deadlines::{Timer, TimerKey};
 use super::message::{Accusers, MemberIdx};
-use super::open_probes::is_of_probe;
+use super::open_probes::{SEQS, is_of_probe};
 use super::output::{Cause, Output, Profile, Reason};
 use crate::member::MemberState;
 use crate::time::Time;
@@ -198,10 +198,12 @@ impl<P: Profile> Engine<P> {
         out: &mut O,
     ) -> bool {
         let looked = self.suspicions.get(member).and_then(|suspicion| suspicion.looked);
-        let late = looked.is_some_and(|(first, pings)| is_of_probe(seq, first, pings));
-        if late {
-            self.vouch(now, member, out);
-        }
-        late
+        let Some((first, _)) = looked.filter(|&(first, pings)| is_of_probe(seq, first, pings))
+        else {
+            return false;
+        };
+        self.note_way(member, seq.wrapping_sub(first) == SEQS - 1);
+        self.vouch(now, member, out);
+        true
     }
 }

@@ -371,13 +371,16 @@ impl<P: Profile> Engine<P> {
                 self.heard_again(&rumor);
             }
             // Who leaves itself confirms no farewell: it may be gone before it passes that on.
-            if self.departure.is_some() || source.member != Some(rumor.member) {
+            if self.departure.is_some() {
                 continue;
             }
-            if rumor.state == MemberState::Left {
+            let own = source.member == Some(rumor.member);
+            // By stream, nobody is known by where it came from.
+            let perhaps = source.member.is_none() && rumor.removed() == Removal::No;
+            if rumor.state == MemberState::Left && (own || perhaps) {
                 // Its own farewell: it waits for somebody to have heard it.
                 self.tell(self.rumor(rumor.member, 0), back, out);
-            } else if verdict == Verdict::Stale {
+            } else if own && verdict == Verdict::Stale {
                 self.correct(rumor.member, back, out);
             }
         }

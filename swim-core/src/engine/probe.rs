@@ -29,6 +29,7 @@ impl<P: Profile> Engine<P> {
             self.auto_tune();
         }
         self.judge_paths(now, out);
+        self.only_streams.period();
         if self.departure.is_none()
             && let Some(member) = self.table.next_target(&mut self.rng)
         {
@@ -318,12 +319,6 @@ impl<P: Profile> Engine<P> {
             let carried = coordinate.map_or(0, |_| wire_size::COORDINATE);
             let left = self.piggyback(None, carried, back, true, out);
             self.tell_notices(back, left, out);
-        } else if self.table.state(member) == Some(MemberState::Suspect)
-            && source.address != self.table.address(member)
-            && self.belief_to_tell(member).is_some()
-        {
-            // By stream: where it lives, datagrams may not tell it so.
-            self.correct(member, back, out);
         }
     }
 

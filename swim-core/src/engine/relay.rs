@@ -69,7 +69,10 @@ impl<P: Profile> Engine<P> {
             return;
         }
         let own_seq = self.probes.next_seq();
-        let delay = tuning::nack_delay(self.indirect_timeout());
+        // Whom only streams reach, a relay cannot speak for: a nack that comes at once is no witness.
+        let at_once = self.only_streams_reach(target);
+        let timeout = self.indirect_timeout();
+        let delay = if at_once { timeout } else { tuning::nack_delay(timeout) };
         let timer = self.arm(Timer::Relay(own_seq), now, delay, out);
         self.relays.open.push(Relay {
             seq: own_seq,
@@ -77,12 +80,15 @@ impl<P: Profile> Engine<P> {
             asker_seq: seq,
             asker: source.address,
             sent: now,
-            nacked: false,
+            nacked: at_once,
             timer,
         });
         self.transmit(Dest::Member(target), Message::Ping { seq: own_seq }, out);
         if let Some(rumor) = self.belief_to_tell(target) {
             self.tell(rumor, Dest::Member(target), out);
+        }
+        if at_once {
+            self.nack(seq, back, out);
         }
     }
 

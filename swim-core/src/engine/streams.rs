@@ -19,9 +19,19 @@ use super::view_hash::buckets_for;
 pub(super) struct OnlyStreams<A> {
     /// Probes in a row that were answered by stream, of those that were answered.
     pub(super) row: u8,
-    /// Where views are compared with by stream, and how often more is said there. The latest
-    /// [`COMPARISONS`], because several probes may be open.
-    pub(super) comparisons: Vec<(A, u8)>,
+    /// Comparisons of views that began by stream, as many as probes have begun of late.
+    pub(super) comparisons: Vec<Comparison<A>>,
+}
+
+/// A comparison of views that goes on by stream.
+#[derive(Debug, Clone)]
+pub(super) struct Comparison<A> {
+    /// With who lives there.
+    with: A,
+    /// How often more is said by a stream of this node's own.
+    more: u8,
+    /// Protocol periods until it is forgotten.
+    periods: u8,
 }
 
 /// So many probes in a row are answered by stream where datagrams do not pass. Where a fifth of them
@@ -29,8 +39,11 @@ pub(super) struct OnlyStreams<A> {
 const ROW: u8 = 2;
 /// A comparison takes as many streams of this node's own at most, the first not counted.
 const MORE: u8 = 2;
-/// Comparisons at a time that go on by stream.
-const COMPARISONS: usize = 8;
+/// It takes at most so many protocol periods: TCP repeats what opens a connection after one and three
+/// seconds.
+const PERIODS: u8 = 4;
+/// Comparisons at a time.
+const COMPARISONS: usize = 16;
 
 impl<A: PartialEq> OnlyStreams<A> {
     pub(super) fn new() -> Self {
@@ -39,30 +52,31 @@ impl<A: PartialEq> OnlyStreams<A> {
 
     /// A probe was answered.
     pub(super) fn answered(&mut self, by_stream: bool) {
-        if by_stream {
-            self.row = self.row.saturating_add(1).min(ROW);
-        } else {
-            self.row = 0;
-            self.comparisons.clear();
-        }
+        self.row = if by_stream { self.row.saturating_add(1).min(ROW) } else { 0 };
+    }
+
+    /// A protocol period begins.
+    pub(super) fn period(&mut self) {
+        self.comparisons.retain_mut(|comparison| {
+            comparison.periods -= 1;
+            comparison.periods > 0
+        });
     }
 
     /// A comparison with who lives there begins by stream.
-    fn compares_with(&mut self, address: A) {
-        self.comparisons.retain(|(held, _)| *held != address);
-        if self.comparisons.len() == COMPARISONS {
-            self.comparisons.remove(0);
+    fn compares(&mut self, with: A) {
+        self.comparisons.retain(|comparison| comparison.with != with);
+        if self.comparisons.len() < COMPARISONS {
+            self.comparisons.push(Comparison { with, more: MORE, periods: PERIODS });
         }
-        self.comparisons.push((address, MORE));
     }
 
     /// Whether what came from there goes on with a comparison by stream.
-    fn goes_on_with(&mut self, address: A) -> bool {
-        let mut comparisons = self.comparisons.iter_mut();
-        let Some((_, more)) = comparisons.find(|(held, _)| *held == address) else { return false };
-        let goes_on = *more > 0;
-        *more = more.saturating_sub(1);
-        goes_on
+    fn goes_on(&mut self, with: A) -> bool {
+        let of_it =
+            |comparison: &&mut Comparison<A>| comparison.with == with && comparison.more > 0;
+        let comparison = self.comparisons.iter_mut().find(of_it);
+        comparison.map(|comparison| comparison.more -= 1).is_some()
     }
 }
 
@@ -79,6 +93,11 @@ impl<P: Profile> Engine<P> {
         if let Some(record) = self.table.get_mut(member) {
             record.probed = if by_stream { Probed::ByStream } else { Probed::Yes };
         }
+    }
+
+    /// Whether streams are tried where datagrams bring no answer.
+    fn tries_streams(&self) -> bool {
+        self.config.mechanisms.by_stream && self.config.mechanisms.stream_ping
     }
 
     /// Whether only streams pass, as far as this node knows.
@@ -139,6 +158,20 @@ impl<P: Profile> Engine<P> {
         }
     }
 
+    /// Tells one rumor to a member that answered neither: one of the ways may be shut, and on the other a
+    /// word may be lost.
+    pub(super) fn tell_on_both_ways<O: Output<P>>(
+        &mut self,
+        rumor: Rumor,
+        member: MemberIdx,
+        out: &mut O,
+    ) {
+        self.transmit(Dest::Member(member), Message::Gossip(&[rumor]), out);
+        if self.tries_streams() {
+            self.send_by_stream(Dest::Member(member), Message::Gossip(&[rumor]), out);
+        }
+    }
+
     /// Whether a message came from where its sender is held to live.
     fn lives_there(&self, source: &Source<P::Address>) -> bool {
         let known = source.member.filter(|&member| self.table.get(member).is_some());
@@ -172,7 +205,7 @@ impl<P: Profile> Engine<P> {
         out: &mut O,
     ) {
         let hashes: Vec<u64> = self.table.view.buckets(buckets_for(self.table.n())).collect();
-        self.only_streams.compares_with(address);
+        self.only_streams.compares(address);
         self.send_by_stream(to, Message::Digest(DigestRef::Buckets(&hashes)), out);
     }
 
@@ -187,15 +220,17 @@ impl<P: Profile> Engine<P> {
         self.compare_by_stream(to, address, out);
     }
 
-    /// The member did not answer by stream either so far: once more, as a segment may have been lost,
-    /// and where datagrams pass to nobody its relays as a control. If they answer, this node is heard
-    /// by stream and hears, and the silence is the member's.
+    /// The member did not answer by stream either so far: once more, if only streams reach it, or if this
+    /// is the last look before others hear of it, as a segment may have been lost. Where datagrams reach
+    /// nobody, its relays are pinged too, as a control: if they answer, this node is heard by stream and
+    /// hears, and the silence is the member's.
     pub(super) fn ping_again_by_stream<O: Output<P>>(&mut self, open: usize, out: &mut O) {
         let probe = &mut self.probes[open];
         probe.repeats += 1;
         let (member, nth, seq) = (probe.member, probe.repeats, probe.seq);
-        // Not the fifth: who could answer it in time?
-        if !(nth == 1 || nth == 3) || !self.only_streams_reach(member) {
+        let wary = self.tries_streams() && self.suspicions.is_untold(member);
+        // Not with the fifth: who could answer it in time?
+        if !(nth == 1 || nth == 3) || !(wary || self.only_streams_reach(member)) {
             return;
         }
         let (relays, asked) = (self.probes[open].relays, self.probes[open].asked);
@@ -248,7 +283,7 @@ impl<P: Profile> Engine<P> {
         out: &mut O,
     ) {
         let back = Dest::Address(source.address);
-        if self.only_streams.goes_on_with(source.address) {
+        if self.only_streams.goes_on(source.address) {
             self.send_by_stream(back, message, out);
         } else {
             self.transmit(back, message, out);

@@ -94,6 +94,12 @@ impl GossipProtocol {
         self.member(id).map(|member| &member.metadata)
     }
 
+    /// How long news waits for the next gossip round: the configured interval; where only streams pass,
+    /// at least a probe interval.
+    pub fn gossip_interval(&self) -> Duration {
+        self.engine.gossip_interval()
+    }
+
     /// How long to wait before the next [`tick`](Self::tick): the configured interval, scaled by
     /// local health and tuning.
     pub fn probe_interval(&self) -> Duration {
