@@ -2,7 +2,9 @@
 
 mod common;
 
-use common::{Cluster, id};
+use std::collections::HashMap;
+
+use common::{Cluster, addr, id};
 use swim_core::{EventKind, GossipMessage, Mechanisms, MemberState, Options};
 
 fn settled(seed: u64, n: usize) -> Cluster {
@@ -174,6 +176,25 @@ fn a_goodbye_by_stream_is_confirmed_on_it() {
         let known = cluster.run_until(10, |cluster| cluster.all_hold(4, MemberState::Left));
         assert!(known < 4.0, "seed {seed}: {known} s");
     }
+}
+
+#[test]
+fn a_silent_member_is_pinged_by_stream_three_times_a_look_and_a_dead_one_told_nothing_by_it() {
+    let mut cluster = settled(0, 8);
+    cluster.block_datagrams(|_, _| true);
+    cluster.run(20.0);
+    cluster.record();
+    cluster.crash(3);
+    cluster.run(40.0);
+    assert!(cluster.all_hold(3, MemberState::Dead));
+    let mut pings: HashMap<_, usize> = HashMap::new();
+    for sent in cluster.sent().iter().filter(|sent| sent.by_stream && sent.to == addr(3)) {
+        assert_ne!(sent.about(3), Some(MemberState::Dead), "at {}", sent.at);
+        if let GossipMessage::Ping { seq, .. } = sent.message {
+            *pings.entry((sent.from, seq)).or_default() += 1;
+        }
+    }
+    assert_eq!(pings.values().max(), Some(&3));
 }
 
 #[test]

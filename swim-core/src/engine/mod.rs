@@ -375,9 +375,7 @@ impl<P: Profile> Engine<P> {
                 continue;
             }
             let own = source.member == Some(rumor.member);
-            // By stream, nobody is known by where it came from.
-            let perhaps = source.member.is_none() && rumor.removed() == Removal::No;
-            if rumor.state == MemberState::Left && (own || perhaps) {
+            if rumor.state == MemberState::Left && (own || self.left_by_stream(source, &rumor)) {
                 // Its own farewell: it waits for somebody to have heard it.
                 self.tell(self.rumor(rumor.member, 0), back, out);
             } else if own && verdict == Verdict::Stale {

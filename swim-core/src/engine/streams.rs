@@ -8,11 +8,12 @@
 use std::time::Duration;
 
 use super::Engine;
-use super::message::{Dest, DigestRef, MemberIdx, Message, Outgoing, Rumor, Source};
+use super::message::{Dest, DigestRef, MemberIdx, Message, Outgoing, Removal, Rumor, Source};
 use super::open_probes::SEQS;
 use super::output::{Output, Profile};
 use super::table::{Probed, Record};
 use super::view_hash::buckets_for;
+use crate::member::MemberState;
 
 /// What the answers to this node's probes say of its ways to others.
 #[derive(Debug, Clone)]
@@ -170,6 +171,15 @@ impl<P: Profile> Engine<P> {
         if self.tries_streams() {
             self.send_by_stream(Dest::Member(member), Message::Gossip(&[rumor]), out);
         }
+    }
+
+    /// Whether this may be the farewell of a member that only streams reach, which is not known by where
+    /// it came from.
+    pub(super) fn left_by_stream(&self, source: &Source<P::Address>, farewell: &Rumor) -> bool {
+        source.member.is_none()
+            && farewell.removed() == Removal::No
+            && self.table.state(farewell.member) == Some(MemberState::Left)
+            && self.only_streams_reach(farewell.member)
     }
 
     /// Whether a message came from where its sender is held to live.
