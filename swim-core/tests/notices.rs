@@ -285,7 +285,7 @@ fn each_message_that_is_sent_counts_once() {
 
 #[test]
 fn after_events_the_next_four_pings_carry_a_hash_of_them() {
-    let hashes = |mechanisms, fanout| {
+    let hashes = |mechanisms: Mechanisms, fanout| {
         let mechanisms = Mechanisms { anti_entropy: false, ..mechanisms };
         let mut options = without(mechanisms);
         options.gossip.base.fanout = fanout;
@@ -303,6 +303,8 @@ fn after_events_the_next_four_pings_carry_a_hash_of_them() {
     };
     assert_eq!([2, 3, 4].map(|fanout| hashes(Mechanisms::all(), fanout)), [0, 4, 4]);
     assert_eq!(hashes(Mechanisms { checks: false, ..Mechanisms::all() }, 3), 0);
+    // Where pings alone tell, the last one that does so carries none.
+    assert_eq!(hashes(Mechanisms { gossip_rounds: false, ..Mechanisms::all() }, 3), 4);
 }
 
 /// How many updates the first member is told of in one round of gossip.

@@ -315,3 +315,8 @@ fn cluster_names_are_as_the_codec_has_them() {
     }
     assert!(Seal::new(&"x".repeat(64), ring(Algorithm::default()), Mode::Send).is_ok());
 }
+
+#[test]
+fn steps_go_by_the_names_that_configurations_and_other_agents_use() {
+    assert_eq!(Mode::ALL.map(Mode::name), ["accept", "send", "require"]);
+}

@@ -190,6 +190,7 @@ mod tests {
         for other in [first - 1, first + SEQS, relay, second] {
             assert!(!is_of_probe(other, first, PINGS), "{other}");
         }
+        assert!(!is_of_probe(first + 1, first, 1), "a second ping did not go out");
         assert!(is_of_probe(u64::MAX - 1, u64::MAX - 1, 1), "at the end of all numbers too");
     }
 }

@@ -198,8 +198,8 @@ mod tests {
     }
 
     #[test]
-    fn who_was_promoted_and_goes_leaves_the_others_in_their_turn() {
-        for (begun, gone) in (0..12).flat_map(|begun| [41, 17, 5].map(|gone| (begun, gone))) {
+    fn who_goes_leaves_those_that_were_promoted_in_their_turn() {
+        for (begun, gone) in (0..12).flat_map(|begun| [41, 17, 5, 50].map(|gone| (begun, gone))) {
             let mut owned = Owned::default();
             (0..50).for_each(|member| owned.insert(member));
             let mut rng = SwimRng::new(4);
@@ -207,12 +207,16 @@ mod tests {
             let promoted: Vec<_> =
                 [41, 17, 5].into_iter().filter(|it| !seen.contains(it)).collect();
             promoted.iter().for_each(|&member| owned.promote(member));
-            if !promoted.contains(&gone) {
+            // One of them, or one whose turn is over.
+            let gone = if gone == 50 { seen.first().copied() } else { Some(gone) };
+            let Some(gone) = gone.filter(|it| promoted.contains(it) || seen.contains(it)) else {
                 continue;
-            }
+            };
             owned.remove(gone);
             owned.check();
-            let rest: Vec<_> = (0..49 - begun).map(|_| owned.next(&mut rng).unwrap()).collect();
+            seen.retain(|it| *it != gone);
+            let left = 49 - seen.len();
+            let rest: Vec<_> = (0..left).map(|_| owned.next(&mut rng).unwrap()).collect();
             let first: BTreeSet<_> = promoted.into_iter().filter(|it| *it != gone).collect();
             let next: BTreeSet<_> = rest[..first.len()].iter().copied().collect();
             assert_eq!(next, first, "{begun} before, {gone} gone");
