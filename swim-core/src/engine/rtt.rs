@@ -115,4 +115,11 @@ mod tests {
         assert!((13_000..18_000).contains(&usual.as_micros()), "{usual:?}");
         assert!(usual < jittery.timeout(CAP).unwrap());
     }
+
+    #[test]
+    fn after_one_round_trip_the_timeout_is_three_times_as_long() {
+        let mut rtt = Rtt::default();
+        rtt.sample(Duration::from_millis(64));
+        assert_eq!(rtt.timeout(CAP), Some(Duration::from_millis(3 * 64)));
+    }
 }
