@@ -115,3 +115,25 @@ fn who_accused_a_member_aloud_does_not_look_again_and_who_keeps_it_to_itself_doe
     assert_eq!(looks_after_suspecting(Mechanisms { quiet: false, ..Mechanisms::all() }), 0);
     assert!(looks_after_suspecting(Mechanisms::all()) > 0);
 }
+
+#[test]
+fn where_relays_are_not_asked_none_are_missed_and_the_dead_are_condemned() {
+    let mut options = Options::default();
+    options.gossip.base.indirect_probes = 0;
+    let mut lone = Lone::settled(8, options);
+    lone.silence(5);
+    lone.run(30.0);
+    assert_eq!(lone.state(5), Some(MemberState::Dead));
+}
+
+#[test]
+fn without_confirmations_a_death_is_traced_to_who_accused_first() {
+    let mechanisms = Mechanisms { quiet: false, verify: false, ..Mechanisms::all() };
+    let mut lone = Lone::settled(30, with(Mechanisms { confirmations: false, ..mechanisms }));
+    lone.silence(30);
+    accuse(&mut lone, 30, &[1]);
+    accuse(&mut lone, 30, &[2]);
+    lone.run_until(|lone| lone.state(30) == Some(MemberState::Dead));
+    let died = lone.events.iter().find(|(_, event)| event.kind == EventKind::Died).unwrap();
+    assert_eq!(died.1.by, Some(id(1)));
+}

@@ -64,6 +64,17 @@ fn an_accusation_that_was_heard_is_no_news_again() {
 }
 
 #[test]
+fn a_bare_suspicion_is_news_once_from_each_who_tells_it() {
+    let mut lone = Lone::settled(8, Options::default());
+    let mut told = |from| {
+        let before = lone.protocol.stats().updates_learned;
+        lone.gossip(from, vec![claim(5, MemberState::Suspect)]);
+        lone.protocol.stats().updates_learned - before
+    };
+    assert_eq!([1, 1, 2, 2, 1].map(&mut told), [1, 0, 1, 0, 0]);
+}
+
+#[test]
 fn only_the_answer_to_a_join_is_answered_with_what_it_lacked() {
     let mut lone = Lone::knowing(3, Options::default());
     let pushed = |lone: &mut Lone| {

@@ -2,7 +2,7 @@
 
 use swim_core::{
     Accusers, Change, Config, Dest, Engine, MemberIdx, MemberState, Message, Options, Outgoing,
-    Output, Removal, Rumor, Source, Time, Update,
+    Output, Reason, Removal, Rumor, Source, Time, Update,
 };
 
 /// Nobody looks at what it does.
@@ -47,6 +47,7 @@ fn members_are_counted_and_those_accuse_that_are_others_and_known() {
     let accusers: Vec<_> = engine.accusers(MemberIdx(5)).iter().collect();
     assert_eq!(accusers, [(MemberIdx(2), 0), (MemberIdx(3), 3)]);
     assert!(engine.accusers(MemberIdx(4)).is_empty());
+    assert!((0..=5).all(|member| !engine.is_degraded(MemberIdx(member))), "nobody said so");
     hear(&mut engine, 1, &[rumor(4, MemberState::Dead, &[])]);
     assert_eq!((engine.live_count(), engine.alive_count()), (5, 4));
 }
@@ -88,4 +89,25 @@ fn the_age_of_what_was_known_says_nothing_of_how_fast_news_travels() {
         hear(&mut engine, 2, &[news]);
     }
     assert_eq!((engine.stats().ages_known, engine.stats().ages_sum), (1, 4));
+}
+
+#[test]
+fn reasons_are_named_as_logs_and_interfaces_print_them() {
+    let names = [
+        (Reason::ProbeFailed, "probe_failed"),
+        (Reason::Rumor, "rumor"),
+        (Reason::AntiEntropy, "anti_entropy"),
+        (Reason::SuspicionExpired, "suspicion_expired"),
+        (Reason::FirstHand, "first_hand"),
+        (Reason::Refutation, "refutation"),
+        (Reason::Restarted, "restarted"),
+        (Reason::OwnWord, "own_word"),
+        (Reason::Reaped, "reaped"),
+        (Reason::Conflict, "conflict"),
+        (Reason::Removed, "removed"),
+        (Reason::Pruned, "pruned"),
+    ];
+    for (reason, name) in names {
+        assert_eq!(reason.as_str(), name);
+    }
 }

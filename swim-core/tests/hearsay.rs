@@ -312,3 +312,15 @@ fn an_accusation_is_outbid_by_one_as_long_as_honest_members_get_there() {
         assert_eq!(lone.protocol.local_member().incarnation, refuted_at);
     }
 }
+
+#[test]
+fn an_incarnation_that_no_honest_member_reaches_is_refused_and_counted() {
+    let limit = u64::MAX - (1 << 32) + 1;
+    let mut lone = Lone::settled(3, Options::default());
+    for (incarnation, refused, held) in [(limit, 1, 0), (u64::MAX, 2, 0), (limit - 1, 2, limit - 1)]
+    {
+        lone.gossip(1, vec![MemberUpdate { incarnation, ..alive(2) }]);
+        assert_eq!(lone.protocol.stats().incarnations_refused, refused);
+        assert_eq!(lone.protocol.member(&id(2)).unwrap().incarnation, held);
+    }
+}

@@ -420,13 +420,17 @@ fn of_more_events_than_can_be_held_back_the_oldest_waits_no_longer() {
 
 #[test]
 fn what_a_node_told_those_that_it_has_lost_is_not_told_to_those_that_it_joins() {
-    let mut lone = Lone::settled(1, Options::default());
-    let actions = lone.protocol.send_event("x", []).unwrap();
-    lone.act(actions);
-    lone.gossip(1, vec![claim(1, MemberState::Dead)]);
-    assert_eq!(lone.protocol.events_waiting(), 1);
-    lone.protocol.bootstrap(vec![addr(9)]);
-    assert_eq!(lone.protocol.events_waiting(), 0);
+    // Who heard of others' events has a past with them.
+    for (heard, waiting) in [(0, 0), (1, 2)] {
+        let mut lone = Lone::settled(1, Options::default());
+        tell(&mut lone, 1, (1..=heard).map(|number| event(number, 0)).collect());
+        let actions = lone.protocol.send_event("x", []).unwrap();
+        lone.act(actions);
+        lone.gossip(1, vec![claim(1, MemberState::Dead)]);
+        assert_eq!(lone.protocol.events_waiting() as u64, heard + 1);
+        lone.protocol.bootstrap(vec![addr(9)]);
+        assert_eq!(lone.protocol.events_waiting(), waiting);
+    }
 }
 
 #[test]

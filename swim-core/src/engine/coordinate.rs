@@ -352,6 +352,7 @@ mod tests {
         let steps: Vec<_> = steps.collect();
         assert!(steps.iter().all(|step| (step - steps[0]).abs() < 1.0), "{steps:?}");
         assert_eq!(octants.len(), 8);
+        assert!(steps[0] > 1_000.0, "{} us", steps[0]);
     }
 
     #[test]

@@ -269,7 +269,13 @@ mod tests {
         accusers.remove(MemberIdx(2));
         accusers.remove(MemberIdx(9));
         assert!(accusers.insert(MemberIdx(6), 7));
-        let held: Vec<_> = accusers.iter().map(|(member, health)| (member.0, health)).collect();
-        assert_eq!(held, [(1, 0), (3, 0), (4, 0), (6, 7)]);
+        accusers.remove(MemberIdx(3));
+        assert!(accusers.insert(MemberIdx(8), 5));
+        let held = |accusers: &Accusers| -> Vec<_> {
+            accusers.iter().map(|(member, health)| (member.0, health)).collect()
+        };
+        assert_eq!(held(&accusers), [(1, 0), (4, 0), (6, 7), (8, 5)]);
+        accusers.remove(MemberIdx(1));
+        assert_eq!(held(&accusers), [(4, 0), (6, 7), (8, 5)]);
     }
 }

@@ -335,6 +335,8 @@ mod tests {
         hear(&mut engine, Time(3), &[notice(MAX_CLOCK, 1, &[], 1)], &mut out);
         let stamp = engine.send_notice(Time(4), 1, &mut out).unwrap();
         assert_eq!(stamp.ltime, MAX_CLOCK);
+        let after = &engine.notices.archive.notice(stamp).unwrap().after;
+        assert!(after.iter().all(|before| before.ltime < MAX_CLOCK), "or all would refuse it");
     }
 
     #[test]

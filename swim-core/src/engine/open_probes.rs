@@ -186,6 +186,7 @@ mod tests {
     fn probes_have_seqs_of_their_own() {
         let mut probes = Probes::new(0);
         let (first, relay, second) = (probes.next_seqs(), probes.next_seq(), probes.next_seqs());
+        assert_ne!(relay, probes.next_seq(), "each relay has its own");
         assert!((0..SEQS).all(|number| is_of_probe(first + number, first, PINGS)));
         for other in [first - 1, first + SEQS, relay, second] {
             assert!(!is_of_probe(other, first, PINGS), "{other}");

@@ -104,6 +104,9 @@ mod tests {
     fn usual_is_what_is_no_more_than_a_deviation_above_the_smoothed() {
         let mut rtt = Rtt::default();
         assert_eq!(rtt.usual(), None);
+        let mut short = rtt;
+        short.sample(Duration::from_micros(100));
+        assert!(short.usual() >= Some(Duration::from_micros(100)), "{short:?}");
         (0..200).for_each(|_| rtt.sample(Duration::from_millis(10)));
         let usual = rtt.usual().unwrap();
         // Deviations are counted in whole units and end three above none.
@@ -114,5 +117,12 @@ mod tests {
         let usual = jittery.usual().unwrap();
         assert!((13_000..18_000).contains(&usual.as_micros()), "{usual:?}");
         assert!(usual < jittery.timeout(CAP).unwrap());
+    }
+
+    #[test]
+    fn after_one_round_trip_the_timeout_is_three_times_as_long() {
+        let mut rtt = Rtt::default();
+        rtt.sample(Duration::from_millis(64));
+        assert_eq!(rtt.timeout(CAP), Some(Duration::from_millis(3 * 64)));
     }
 }

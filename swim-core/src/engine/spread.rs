@@ -309,11 +309,14 @@ mod tests {
             let mut seconds = BTreeSet::new();
             for seed in 0..20 {
                 let (mut walk, mut rng) = (Walk::default(), SwimRng::new(seed));
-                for _ in 0..3 {
+                let mut strides = BTreeSet::new();
+                for _ in 0..8 {
                     let pass: Vec<_> = (0..len).map(|_| walk.next(len, &mut rng)).collect();
                     assert_eq!(pass.iter().collect::<BTreeSet<_>>().len(), len);
                     seconds.insert(pass.get(1).copied());
+                    strides.insert((pass[1 % len] + len - pass[0]) % len);
                 }
+                assert!(len < 16 || strides.len() > 1, "{len}: {strides:?}");
             }
             assert!(seconds.len() > len.min(30) / 2, "{len}: {seconds:?}");
         }
