@@ -111,3 +111,10 @@ fn reasons_are_named_as_logs_and_interfaces_print_them() {
         assert_eq!(reason.as_str(), name);
     }
 }
+
+#[test]
+fn a_simulated_member_takes_as_much_as_one_of_a_short_name_on_ipv4() {
+    let address = wire_size::address(&std::net::SocketAddr::from(([10, 0, 0, 1], 7946)));
+    let name = wire_size::text("node-000000".len());
+    assert_eq!([().wire_len(false), ().wire_len(true)], [name, name + address]);
+}

@@ -216,16 +216,3 @@ impl Reason {
         matches!(self, Self::Removed | Self::Pruned)
     }
 }
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_simulated_member_takes_as_much_as_one_of_a_short_name_on_ipv4() {
-        let name = wire_size::text("node-000000".len());
-        assert_eq!(().marked(true), None, "nor has it room for a mark");
-        let (ip, port) = (4, 2);
-        assert_eq!([().wire_len(false), ().wire_len(true)], [name, name + ip + port]);
-    }
-}
