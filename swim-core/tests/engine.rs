@@ -2,7 +2,7 @@
 
 use swim_core::{
     Accusers, Change, Config, Dest, Engine, MemberIdx, MemberState, Message, Options, Outgoing,
-    Output, Reason, Removal, Rumor, Source, Time, Update,
+    Output, Profile as _, Reason, Removal, Rumor, Source, Time, Update, wire_size,
 };
 
 /// Nobody looks at what it does.
