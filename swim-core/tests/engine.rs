@@ -111,3 +111,27 @@ fn reasons_are_named_as_logs_and_interfaces_print_them() {
         assert_eq!(reason.as_str(), name);
     }
 }
+
+/// Counts what leaves; it has no streams.
+#[derive(Default)]
+struct Counting(u64);
+
+impl Output<()> for Counting {
+    fn send(&mut self, _: &[()], _: Dest<MemberIdx>, _: Outgoing<'_>) {
+        self.0 += 1;
+    }
+    fn changed(&mut self, _: &mut [()], _: Change, _: Option<()>) {}
+}
+
+#[test]
+fn who_has_no_streams_sends_all_by_datagram() {
+    let mut engine = Engine::new(Config::from(Options::default()), MemberIdx(0), (), 7);
+    let alive: Vec<_> = (1..=5).map(|member| rumor(member, MemberState::Alive, &[])).collect();
+    hear(&mut engine, 1, &alive);
+    let (before, mut out) = (engine.stats().messages_sent, Counting::default());
+    while let Some(at) = engine.next_timeout().filter(|at| *at < Time(5_000_000)) {
+        engine.handle_timeout(at, &mut out);
+    }
+    assert!(engine.stats().probes_failed > 0);
+    assert_eq!(engine.stats().messages_sent - before, out.0);
+}
