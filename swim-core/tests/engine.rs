@@ -118,3 +118,27 @@ fn a_simulated_member_takes_as_much_as_one_of_a_short_name_on_ipv4() {
     let name = wire_size::text("node-000000".len());
     assert_eq!([().wire_len(false), ().wire_len(true)], [name, name + address]);
 }
+
+/// Counts what leaves; it has no streams.
+#[derive(Default)]
+struct Counting(u64);
+
+impl Output<()> for Counting {
+    fn send(&mut self, _: &[()], _: Dest<MemberIdx>, _: Outgoing<'_>) {
+        self.0 += 1;
+    }
+    fn changed(&mut self, _: &mut [()], _: Change, _: Option<()>) {}
+}
+
+#[test]
+fn who_has_no_streams_sends_all_by_datagram() {
+    let mut engine = Engine::new(Config::from(Options::default()), MemberIdx(0), (), 7);
+    let alive: Vec<_> = (1..=5).map(|member| rumor(member, MemberState::Alive, &[])).collect();
+    hear(&mut engine, 1, &alive);
+    let (before, mut out) = (engine.stats().messages_sent, Counting::default());
+    while let Some(at) = engine.next_timeout().filter(|at| *at < Time(5_000_000)) {
+        engine.handle_timeout(at, &mut out);
+    }
+    assert!(engine.stats().probes_failed > 0);
+    assert_eq!(engine.stats().messages_sent - before, out.0);
+}

@@ -324,3 +324,16 @@ fn an_incarnation_that_no_honest_member_reaches_is_refused_and_counted() {
         assert_eq!(lone.protocol.member(&id(2)).unwrap().incarnation, held);
     }
 }
+
+#[test]
+fn who_died_again_is_remembered_from_then_on() {
+    let mut lone = Lone::settled(8, Options { dead_retention: 10_000, ..Options::default() });
+    lone.gossip(1, vec![claim(5, MemberState::Dead)]);
+    lone.run(5.0);
+    lone.gossip(5, vec![MemberUpdate { incarnation: 1, ..alive(5) }]);
+    lone.gossip(1, vec![MemberUpdate { incarnation: 1, ..claim(5, MemberState::Dead) }]);
+    lone.run(9.0);
+    assert_eq!(lone.state(5), Some(MemberState::Dead));
+    lone.run(2.0);
+    assert_eq!(lone.state(5), None);
+}

@@ -238,3 +238,23 @@ fn a_suspicion_with_more_accusers_goes_on_from_where_its_telling_had_got_to() {
     let times = told.iter().filter(|(_, to)| *to != 5).count();
     assert!((7..=8).contains(&times), "{times}");
 }
+
+#[test]
+fn of_more_news_than_fits_each_is_told_the_next_part() {
+    let mut lone = Lone::settled(20, Options::default());
+    lone.gossip(1, (30..90).map(alive).collect());
+    lone.run_until(|lone| !lone.sent.is_empty());
+    let at = lone.sent[0].0;
+    let told: BTreeSet<_> = lone
+        .sent
+        .iter()
+        .filter(|(sent, ..)| *sent == at)
+        .flat_map(|(_, _, message)| match message {
+            GossipMessage::Gossip { updates } => {
+                updates.iter().map(|update| update.id.0.clone()).collect()
+            }
+            _ => Vec::new(),
+        })
+        .collect();
+    assert_eq!(told.len(), 60, "by a round, though a datagram holds fewer");
+}
