@@ -127,7 +127,34 @@ impl<P: Profile> Engine<P> {
             let waited = self.queue.round.wrapping_sub(entry.since);
             (entry.member, priority.is_calm(), priority.sent(), entry.age, waited).hash(to);
         }
-        now.since(self.queue.last_round).min(self.config.gossip_interval).hash(to);
-        self.queue.hurried.map(|at| now.since(at).min(self.config.gossip_interval)).hash(to);
+        // The longest that a round waits, be it that only streams pass.
+        let longest = self.config.gossip_interval.max(self.config.probe_interval);
+        now.since(self.queue.last_round).min(longest).hash(to);
+        self.queue.hurried.map(|at| now.since(at).min(longest)).hash(to);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::hash::DefaultHasher;
+
+    use super::*;
+    use crate::config::{Config, Options};
+    use crate::engine::MemberIdx;
+
+    /// A node where only streams pass, so long after its last round of gossip.
+    fn fingerprint(millis: u64) -> u64 {
+        let mut engine = Engine::<()>::new(Config::from(Options::default()), MemberIdx(0), (), 7);
+        (0..2).for_each(|_| engine.only_streams.answered(true));
+        engine.queue.last_round = Time(1_000_000);
+        let mut hasher = DefaultHasher::new();
+        engine.fingerprint(Time(1_000_000 + millis * 1_000), &mut hasher);
+        hasher.finish()
+    }
+
+    #[test]
+    fn how_long_ago_a_round_was_counts_as_long_as_the_next_waits_for_it() {
+        assert_ne!(fingerprint(300), fingerprint(900));
+        assert_eq!(fingerprint(1_000), fingerprint(5_000));
     }
 }

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use super::Engine;
 use super::deadlines::{Timer, TimerKey};
-use super::message::{Accusers, MemberIdx};
+use super::message::{Accusers, MemberIdx, Source};
 use super::open_probes::{SEQS, is_of_probe};
 use super::output::{Cause, Output, Profile, Reason};
 use crate::member::MemberState;
@@ -193,6 +193,7 @@ impl<P: Profile> Engine<P> {
     pub(super) fn hear_late_ack<O: Output<P>>(
         &mut self,
         now: Time,
+        source: &Source<P::Address>,
         member: MemberIdx,
         seq: u64,
         out: &mut O,
@@ -202,7 +203,7 @@ impl<P: Profile> Engine<P> {
         else {
             return false;
         };
-        self.note_way(member, seq.wrapping_sub(first) == SEQS - 1);
+        self.note_late_answer(source, member, seq.wrapping_sub(first) == SEQS - 1);
         self.vouch(now, member, out);
         true
     }

@@ -333,7 +333,7 @@ impl<P: Profile> Engine<P> {
     ) {
         let Some(member) = member else { return };
         let Some(open) = self.probes.by_seq(seq) else {
-            if !self.hear_late_ack(now, member, seq, out) {
+            if !self.hear_late_ack(now, source, member, seq, out) {
                 self.relay_ack(now, source, (seq, coordinate), member, out);
             }
             return;
@@ -343,7 +343,7 @@ impl<P: Profile> Engine<P> {
             return;
         }
         let Some(probe) = self.close_probe(open) else { return };
-        self.note_answer(member, seq - probe.seq == SEQS - 1);
+        self.note_answer(source, &probe, seq - probe.seq == SEQS - 1);
         if self.config.mechanisms.local_health {
             self.health.improve();
         }
@@ -364,7 +364,7 @@ impl<P: Profile> Engine<P> {
         round_trip: Duration,
         coordinate: Option<Coordinate>,
     ) {
-        if self.table.get(member).is_some() && source.address == self.table.address(member) {
+        if self.table.lives_at(member, source.address) {
             self.stats.round_trips += 1;
             let rtt = self.table.rtt(member);
             // A ping that was held up somewhere says nothing of where its member is.
@@ -385,8 +385,7 @@ impl<P: Profile> Engine<P> {
         relay: Option<MemberIdx>,
     ) {
         let Some(open) = self.probes.by_seq(seq) else { return };
-        let known = relay.filter(|&relay| self.table.get(relay).is_some());
-        let itself = known.is_some_and(|relay| self.table.address(relay) == source.address);
+        let itself = relay.is_some_and(|relay| self.table.lives_at(relay, source.address));
         let trying = tuning::nack_delay(self.indirect_timeout()) / 2;
         let probe = &mut self.probes[open];
         let asked = &probe.relays[..probe.asked];

@@ -85,7 +85,8 @@ impl<P: Profile> Engine<P> {
         });
         self.transmit(Dest::Member(target), Message::Ping { seq: own_seq }, out);
         if let Some(rumor) = self.belief_to_tell(target) {
-            self.tell(rumor, Dest::Member(target), out);
+            // Along with the ping: whoever asks is not to have streams opened.
+            self.transmit(Dest::Member(target), Message::Gossip(&[rumor]), out);
         }
         if at_once {
             self.nack(seq, back, out);

@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use super::Engine;
 use super::message::{Dest, DigestRef, MemberIdx, Message, Outgoing, Removal, Rumor, Source};
-use super::open_probes::SEQS;
+use super::open_probes::{Probe, SEQS};
 use super::output::{Output, Profile};
 use super::table::{Probed, Record};
 use super::view_hash::buckets_for;
@@ -82,15 +82,38 @@ impl<A: PartialEq> OnlyStreams<A> {
 }
 
 impl<P: Profile> Engine<P> {
-    /// A member answered this node's probe of it.
-    pub(super) fn note_answer(&mut self, member: MemberIdx, by_stream: bool) {
+    /// A probe was answered; by stream, if the number says so and it came from where the stream led to.
+    /// What a relay says for the member does not tell how this node reaches it.
+    pub(super) fn note_answer(
+        &mut self,
+        source: &Source<P::Address>,
+        probe: &Probe,
+        by_stream: bool,
+    ) {
+        let itself = self.table.lives_at(probe.member, source.address);
+        let by_stream = by_stream && itself;
         self.stats.answers_by_stream += u64::from(by_stream);
         self.only_streams.answered(by_stream);
-        self.note_way(member, by_stream);
+        let relays = &probe.relays[..probe.asked];
+        if itself || !relays.iter().any(|&relay| self.table.lives_at(relay, source.address)) {
+            self.note_way(probe.member, by_stream);
+        }
     }
 
-    /// A member answered, in time or late: this way it is reached.
-    pub(super) fn note_way(&mut self, member: MemberIdx, by_stream: bool) {
+    /// A member answered late.
+    pub(super) fn note_late_answer(
+        &mut self,
+        source: &Source<P::Address>,
+        member: MemberIdx,
+        by_stream: bool,
+    ) {
+        if self.table.lives_at(member, source.address) {
+            self.note_way(member, by_stream);
+        }
+    }
+
+    /// This way a member is reached.
+    fn note_way(&mut self, member: MemberIdx, by_stream: bool) {
         if let Some(record) = self.table.get_mut(member) {
             record.probed = if by_stream { Probed::ByStream } else { Probed::Yes };
         }
@@ -152,7 +175,10 @@ impl<P: Profile> Engine<P> {
     ) {
         let back = Dest::Address(source.address);
         match source.member {
-            Some(member) if self.only_streams_reach(member) && self.lives_there(source) => {
+            Some(member)
+                if self.only_streams_reach(member)
+                    && self.table.lives_at(member, source.address) =>
+            {
                 self.send_by_stream(back, Message::Gossip(&[rumor]), out);
             }
             _ => self.tell(rumor, back, out),
@@ -180,12 +206,6 @@ impl<P: Profile> Engine<P> {
             && farewell.removed() == Removal::No
             && self.table.state(farewell.member) == Some(MemberState::Left)
             && self.only_streams_reach(farewell.member)
-    }
-
-    /// Whether a message came from where its sender is held to live.
-    fn lives_there(&self, source: &Source<P::Address>) -> bool {
-        let known = source.member.filter(|&member| self.table.get(member).is_some());
-        known.is_some_and(|member| self.table.address(member) == source.address)
     }
 
     /// Pings by stream a member that did not answer by datagram. Where only streams reach it, news and
@@ -257,8 +277,7 @@ impl<P: Profile> Engine<P> {
         (open, seq): (usize, u64),
         from: MemberIdx,
     ) {
-        let known = self.table.get(from).is_some();
-        let itself = known && self.table.address(from) == source.address;
+        let itself = self.table.lives_at(from, source.address);
         let probe = &mut self.probes[open];
         let asked = &probe.relays[..probe.asked];
         if let Some(at) = asked.iter().position(|&relay| relay == from)

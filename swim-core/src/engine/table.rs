@@ -25,7 +25,7 @@ pub(super) struct Record {
 pub(super) enum Probed {
     No,
     Yes,
-    /// Yes, and its last answer came by stream.
+    /// Yes, and its last answer from where it lives came by stream.
     ByStream,
 }
 
@@ -135,6 +135,11 @@ impl<P: Profile> Table<P> {
         self.profile(member).address(member)
     }
 
+    /// Whether a member is known and held to live there.
+    pub(super) fn lives_at(&self, member: MemberIdx, address: P::Address) -> bool {
+        self.get(member).is_some() && self.address(member) == address
+    }
+
     pub(super) fn rtt(&mut self, member: MemberIdx) -> &mut Rtt {
         &mut self.rtts[member.0 as usize]
     }
@@ -178,10 +183,14 @@ impl<P: Profile> Table<P> {
     ) -> P {
         // Its place in the ring stays: who changes often is not probed more often for it.
         let at = member.0 as usize;
+        let moves = profile.address(member) != self.address(member);
         let before = self.profiles[at].content();
         let replaced = std::mem::replace(&mut self.profiles[at], profile);
         let old = self.records[at];
         self.records[at].incarnation = incarnation;
+        if moves {
+            self.records[at].probed = old.probed.min(Probed::Yes);
+        }
         if old.is_live() {
             let (identity, content) = self.fingerprint(member);
             self.view.remove(identity, version(identity, before, old.incarnation));

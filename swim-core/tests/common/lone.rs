@@ -16,7 +16,7 @@ pub struct Lone {
     pub protocol: GossipProtocol,
     /// What it sent: when in microseconds, to which member, and what.
     pub sent: Vec<(u64, usize, GossipMessage)>,
-    /// Pings that it sent by stream.
+    /// What it sent by a stream of its own.
     pub streamed: Vec<(u64, usize, GossipMessage)>,
     pub events: Vec<(u64, MemberEvent)>,
     /// After how many milliseconds a member answers pings.
