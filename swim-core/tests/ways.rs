@@ -63,6 +63,19 @@ fn who_asks_for_a_ping_has_no_stream_opened() {
 }
 
 #[test]
+fn however_often_who_is_reached_by_stream_accuses_this_node_few_streams_say_that_it_lives() {
+    let mut lone = by_stream();
+    lone.forget();
+    for incarnation in 0..200 {
+        lone.gossip(5, vec![MemberUpdate { incarnation, ..claim(0, MemberState::Suspect) }]);
+    }
+    assert_eq!(lone.protocol.stats().own_refutations, 200);
+    let by_datagram = lone.told_of(0, MemberState::Alive).len();
+    let by_stream = lone.streamed.len();
+    assert_eq!((by_stream, by_datagram), (64, 200 - 64), "as many as corrections in a period");
+}
+
+#[test]
 fn what_a_relay_says_under_the_number_of_a_stream_came_by_none() {
     let mut lone = Lone::settled(8, Options::default());
     let seq = run_to_stream(&mut lone, 5);

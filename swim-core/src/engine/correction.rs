@@ -22,11 +22,15 @@ impl<P: Profile> Engine<P> {
 
     /// Corrections are bounded per period: no peer's confusion makes this node talk without end.
     pub(super) fn may_correct(&mut self) -> bool {
+        let may = self.take_correction();
+        self.stats.corrections += u64::from(may);
+        may
+    }
+
+    /// Takes one of those that a period has, be it to open a stream with.
+    pub(super) fn take_correction(&mut self) -> bool {
         let may = self.corrections > 0;
-        if may {
-            self.corrections -= 1;
-            self.stats.corrections += 1;
-        }
+        self.corrections = self.corrections.saturating_sub(1);
         may
     }
 }

@@ -166,7 +166,8 @@ impl<P: Profile> Engine<P> {
     }
 
     /// Tells one rumor to who said something of its subject. What came by stream is answered on it;
-    /// what answered this node's own stream needs another one.
+    /// what answered this node's own stream needs another one: as many in a period as
+    /// corrections, because datagrams may come from anybody who writes that member's address on them.
     pub(super) fn tell_back<O: Output<P>>(
         &mut self,
         rumor: Rumor,
@@ -177,7 +178,8 @@ impl<P: Profile> Engine<P> {
         match source.member {
             Some(member)
                 if self.only_streams_reach(member)
-                    && self.table.lives_at(member, source.address) =>
+                    && self.table.lives_at(member, source.address)
+                    && self.take_correction() =>
             {
                 self.send_by_stream(back, Message::Gossip(&[rumor]), out);
             }
