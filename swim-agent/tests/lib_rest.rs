@@ -141,6 +141,45 @@ async fn what_differs_besides_the_refused_is_repaired() {
     assert!(agents[0].members().get("n4").is_none());
 }
 
+/// Four agents, of which the first one's program refuses the last, or what it says of itself from some time on.
+/// What is told of it goes by datagram.
+#[tokio::test(start_paused = true)]
+async fn who_the_program_refuses_is_not_compared_all_the_time() {
+    for refused_at_once in [true, false] {
+        let network = Network::new();
+        let builder_of = |number| {
+            let rude = refused_at_once && number == 4;
+            let agent = builder(&network, number).join([addr(2).to_string()]);
+            if rude { agent.metadata([("word", "no")]) } else { agent }
+        };
+        let judging = builder_of(1).admit(|it| match it.metadata.contains_key("word") {
+            true => Err("a word".to_owned()),
+            false => Ok(()),
+        });
+        let mut agents = vec![judging.spawn().await.unwrap()];
+        for number in 2..=4 {
+            agents.push(builder_of(number).spawn().await.unwrap());
+        }
+        for agent in &agents[1..] {
+            alive(agent, 4).await;
+        }
+        if !refused_at_once {
+            alive(&agents[0], 4).await;
+            agents[3].update_metadata("word", "no").await.unwrap();
+        }
+        tokio::time::sleep(5 * WHILE).await;
+        let before = agents[0].info().await.unwrap().counters;
+        tokio::time::sleep(30 * WHILE).await;
+        let counters = agents[0].info().await.unwrap().counters;
+        let refused = counters.claims_refused_veto - before.claims_refused_veto;
+        // Once in ten minutes, and where gossip comes by.
+        assert!(refused < 20, "{refused_at_once}: {refused} {counters:?}");
+        assert!(counters.comparisons_withheld > 100, "{refused_at_once}: {counters:?}");
+        let held = agents[0].members().get("n4").map(|held| held.metadata.len());
+        assert_eq!(held, (!refused_at_once).then_some(0));
+    }
+}
+
 /// Who was refused for want of room comes in once there is some, although nobody tells of it any more.
 #[tokio::test(start_paused = true)]
 async fn who_has_room_again_takes_in_whom_the_others_hold() {

@@ -3,7 +3,7 @@
 //!
 //! A refusal holds for this agent alone: it believes nothing of it, and tells nobody.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::net::SocketAddr;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
@@ -58,14 +58,14 @@ pub(super) struct Admission {
     rest: Rest,
     /// Who asks for all members in the packet at hand, and whether what it says of itself is refused.
     asker: Option<(MemberId, bool)>,
-    /// Whether a claim of the packet at hand waits for its address to answer.
-    waits: bool,
+    /// Whose claims in the packet at hand wait for their addresses to answer.
+    waits: HashSet<MemberId>,
 }
 
 impl Admission {
     pub(super) fn new(rules: Rules, meter: Arc<Meter>) -> Self {
-        let (nothing, rest) = (HashMap::new(), Rest::default());
-        Self { rules, meter, named: [None; 3], nothing, rest, asker: None, waits: false }
+        let (nothing, rest, waits) = (HashMap::new(), Rest::default(), HashSet::new());
+        Self { rules, meter, named: [None; 3], nothing, rest, asker: None, waits }
     }
 
     pub(super) fn allowed(&self) -> &Allowed {
@@ -86,7 +86,9 @@ impl Admission {
     ) -> bool {
         let is_full = || protocol.held_count() >= self.rules.max_members;
         let refuses = !self.allowed().has(at) || is_full() && protocol.held(name).is_none();
-        self.waits |= !refuses;
+        if !refuses {
+            self.waits.insert(name.clone());
+        }
         refuses
     }
 
@@ -111,7 +113,7 @@ impl Admission {
         if is_open && claims(messages).nth(room).is_none() {
             return;
         }
-        let told = differences(messages);
+        let compared = messages.iter().any(|it| matches!(it, GossipMessage::Delta { .. }));
         self.asker = asker(messages).map(|name| (name.clone(), false));
         let mut adds = false;
         screen(messages, &mut |claimed| match self.judge(protocol, from, &claimed, room) {
@@ -122,19 +124,19 @@ impl Admission {
                 true
             }
             Verdict::Refuse(refusal) => {
-                self.refused(claimed.id.as_str(), claimed.address, &refusal);
+                self.refused(claimed.id, claimed.address, &refusal);
                 false
             }
         });
         if adds {
             self.screen_merge(protocol, from, messages);
         }
+        self.screen_requests(protocol, !waits.is_empty(), messages);
         if of_partner && differences(messages) > 0 {
             self.rest.repaired();
-        } else if of_partner && told > 0 && !waits && !wants(messages) {
-            self.rest.refused(now);
+        } else if of_partner && compared && !wants(messages) {
+            self.rest.refused(waits, now);
         }
-        self.screen_requests(protocol, waits, messages);
     }
 
     /// Who asks for all members and is not held as one, after all that the packet says, is not told: else
@@ -208,22 +210,23 @@ impl Admission {
         screen(messages, &mut |claimed| {
             let refused = is_new(&claimed);
             if refused {
-                self.refused(claimed.id.as_str(), claimed.address, &refusal);
+                self.refused(claimed.id, claimed.address, &refusal);
             }
             !refused
         });
     }
 
     /// Books a claim that was taken out.
-    fn refused(&mut self, name: &str, address: Option<SocketAddr>, refusal: &Refusal) {
+    fn refused(&mut self, name: &MemberId, address: Option<SocketAddr>, refusal: &Refusal) {
         let (kind, count) = match refusal {
             Refusal::Outside => (0, &self.meter.claims_refused_address),
             Refusal::Full => (1, &self.meter.claims_refused_full),
             Refusal::Veto(_) => (2, &self.meter.claims_refused_veto),
         };
         count.one();
+        self.rest.refused_too(name, Instant::now());
         // Who is said twice finds the last place taken by itself: that it is not held says it as well.
-        let asks = self.asker.as_mut().filter(|(asker, _)| asker.as_str() == name);
+        let asks = self.asker.as_mut().filter(|(asker, _)| asker == name);
         if let Some((_, refused)) = asks.filter(|_| !matches!(refusal, Refusal::Full)) {
             *refused = true;
         }
@@ -231,7 +234,8 @@ impl Admission {
             return;
         }
         // Names are a peer's choice: no control character of theirs reaches a terminal.
-        let (member, address) = (name.escape_debug(), address.map(tracing::field::display));
+        let (member, address) =
+            (name.as_str().escape_debug(), address.map(tracing::field::display));
         match refusal {
             Refusal::Outside => {
                 let outside = self.allowed().outside();

@@ -74,8 +74,8 @@ fn news(protocol: &GossipProtocol, claimed: &Claimed<'_>) -> Option<SocketAddr> 
 /// gone can be said without.
 fn forget_last_moves(protocol: &GossipProtocol, messages: &mut [GossipMessage]) {
     let held = |id: &MemberId, state: MemberState| {
-        let held = protocol.member(id).filter(|_| !state.is_live());
-        held.map(|held| held.address).filter(|_| *id != protocol.local_member().id)
+        let is_gone = !state.is_live() && *id != protocol.local_member().id;
+        is_gone.then(|| protocol.member(id)).flatten().map(|held| held.address)
     };
     for message in messages {
         match message {
@@ -123,11 +123,11 @@ impl<T: Transport, C: Codec> Driver<T, C> {
             if is_member || told == Told::ByStream && address.ip() == from.ip() {
                 return true;
             }
-            if admission.refuses(protocol, claimed.id, &address) {
-                // It is taken out, and counted, without asking anybody.
+            if validation.has_answered(&address, claimed.id) {
                 return true;
             }
-            if validation.has_answered(&address, claimed.id) {
+            if admission.refuses(protocol, claimed.id, &address) {
+                // It is taken out, and counted, without asking anybody.
                 return true;
             }
             if !is_place(&address) {

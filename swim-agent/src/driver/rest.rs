@@ -10,16 +10,19 @@
 //! who makes it up is believed as seldom as anybody is chosen, and hides no difference but one that it
 //! had to know beforehand.
 
-use std::collections::VecDeque;
+use std::collections::{HashSet, VecDeque};
 use std::net::SocketAddr;
 use std::time::Duration;
 
-use swim_core::{Digest, GossipMessage};
+use swim_core::{Digest, GossipMessage, MemberId};
 use tokio::time::Instant;
 
 /// Differences that are remembered; the oldest goes. All who refuse nobody make one, and so do all who
 /// refuse the same.
 const MOST: usize = 16;
+/// Most members of one difference that may still be refused when their addresses have answered: more than a
+/// datagram tells of.
+const WAITING: usize = 64;
 /// After how long this node compares all the same: who was refused may be let in by now.
 const AGAIN: Duration = Duration::from_secs(600);
 
@@ -28,6 +31,8 @@ const AGAIN: Duration = Duration::from_secs(600);
 pub(super) struct Rest {
     /// Whom this node has asked last to compare views, and by what that one's differs.
     partner: Option<(SocketAddr, Option<u64>)>,
+    /// By what one's view differed of which these are not refused so far: each is when it has answered.
+    waiting: Option<(u64, HashSet<MemberId>)>,
     known: VecDeque<(u64, Instant)>,
     /// Whether some may be of members for which there was no room.
     was_full: bool,
@@ -85,14 +90,31 @@ impl Rest {
         self.partner = None;
     }
 
-    /// The partner has told of differences that were all refused, and asks for nothing itself.
-    pub(super) fn refused(&mut self, now: Instant) {
-        if let Some((_, Some(difference))) = self.partner.take() {
-            if self.known.len() >= MOST {
-                self.known.pop_front();
-            }
-            self.known.push_back((difference, now));
+    /// The partner has told of differences that were all refused, but for those of members that wait for
+    /// their addresses to answer, and asks for nothing itself.
+    pub(super) fn refused(&mut self, but: HashSet<MemberId>, now: Instant) {
+        let Some((_, Some(difference))) = self.partner.take() else { return };
+        if but.is_empty() {
+            self.remember(difference, now);
+        } else if but.len() <= WAITING {
+            self.waiting = Some((difference, but));
         }
+    }
+
+    /// So was a member, in whatever packet.
+    pub(super) fn refused_too(&mut self, name: &MemberId, now: Instant) {
+        let Some((_, names)) = &mut self.waiting else { return };
+        names.remove(name);
+        if let Some((difference, _)) = self.waiting.take_if(|(_, names)| names.is_empty()) {
+            self.remember(difference, now);
+        }
+    }
+
+    fn remember(&mut self, difference: u64, now: Instant) {
+        if self.known.len() >= MOST {
+            self.known.pop_front();
+        }
+        self.known.push_back((difference, now));
     }
 }
 
@@ -163,7 +185,7 @@ mod tests {
     fn vain(rest: &mut Rest, hash: u64, now: Instant) {
         rest.begun(at(2));
         assert!(hears(rest, 2, buckets(hash), OWN, now));
-        rest.refused(now);
+        rest.refused(HashSet::new(), now);
     }
 
     #[test]
@@ -202,7 +224,7 @@ mod tests {
         let mut rest = Rest::default();
         rest.begun(at(2));
         assert!(hears(&mut rest, 2, versions(&[7, 9]), OWN, now));
-        rest.refused(now);
+        rest.refused(HashSet::new(), now);
         assert!(!hears(&mut rest, 3, versions(&[9, 7]), OWN, now), "in whatever order");
         assert!(hears(&mut rest, 3, versions(&[9, 7]), OWN + 1, now));
         assert!(hears(&mut rest, 3, versions(&[9, 8]), OWN, now));
@@ -212,24 +234,47 @@ mod tests {
     fn only_the_member_that_was_chosen_is_believed_and_once() {
         let now = Instant::now();
         let mut rest = Rest::default();
-        rest.refused(now);
+        rest.refused(HashSet::new(), now);
         assert!(hears(&mut rest, 2, buckets(1_500), OWN, now), "it was not chosen");
-        rest.refused(now);
+        rest.refused(HashSet::new(), now);
         rest.begun(at(2));
-        rest.refused(now);
+        rest.refused(HashSet::new(), now);
         assert!(rest.known.is_empty(), "it did not say how it differs");
         rest.begun(at(2));
         assert!(hears(&mut rest, 3, buckets(1_500), OWN, now));
-        rest.refused(now);
+        rest.refused(HashSet::new(), now);
         assert!(rest.known.is_empty(), "another said so");
         vain(&mut rest, 1_500, now);
         assert!(hears(&mut rest, 2, buckets(1_600), OWN, now));
-        rest.refused(now);
+        rest.refused(HashSet::new(), now);
         assert_eq!(rest.known.len(), 1);
         let [near, far] = [SocketAddr::new(at(2).ip(), 50_000), at(3)];
         rest.begun(at(2));
         assert!(rest.is_partner(near, true) && !rest.is_partner(near, false));
         assert!(!rest.is_partner(far, true));
+    }
+
+    #[test]
+    fn who_waits_for_its_address_to_answer_may_be_refused_then() {
+        let now = Instant::now();
+        let mut rest = Rest::default();
+        let names = |of: &[&str]| of.iter().map(|&name| MemberId::from(name)).collect();
+        let open = |rest: &mut Rest, but| {
+            rest.begun(at(2));
+            assert!(hears(rest, 2, buckets(1_500), OWN, now));
+            rest.refused(but, now);
+        };
+        open(&mut rest, names(&["a", "b"]));
+        for name in ["x", "b", "b"] {
+            rest.refused_too(&name.into(), now);
+            assert!(hears(&mut rest, 3, view(1_500), OWN, now), "what is claimed of a may be true");
+        }
+        rest.refused_too(&"a".into(), now);
+        assert!(!hears(&mut rest, 3, view(1_500), OWN, now));
+        // Of more than that nobody keeps the names.
+        let mut rest = Rest::default();
+        open(&mut rest, (0..=WAITING).map(|name| MemberId(name.to_string())).collect());
+        assert!(rest.waiting.is_none());
     }
 
     #[test]
@@ -239,7 +284,7 @@ mod tests {
         rest.begun(at(2));
         assert!(hears(&mut rest, 2, buckets(1_500), OWN, now));
         rest.repaired();
-        rest.refused(now);
+        rest.refused(HashSet::new(), now);
         assert!(hears(&mut rest, 2, buckets(1_500), OWN, now));
     }
 
