@@ -207,7 +207,8 @@ impl Validation {
         let held = self.by_address.get(&address).copied();
         let stage = held.and_then(|at| self.places.get(&at)).map(|place| place.stage);
         match (held, stage) {
-            (_, Some(Stage::Refused)) => return Fate::Refused,
+            // What strangers made up is no answer to a member's word.
+            (Some(at), Some(Stage::Refused)) if at.0 >= claim.teller => return Fate::Refused,
             (Some(at), Some(Stage::Pinged { .. } | Stage::ByStream)) => {
                 return self.join(at, claim, bytes, budget);
             }
@@ -675,6 +676,32 @@ mod tests {
         is_whole(&validation);
         assert_eq!(validation.counts, [Teller::Stranger.places(), 2]);
         assert!([1, 2].iter().all(|&at| validation.by_address.contains_key(&place(at))));
+    }
+
+    #[test]
+    fn who_was_silent_when_strangers_told_of_it_is_asked_again_when_a_member_does() {
+        let mut validation = Validation::new(SIZES);
+        let now = Instant::now();
+        let mut silent = |told: Claim, now| {
+            let fates = tell(&mut validation, [(1, told)], COST, now);
+            let cookie = steps(&mut validation, now).1;
+            let later = now + PATIENCE;
+            if fates == [KEPT] {
+                assert_eq!(steps(&mut validation, later).0, ["stream"]);
+                validation.give_up(cookie, later);
+                assert_eq!(steps(&mut validation, later).0, ["refused"]);
+            }
+            is_whole(&validation);
+            (fates[0], later)
+        };
+        let (_, later) = silent(strange("x", 1), now);
+        let (fate, _) = silent(strange("a", 2), later);
+        assert_eq!(fate, Fate::Refused);
+        // It lives there by now.
+        let (fate, later) = silent(claim("a", 1), later);
+        assert_eq!(fate, KEPT);
+        let (fate, _) = silent(claim("a", 1), later);
+        assert_eq!(fate, Fate::Refused, "now a member's word was asked for");
     }
 
     #[test]
