@@ -97,8 +97,9 @@ impl Sources {
         }
         self.buckets.resize(BUCKETS, Bucket::default());
         let hash = self.keyed.hash_one(source(from)) as usize;
-        let both = [hash % BUCKETS, hash / BUCKETS % BUCKETS];
-        let left = both.map(|at| self.buckets[at].take(self.rate, now));
+        let first = hash % BUCKETS;
+        let another = (first + 1 + hash / BUCKETS % (BUCKETS - 1)) % BUCKETS;
+        let left = [first, another].map(|at| self.buckets[at].take(self.rate, now));
         // One source first, so that it does not use up what is for all.
         left.contains(&true) && self.all.take(self.rate.times(SOURCES), now)
     }
@@ -150,6 +151,15 @@ mod tests {
         let heard = (2..1_002).filter(|&other| sources.take(ip(other), now)).count();
         // Whoever has one of its buckets has another one besides.
         assert!(heard > 997, "{heard} of 1,000 others are heard");
+    }
+
+    #[test]
+    fn no_source_has_its_two_buckets_in_one_place() {
+        let now = Instant::now();
+        for number in 0..5_000 {
+            let mut sources = sources(100);
+            assert_eq!((0..250).filter(|_| sources.take(ip(number), now)).count(), 201);
+        }
     }
 
     #[test]
