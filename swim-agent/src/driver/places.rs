@@ -46,13 +46,20 @@ struct Whose {
     member: bool,
 }
 
+impl Whose {
+    /// What it is counted with. The network of a member may be named as the site of strangers is.
+    fn network(self) -> (IpAddr, bool) {
+        (self.network, self.member)
+    }
+}
+
 /// What one has: with its whole network, and alone.
 type Share = (usize, usize);
 
 /// How many streams each has.
 #[derive(Debug, Default)]
 struct Shares {
-    networks: HashMap<IpAddr, usize>,
+    networks: HashMap<(IpAddr, bool), usize>,
     sources: HashMap<IpAddr, usize>,
 }
 
@@ -60,21 +67,22 @@ impl Shares {
     fn of(all: impl Iterator<Item = Whose>) -> Self {
         let mut shares = Self::default();
         for whose in all {
-            *shares.networks.entry(whose.network).or_default() += 1;
+            *shares.networks.entry(whose.network()).or_default() += 1;
             *shares.sources.entry(whose.source).or_default() += 1;
         }
         shares
     }
 
     fn has(&self, whose: Whose) -> Share {
-        let count = |counts: &HashMap<_, usize>, of| counts.get(&of).copied().unwrap_or_default();
-        (count(&self.networks, whose.network), count(&self.sources, whose.source))
+        let networks = self.networks.get(&whose.network());
+        let sources = self.sources.get(&whose.source);
+        (networks.copied().unwrap_or_default(), sources.copied().unwrap_or_default())
     }
 
     /// Whether they are more even when one of the one's is the other's.
     fn evened(&self, one: Whose, other: Whose) -> bool {
         let (most, fewest) = (self.has(one), self.has(other));
-        if one.network == other.network { most.1 > fewest.1 + 1 } else { most.0 > fewest.0 + 1 }
+        if one.network() == other.network() { most.1 > fewest.1 + 1 } else { most.0 > fewest.0 + 1 }
     }
 }
 
@@ -404,6 +412,24 @@ mod tests {
         come_from(&mut places, 7, [within(7, 9)].into_iter());
         tokio::time::advance(UNDISTURBED).await;
         assert_eq!(serve(&mut places), [7]);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_member_is_not_counted_with_strangers_of_its_site() {
+        let mut places = places();
+        // The first network of a site is named as the site is.
+        let [member, other] = [within(7, 0), addr(3, 1)];
+        [member, other].iter().for_each(|at| places.hosts.moved(None, Some(at.ip())));
+        come_from(&mut places, 6, [member].into_iter());
+        assert_eq!(serve(&mut places), [6]);
+        tokio::time::advance(Duration::from_millis(1)).await;
+        come_from(&mut places, 7, (1..=48).map(|host| within(7, host)));
+        come(&mut places, MEMBER, 15);
+        assert_eq!(serve(&mut places).len(), SERVED - 1);
+        tokio::time::advance(UNDISTURBED).await;
+        come_from(&mut places, 3, [other].into_iter());
+        assert_eq!(serve(&mut places), [3]);
+        assert!(places.taken.iter().any(|one| one.whose.source == source(member.ip())));
     }
 
     #[tokio::test(start_paused = true)]
