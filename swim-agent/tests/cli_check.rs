@@ -126,6 +126,12 @@ fn a_clash_is_told_where_it_can_be_mended() {
     }
     let path = file("advertise-check.toml", "advertise = \"0.0.0.0:7946\"\n");
     assert_fails(&run(&["check-config", &path]), 2, "advertise = \"0.0.0.0:7946\": it stands for");
+    for (key, nobodys) in [("advertise", "255.255.255.255"), ("bind", "224.0.0.1:7946")] {
+        let path = file("nobodys-check.toml", &format!("{key} = \"{nobodys}\"\n"));
+        assert_fails(&run(&["check-config", &path]), 2, &format!("{key} = \"{nobodys}\": it is "));
+        let agent = run(&["agent", "--http-addr", "none", "--config", &path]);
+        assert_fails(&agent, 2, "which no host has");
+    }
     let large = format!("[metadata]\nk = \"{}\"\n", "v".repeat(600));
     let path = file("large-check.toml", &large);
     assert_fails(&run(&["check-config", &path]), 2, "above the limit of 512 bytes");

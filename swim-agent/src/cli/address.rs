@@ -9,6 +9,8 @@ use serde::Deserialize;
 use swim_agent::Seed;
 use swim_core::MemberId;
 
+use crate::address::no_host;
+
 /// Checks `HOST:PORT`; the host is looked up when it is needed.
 pub(super) fn host_port(text: &str) -> Result<String, String> {
     match text.rsplit_once(':') {
@@ -35,6 +37,13 @@ pub(crate) fn group(text: &str) -> Result<String, String> {
 /// Parses `IP:PORT`.
 pub(super) fn ip_port(text: &str) -> Result<SocketAddr, String> {
     text.parse().map_err(|_| "expected IP:PORT, such as 127.0.0.1:7946 or [::1]:7946".to_owned())
+}
+
+/// Parses `IP:PORT` of an agent, which one host has or every address of it.
+pub(super) fn bind(text: &str) -> Result<SocketAddr, String> {
+    let address = ip_port(text)?;
+    let why = no_host(address.ip()).filter(|_| !address.ip().is_unspecified());
+    why.map_or(Ok(address), |why| Err(why.to_owned()))
 }
 
 /// What stands before the path of a Unix socket.

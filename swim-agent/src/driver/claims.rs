@@ -4,7 +4,7 @@
 //! So every address that the protocol sends to by itself has received something and answered, was
 //! told on a stream, or is a seed.
 
-use std::net::{IpAddr, SocketAddr};
+use std::net::SocketAddr;
 use std::time::Duration;
 
 use swim_core::{GossipMessage, GossipProtocol, MemberId, MemberState, MemberUpdate};
@@ -18,6 +18,7 @@ use super::post::Origin;
 use super::rate::{Bucket, Rate};
 use super::screen::{Claimed, screen};
 use super::validation::{Claim, Fate, Sizes, Step, Teller, Validation};
+use crate::address::no_host;
 
 /// Most pings that a stream pays for: that of a stranger with a large view of its own, whose streams
 /// count as soon as it is a member.
@@ -96,9 +97,7 @@ fn forget_last_moves(protocol: &GossipProtocol, messages: &mut [GossipMessage]) 
 
 /// Whether a member can live at an address, and a ping goes to one host.
 fn is_place(address: &SocketAddr) -> bool {
-    let ip = address.ip();
-    let broadcast = matches!(ip, IpAddr::V4(ip) if ip.is_broadcast());
-    address.port() != 0 && !ip.is_unspecified() && !ip.is_multicast() && !broadcast
+    address.port() != 0 && no_host(address.ip()).is_none()
 }
 
 impl<T: Transport, C: Codec> Driver<T, C> {
@@ -134,7 +133,8 @@ impl<T: Transport, C: Codec> Driver<T, C> {
                 meter.claims_refused_unproven.one();
                 return false;
             }
-            let claim = Claim { from, teller, update: alive(&claimed) };
+            let by_stream = told == Told::ByStream;
+            let claim = Claim { from, by_stream, teller, update: alive(&claimed) };
             match validation.keep(address, claim, budget, now) {
                 Fate::Kept { displaced } => meter.claims_dropped.add(displaced),
                 Fate::Dropped => meter.claims_dropped.one(),
@@ -188,6 +188,7 @@ impl<T: Transport, C: Codec> Driver<T, C> {
                 Step::Refused { claims } => {
                     self.meter.claims_refused_unproven.add(claims.len());
                     for claim in claims {
+                        self.say_silent(&claim);
                         if self.is_proven(&claim.from) {
                             self.unreached.note(claim, now.into_std());
                         }
@@ -203,6 +204,16 @@ impl<T: Transport, C: Codec> Driver<T, C> {
             self.unreached.asked(now.into_std());
             let from = self.protocol.local_member().id.clone();
             self.post.send_by_stream(claim.from, &GossipMessage::SyncRequest { from });
+        }
+    }
+
+    /// Has the log name who does not answer where it is claimed to live. What strangers claim by
+    /// datagram is not said: they have no end of names.
+    fn say_silent(&mut self, claim: &Claim) {
+        let counts = claim.by_stream || claim.teller == Teller::Member;
+        let claimed = Claimed::from(&claim.update);
+        if let Some(address) = news(&self.protocol, &claimed).filter(|_| counts) {
+            self.admission.silent(claimed.id, address, claim.from);
         }
     }
 

@@ -57,6 +57,8 @@ impl Teller {
 pub(super) struct Claim {
     /// Who told it.
     pub(super) from: SocketAddr,
+    /// Whether on a stream, so that it cannot have been somebody else.
+    pub(super) by_stream: bool,
     pub(super) teller: Teller,
     pub(super) update: MemberUpdate,
 }
@@ -467,7 +469,7 @@ mod tests {
             address: None,
             metadata: Some(HashMap::new()),
         };
-        Claim { from: place(0), teller: Teller::Member, update }
+        Claim { from: place(0), by_stream: false, teller: Teller::Member, update }
     }
 
     /// The same, told by a stranger of that number.

@@ -18,6 +18,7 @@ use super::file::File;
 use super::filter::HandlerTable;
 use super::sealing::{KeyringFile, NO_KEYRING};
 use super::settings::{Profile, closed};
+use crate::address::no_host;
 use crate::cli::address::{self, HttpAddr};
 use crate::cli::client::Format;
 use crate::cli::failure::Failure;
@@ -376,8 +377,7 @@ fn wrong_metadata(
 pub(super) fn wrong_advertise(given: &str) -> Option<String> {
     let alone = given.parse::<IpAddr>();
     if let Ok(ip) = given.parse::<SocketAddr>().map(|address| address.ip()).or(alone) {
-        let why = "it stands for every address of the host, and leads others nowhere";
-        return ip.is_unspecified().then(|| why.to_owned());
+        return no_host(ip).map(str::to_owned);
     }
     let (name, port) = given.rsplit_once(':').unwrap_or((given, "0"));
     let wrong = name.is_empty() || name.contains(char::is_control) || port.parse::<u16>().is_err();
