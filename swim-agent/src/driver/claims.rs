@@ -135,10 +135,16 @@ impl<T: Transport, C: Codec> Driver<T, C> {
             }
             let by_stream = told == Told::ByStream;
             let claim = Claim { from, by_stream, teller, update: alive(&claimed) };
+            let may_be_named = claim.may_be_named();
             match validation.keep(address, claim, budget, now) {
                 Fate::Kept { displaced } => meter.claims_dropped.add(displaced),
                 Fate::Dropped => meter.claims_dropped.one(),
-                Fate::Refused => meter.claims_refused_unproven.one(),
+                Fate::Refused => {
+                    meter.claims_refused_unproven.one();
+                    if may_be_named {
+                        admission.silent(claimed.id, address, from);
+                    }
+                }
             }
             false
         });
@@ -207,12 +213,11 @@ impl<T: Transport, C: Codec> Driver<T, C> {
         }
     }
 
-    /// Has the log name who does not answer where it is claimed to live. What strangers claim by
-    /// datagram is not said: they have no end of names.
+    /// Has the log name who does not answer where it is claimed to live, if that is still unknown.
     fn say_silent(&mut self, claim: &Claim) {
-        let counts = claim.by_stream || claim.teller == Teller::Member;
         let claimed = Claimed::from(&claim.update);
-        if let Some(address) = news(&self.protocol, &claimed).filter(|_| counts) {
+        let address = news(&self.protocol, &claimed).filter(|_| claim.may_be_named());
+        if let Some(address) = address {
             self.admission.silent(claimed.id, address, claim.from);
         }
     }
