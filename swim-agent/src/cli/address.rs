@@ -1,15 +1,13 @@
 //! Addresses as people write them.
 
 use std::fmt;
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::path::PathBuf;
 use std::str::FromStr;
 
 use serde::Deserialize;
 use swim_agent::Seed;
 use swim_core::MemberId;
-
-use crate::address::no_host;
 
 /// Checks `HOST:PORT`; the host is looked up when it is needed.
 pub(super) fn host_port(text: &str) -> Result<String, String> {
@@ -44,6 +42,20 @@ pub(super) fn bind(text: &str) -> Result<SocketAddr, String> {
     let address = ip_port(text)?;
     let why = no_host(address.ip()).filter(|_| !address.ip().is_unspecified());
     why.map_or(Ok(address), |why| Err(why.to_owned()))
+}
+
+/// Why an address is that of no one host, if so. The library refuses it too; here it is told with where it stands.
+pub(super) fn no_host(ip: IpAddr) -> Option<&'static str> {
+    match ip.to_canonical() {
+        ip if ip.is_unspecified() => {
+            Some("it stands for every address of the host, and leads others nowhere")
+        }
+        ip if ip.is_multicast() => Some("it is a multicast address, which no host has by itself"),
+        IpAddr::V4(ip) if ip.is_broadcast() => {
+            Some("it is the broadcast address, which no host has")
+        }
+        _ => None,
+    }
 }
 
 /// What stands before the path of a Unix socket.

@@ -18,7 +18,6 @@ use super::file::File;
 use super::filter::HandlerTable;
 use super::sealing::{KeyringFile, NO_KEYRING};
 use super::settings::{Profile, closed};
-use crate::address::no_host;
 use crate::cli::address::{self, HttpAddr};
 use crate::cli::client::Format;
 use crate::cli::failure::Failure;
@@ -377,7 +376,7 @@ pub(super) fn wrong_metadata(
 pub(super) fn wrong_advertise(given: &str) -> Option<String> {
     let alone = given.parse::<IpAddr>();
     if let Ok(ip) = given.parse::<SocketAddr>().map(|address| address.ip()).or(alone) {
-        return no_host(ip).map(str::to_owned);
+        return address::no_host(ip).map(str::to_owned);
     }
     let (name, port) = given.rsplit_once(':').unwrap_or((given, "0"));
     let wrong = name.is_empty() || name.contains(char::is_control) || port.parse::<u16>().is_err();

@@ -11,8 +11,6 @@ use super::Args;
 use super::check::Check;
 use super::file::File;
 use super::settings::Settings;
-use crate::admission::Rules;
-use crate::error::SpawnError;
 
 /// Reads a text as both do, and panics where what they make of it does not fit together. A text that names
 /// files is left alone: reading those is not the parser's.
@@ -46,7 +44,7 @@ fn accepted(text: &str, lines: usize) -> Result<(), String> {
     let is_bound = file.bind.is_some();
     let settings = Settings::merge(flags(), file).map_err(|(_, why)| why)?;
     assert_eq!(settings.later(&settings), Vec::<&str>::new(), "read again, it changes something");
-    within(&settings, is_bound).map_err(|error| error.to_string())?;
+    within(&settings, is_bound)?;
     let name = settings.name.clone().unwrap_or_else(|| "node".to_owned());
     let builder = GossipProtocol::builder(MemberId(name), settings.bind);
     let builder =
@@ -55,16 +53,18 @@ fn accepted(text: &str, lines: usize) -> Result<(), String> {
 }
 
 /// Whether it lives, and asks to be let in, in the networks that it allows; as far as the file says addresses.
-fn within(settings: &Settings, is_bound: bool) -> Result<(), SpawnError> {
-    let rules = Rules { allowed: settings.allow.iter().copied().collect(), ..Rules::default() };
-    rules.check(&settings.join)?;
+fn within(settings: &Settings, is_bound: bool) -> Result<(), String> {
+    let nets = &settings.allow;
+    let has = |at: &SocketAddr| nets.is_empty() || nets.iter().any(|net| net.contains(at.ip()));
     let literal = |given: &String| {
         let alone = |_| given.parse::<IpAddr>().map(|ip| (ip, 0).into());
         given.parse::<SocketAddr>().or_else(alone).ok()
     };
     let bound = Some(settings.bind).filter(|at| is_bound && !at.ip().is_unspecified());
     let lives = settings.advertise.as_ref().map_or(bound, literal);
-    lives.map_or(Ok(()), |at| rules.allowed.check("advertise", at))
+    let seeds = settings.join.iter().filter_map(|seed| seed.parse().ok());
+    let outside = seeds.chain(lives).find(|at| !has(at));
+    outside.map_or(Ok(()), |at| Err(format!("{at} is outside of what is allowed")))
 }
 
 /// Those of a command line that has none.
