@@ -27,8 +27,8 @@ pub(crate) fn advertised(
     if address.port() == 0 {
         address.set_port(bound.port());
     }
-    if given.is_some() && address.ip().is_unspecified() {
-        let why = "it stands for every address of the host";
+    let looked_up = given.is_none() && address.ip().is_unspecified();
+    if let Some(why) = no_host(address.ip()).filter(|_| !looked_up) {
         return Err(SpawnError::Advertise { address, why });
     }
     if address.ip().is_unspecified() {
@@ -36,6 +36,20 @@ pub(crate) fn advertised(
         address.set_ip(outward(bound.ip(), seeds).ok_or(none)?);
     }
     Ok(address)
+}
+
+/// Why nothing that is sent to an address reaches one host, if it does not.
+pub(crate) fn no_host(ip: IpAddr) -> Option<&'static str> {
+    match ip.to_canonical() {
+        ip if ip.is_unspecified() => {
+            Some("it stands for every address of the host, and leads others nowhere")
+        }
+        ip if ip.is_multicast() => Some("it is a multicast address, which no host has by itself"),
+        IpAddr::V4(ip) if ip.is_broadcast() => {
+            Some("it is the broadcast address, which no host has")
+        }
+        _ => None,
+    }
 }
 
 /// A local address of the family of `bound` that leads to others: the one of the route to a seed or
@@ -165,6 +179,16 @@ mod tests {
         }
         let error = advertised(addr("0.0.0.0:1"), Some(addr("0.0.0.0:1")), &[]).unwrap_err();
         assert!(error.to_string().contains("--advertise"), "{error}");
+    }
+
+    #[test]
+    fn what_no_host_has_is_never_advertised() {
+        for nobodys in ["224.0.0.1:1", "255.255.255.255:1", "[ff02::1]:1", "[::ffff:224.0.0.1]:1"] {
+            for (bound, given) in [(nobodys, None), ("0.0.0.0:1", Some(addr(nobodys)))] {
+                let error = advertised(addr(bound), given, &[]).unwrap_err().to_string();
+                assert!(error.contains(nobodys) && error.contains("which no host has"), "{error}");
+            }
+        }
     }
 
     #[tokio::test]

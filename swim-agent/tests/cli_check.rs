@@ -93,6 +93,45 @@ fn what_is_named_and_not_allowed_is_told() {
 }
 
 #[test]
+fn where_it_is_bound_and_not_allowed_is_told_as_the_agent_tells_it() {
+    let outside = "bind = \"127.92.2.50:7946\"\nallow = [\"10.0.0.0/8\"]\n";
+    let path = file("bind-check.toml", outside);
+    let expected = ":1: bind = \"127.92.2.50:7946\": 127.92.2.50 is outside of the networks";
+    assert_fails(&run(&["check-config", &path]), 2, expected);
+    let agent = run(&["agent", "--http-addr", "none", "--config", &path]);
+    assert_fails(&agent, 2, "cannot advertise 127.92.2.50:7946");
+    for else_where in ["advertise = \"10.0.0.1\"\n", "advertise = \"eth0\"\n"] {
+        let path = file("bind-check.toml", &format!("{outside}{else_where}"));
+        assert_eq!(stderr(&run(&["check-config", &path])), "");
+    }
+    let path = file("bind-check.toml", "bind = \"0.0.0.0:7946\"\nallow = [\"10.0.0.0/8\"]\n");
+    assert_eq!(stderr(&run(&["check-config", &path])), "");
+}
+
+#[test]
+fn numbers_and_metadata_beyond_their_limits_are_told_with_the_file() {
+    let path = file("room.toml", "max_members = 99999999999\n");
+    let expected = "expected at most 16,777,216";
+    assert_fails(
+        &run(&["check-config", &path]),
+        2,
+        &format!("{path}:1: max_members = 99999999999: {expected}"),
+    );
+    let agent = run(&["agent", "--http-addr", "none", "--config", &path]);
+    assert_fails(&agent, 2, &format!("{path}: max_members: {expected}"));
+    let agent = run(&["agent", "--http-addr", "none", "--max-members", "16777217"]);
+    assert_fails(&agent, 2, expected);
+    let large = "v".repeat(600);
+    let path = file("large-metadata.toml", &format!("[metadata]\nk = \"{large}\"\n"));
+    let agent = run(&["agent", "--http-addr", "none", "--config", &path]);
+    assert_fails(&agent, 2, &format!("{path}: metadata of 609 bytes"));
+    let path = file("small-metadata.toml", "[metadata]\nk = \"v\"\n");
+    let flag = format!("m={large}");
+    let agent = run(&["agent", "--http-addr", "none", "--config", &path, "--meta", &flag]);
+    assert_fails(&agent, 2, "--meta: metadata of 6");
+}
+
+#[test]
 fn a_clash_is_told_where_it_can_be_mended() {
     let path = file("clash-check.toml", "[protocol]\nprobe_timeout = 3000\nmetadata_limit = 701\n");
     let errors = stderr(&run(&["check-config", &path]));
@@ -126,6 +165,12 @@ fn a_clash_is_told_where_it_can_be_mended() {
     }
     let path = file("advertise-check.toml", "advertise = \"0.0.0.0:7946\"\n");
     assert_fails(&run(&["check-config", &path]), 2, "advertise = \"0.0.0.0:7946\": it stands for");
+    for (key, nobodys) in [("advertise", "255.255.255.255"), ("bind", "224.0.0.1:7946")] {
+        let path = file("nobodys-check.toml", &format!("{key} = \"{nobodys}\"\n"));
+        assert_fails(&run(&["check-config", &path]), 2, &format!("{key} = \"{nobodys}\": it is "));
+        let agent = run(&["agent", "--http-addr", "none", "--config", &path]);
+        assert_fails(&agent, 2, "which no host has");
+    }
     let large = format!("[metadata]\nk = \"{}\"\n", "v".repeat(600));
     let path = file("large-check.toml", &large);
     assert_fails(&run(&["check-config", &path]), 2, "above the limit of 512 bytes");
@@ -187,7 +232,7 @@ fn each_event_handler_is_checked() {
         (7, "event_handlers[2].command: expected a command for /bin/sh -c"),
         (10, "event_handlers[3].command = \" \": expected a command"),
         (11, "event_handlers[3].timeout = \"soon\": expected a time"),
-        (14, "event_handlers[4].timeout = \"0s\": a time-out is within 1ms to 60m"),
+        (14, "event_handlers[4].timeout = \"0s\": a time-out is within 1ms to 1h"),
     ];
     assert_eq!(errors.lines().count(), expected.len(), "{errors}");
     for (line, (number, text)) in errors.lines().zip(expected) {

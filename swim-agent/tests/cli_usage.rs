@@ -92,6 +92,13 @@ fn settings_that_no_agent_can_have_are_wrong_usage() {
     assert_fails(&refused(&["--advertise", "eth0:port"]), 2, "'eth0:port'");
     assert_fails(&refused(&["--advertise", "bell\u{7}"]), 2, "'bell' for '--advertise");
     assert_fails(&refused(&["--advertise", "[::]"]), 2, "'[::]'");
+    for nobodys in ["255.255.255.255:7946", "224.0.0.1:7946", "[ff02::1]:7946"] {
+        let advertised = refused(&["--advertise", nobodys]);
+        assert_fails(&advertised, 2, &format!("'{nobodys}' for '--advertise"));
+        let bound = run(&["agent", "--http-addr", "none", "--bind", nobodys]);
+        assert_fails(&bound, 2, &format!("'{nobodys}' for '--bind"));
+        assert!(stderr(&bound).contains("which no host has"), "{}", stderr(&bound));
+    }
 }
 
 #[test]

@@ -198,6 +198,7 @@ fn a_hangup_takes_mode_and_keys_from_the_files_or_nothing() {
     hangup();
     let list = agent.ok(&["keys", "list"]);
     assert!(list.contains("sealing: send [1/1]") && list.contains(&old), "{list}");
+    assert!(agent.process.stderr().contains("event handlers, sealing"));
     // A keyring that is damaged leaves what holds.
     let held = fs::read(&ring).unwrap();
     fs::write(&ring, "aes-256-gcm:AAAA\n").unwrap();

@@ -35,6 +35,9 @@ fn the_file_applies_and_what_was_set_at_run_time_wins_until_it_is_removed() {
     file("reload.toml", "[metadata]\nrole = \"proxy\"\nrack = \"2\"\n");
     hangup(&agent, 2);
     assert_eq!(metadata(&agent), r#"{"flag":"1","rack":"2","role":"proxy"}"#);
+    let log = agent.process.stderr();
+    let last = log.lines().rfind(|line| line.contains("SIGHUP")).unwrap();
+    assert!(last.contains("event handlers") && !last.contains("sealing"), "{last}");
 }
 
 #[test]
@@ -59,10 +62,13 @@ fn a_file_that_makes_no_sense_changes_nothing_and_is_named() {
     let config = file("nonsense.toml", "log_level = \"info\"\n[metadata]\nrole = \"web\"\n");
     let agent = Agent::start("a", &["--config", &config]);
     let large = format!("log_level = \"off\"\n[metadata]\nrole = \"{}\"\n", "v".repeat(600));
-    for (times, (text, why)) in
-        [("[metadata]\nrole = \"d", "nonsense.toml:2"), ("bnd = 1", "bnd"), (&large, "512")]
-            .into_iter()
-            .enumerate()
+    for (times, (text, why)) in [
+        ("[metadata]\nrole = \"d", "nonsense.toml:2"),
+        ("bnd = 1", "bnd"),
+        (&large, "nonsense.toml: metadata of 6"),
+    ]
+    .into_iter()
+    .enumerate()
     {
         file("nonsense.toml", text);
         hangup(&agent, times + 1);

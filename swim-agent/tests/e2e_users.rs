@@ -172,7 +172,10 @@ fn who_is_killed_while_a_query_runs_is_not_waited_for() {
     assert!(query.wait().success(), "{}", query.stderr());
     until("all is told", || query.stdout().contains("2 acks, 0 answers"));
     let told = query.stdout();
-    assert!(told.contains("gone    n4  (") && told.contains("; n3 is left; n4 is dead"), "{told}");
+    assert!(
+        told.contains("gone      n4  (") && told.contains("; n3 is left; n4 is dead"),
+        "{told}"
+    );
 }
 
 #[test]

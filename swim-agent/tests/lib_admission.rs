@@ -343,3 +343,41 @@ async fn who_is_refused_does_not_steer_the_log() {
     let steers = |char: char| char.is_control() || char == '\u{202e}';
     assert!(!lines.iter().any(|line| line.contains(steers)), "{lines:?}");
 }
+
+/// An agent that says it lives where nobody reaches it is told of, by what it and members say. What anybody can
+/// forge is not.
+#[tokio::test(start_paused = true)]
+async fn who_does_not_answer_where_it_says_that_it_lives_is_named_once_a_minute() {
+    let log = Log::default();
+    let _kept = tracing::subscriber::set_default(log.clone());
+    let silent = || {
+        let lines = log.0.lock().unwrap();
+        lines.iter().filter(|line| line.contains("nobody of that name answers")).cloned().collect()
+    };
+    let network = Network::new();
+    let agent = spawn(&network, 1).await;
+    let raw = Raw::new(&network, 3);
+    raw.send(1, &[news("forged", addr(66), MemberState::Alive)]);
+    tokio::time::sleep(WHILE).await;
+    assert_eq!(counters(&agent).await.claims_refused_unproven, 1);
+    assert_eq!(silent(), Vec::<String>::new());
+    let rude = "rude\x1b[2J\u{202e}";
+    for number in [67, 68] {
+        raw.ask(1, &[GossipMessage::Sync { members: vec![member(rude, addr(number))] }]).await;
+        // It says the same by datagram as it goes on.
+        raw.send(1, &[news(rude, addr(number), MemberState::Alive)]);
+        tokio::time::sleep(Duration::from_secs(5)).await;
+    }
+    let lines: Vec<String> = silent();
+    let told = lines.iter().any(|line| line.contains(&addr(67).to_string()));
+    assert!(told && lines.len() == 1, "{lines:?}");
+    let steers = |char: char| char.is_control() || char == '\u{202e}';
+    assert!(lines[0].contains("rude") && !lines[0].contains(steers), "{lines:?}");
+    tokio::time::sleep(WHILE).await;
+    // A member's word by datagram.
+    raw.introduce("raw", 1).await;
+    raw.send(1, &[news("q2", addr(69), MemberState::Alive)]);
+    tokio::time::sleep(WHILE / 2).await;
+    let lines: Vec<String> = silent();
+    assert!(lines.len() == 2 && lines[1].contains("q2"), "{lines:?}");
+}

@@ -1,7 +1,7 @@
 //! Addresses as people write them.
 
 use std::fmt;
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::path::PathBuf;
 use std::str::FromStr;
 
@@ -35,6 +35,27 @@ pub(crate) fn group(text: &str) -> Result<String, String> {
 /// Parses `IP:PORT`.
 pub(super) fn ip_port(text: &str) -> Result<SocketAddr, String> {
     text.parse().map_err(|_| "expected IP:PORT, such as 127.0.0.1:7946 or [::1]:7946".to_owned())
+}
+
+/// Parses `IP:PORT` of an agent, which one host has or every address of it.
+pub(super) fn bind(text: &str) -> Result<SocketAddr, String> {
+    let address = ip_port(text)?;
+    let why = no_host(address.ip()).filter(|_| !address.ip().is_unspecified());
+    why.map_or(Ok(address), |why| Err(why.to_owned()))
+}
+
+/// Why an address is that of no one host, if so. The library refuses it too; here it is told with where it stands.
+pub(super) fn no_host(ip: IpAddr) -> Option<&'static str> {
+    match ip.to_canonical() {
+        ip if ip.is_unspecified() => {
+            Some("it stands for every address of the host, and leads others nowhere")
+        }
+        ip if ip.is_multicast() => Some("it is a multicast address, which no host has by itself"),
+        IpAddr::V4(ip) if ip.is_broadcast() => {
+            Some("it is the broadcast address, which no host has")
+        }
+        _ => None,
+    }
 }
 
 /// What stands before the path of a Unix socket.

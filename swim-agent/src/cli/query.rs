@@ -111,11 +111,11 @@ fn readable(line: &QueryLine) -> Option<String> {
     Some(match line {
         QueryLine::Query { .. } => return None,
         QueryLine::Ack { from, after_ms } => {
-            format!("ack     {}  ({after_ms} ms)", output::printable(from))
+            format!("ack       {}  ({after_ms} ms)", output::printable(from))
         }
         QueryLine::Answer { from, after_ms, payload } => {
             let payload = event::readable(payload);
-            format!("answer  {}  ({after_ms} ms): {payload}", output::printable(from))
+            format!("answer    {}  ({after_ms} ms): {payload}", output::printable(from))
         }
         QueryLine::Declined { from, after_ms, reason } => {
             format!(
@@ -126,7 +126,7 @@ fn readable(line: &QueryLine) -> Option<String> {
         }
         QueryLine::Gone { from, after_ms, state } => {
             let (from, state) = (output::printable(from), output::printable(state));
-            format!("gone    {from}  ({after_ms} ms): {state}, not waited for any more")
+            format!("gone      {from}  ({after_ms} ms): {state}, not waited for any more")
         }
         QueryLine::Done { acks, answers, declined, gone, missing, dropped, after_ms } => {
             let count = |count: &usize, what| {
@@ -178,7 +178,7 @@ pub(super) fn duration(text: &str) -> Result<Duration, String> {
         number.parse().map_err(|_| "expected a time such as 500ms, 5s, 2m or 1h".to_owned())?;
     match number.checked_mul(factor) {
         Some(millis @ 1..=3_600_000) => Ok(Duration::from_millis(millis)),
-        _ => Err("a time-out is within 1ms to 60m".to_owned()),
+        _ => Err("a time-out is within 1ms to 1h".to_owned()),
     }
 }
 

@@ -52,7 +52,7 @@ pub(super) struct Admission {
     rules: Rules,
     meter: Arc<Meter>,
     /// When the log last named a refusal of each kind.
-    named: [Option<Instant>; 3],
+    named: [Option<Instant>; 4],
     /// What somebody says of itself who says nothing.
     nothing: HashMap<String, String>,
     rest: Rest,
@@ -65,7 +65,7 @@ pub(super) struct Admission {
 impl Admission {
     pub(super) fn new(rules: Rules, meter: Arc<Meter>) -> Self {
         let (nothing, rest, waits) = (HashMap::new(), Rest::default(), HashSet::new());
-        Self { rules, meter, named: [None; 3], nothing, rest, asker: None, waits }
+        Self { rules, meter, named: [None; 4], nothing, rest, asker: None, waits }
     }
 
     pub(super) fn allowed(&self) -> &Allowed {
@@ -259,6 +259,17 @@ impl Admission {
     pub(super) fn outsider(&mut self, from: SocketAddr) {
         if self.is_news(0) {
             tracing::warn!(%from, "packet refused: it comes from {}", self.allowed().outside());
+        }
+    }
+
+    /// Says that nobody of that name answers where somebody told that it lives.
+    pub(super) fn silent(&mut self, name: &MemberId, address: SocketAddr, told_by: SocketAddr) {
+        if self.is_news(3) {
+            let member = name.as_str().escape_debug();
+            tracing::warn!(
+                %member, %address, %told_by,
+                "member refused: nobody of that name answers there; is its advertised address right, and open for UDP and TCP?"
+            );
         }
     }
 

@@ -4,7 +4,7 @@
 //! So every address that the protocol sends to by itself has received something and answered, was
 //! told on a stream, or is a seed.
 
-use std::net::{IpAddr, SocketAddr};
+use std::net::SocketAddr;
 use std::time::Duration;
 
 use swim_core::{GossipMessage, GossipProtocol, MemberId, MemberState, MemberUpdate};
@@ -18,6 +18,7 @@ use super::post::Origin;
 use super::rate::{Bucket, Rate};
 use super::screen::{Claimed, screen};
 use super::validation::{Claim, Fate, Sizes, Step, Teller, Validation};
+use crate::address::no_host;
 
 /// Most pings that a stream pays for: that of a stranger with a large view of its own, whose streams
 /// count as soon as it is a member.
@@ -96,9 +97,7 @@ fn forget_last_moves(protocol: &GossipProtocol, messages: &mut [GossipMessage]) 
 
 /// Whether a member can live at an address, and a ping goes to one host.
 fn is_place(address: &SocketAddr) -> bool {
-    let ip = address.ip();
-    let broadcast = matches!(ip, IpAddr::V4(ip) if ip.is_broadcast());
-    address.port() != 0 && !ip.is_unspecified() && !ip.is_multicast() && !broadcast
+    address.port() != 0 && no_host(address.ip()).is_none()
 }
 
 impl<T: Transport, C: Codec> Driver<T, C> {
@@ -134,11 +133,18 @@ impl<T: Transport, C: Codec> Driver<T, C> {
                 meter.claims_refused_unproven.one();
                 return false;
             }
-            let claim = Claim { from, teller, update: alive(&claimed) };
+            let by_stream = told == Told::ByStream;
+            let claim = Claim { from, by_stream, teller, update: alive(&claimed) };
+            let may_be_named = claim.may_be_named();
             match validation.keep(address, claim, budget, now) {
                 Fate::Kept { displaced } => meter.claims_dropped.add(displaced),
                 Fate::Dropped => meter.claims_dropped.one(),
-                Fate::Refused => meter.claims_refused_unproven.one(),
+                Fate::Refused => {
+                    meter.claims_refused_unproven.one();
+                    if may_be_named {
+                        admission.silent(claimed.id, address, from);
+                    }
+                }
             }
             false
         });
@@ -188,6 +194,7 @@ impl<T: Transport, C: Codec> Driver<T, C> {
                 Step::Refused { claims } => {
                     self.meter.claims_refused_unproven.add(claims.len());
                     for claim in claims {
+                        self.say_silent(&claim);
                         if self.is_proven(&claim.from) {
                             self.unreached.note(claim, now.into_std());
                         }
@@ -203,6 +210,15 @@ impl<T: Transport, C: Codec> Driver<T, C> {
             self.unreached.asked(now.into_std());
             let from = self.protocol.local_member().id.clone();
             self.post.send_by_stream(claim.from, &GossipMessage::SyncRequest { from });
+        }
+    }
+
+    /// Has the log name who does not answer where it is claimed to live, if that is still unknown.
+    fn say_silent(&mut self, claim: &Claim) {
+        let claimed = Claimed::from(&claim.update);
+        let address = news(&self.protocol, &claimed).filter(|_| claim.may_be_named());
+        if let Some(address) = address {
+            self.admission.silent(claimed.id, address, claim.from);
         }
     }
 

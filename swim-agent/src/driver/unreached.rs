@@ -70,7 +70,12 @@ mod tests {
             address: None,
             metadata: None,
         };
-        Claim { from: ([10, 0, 0, 1], 7946).into(), teller: Teller::Member, update }
+        Claim {
+            from: ([10, 0, 0, 1], 7946).into(),
+            by_stream: false,
+            teller: Teller::Member,
+            update,
+        }
     }
 
     #[test]

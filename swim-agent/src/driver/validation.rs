@@ -57,8 +57,17 @@ impl Teller {
 pub(super) struct Claim {
     /// Who told it.
     pub(super) from: SocketAddr,
+    /// Whether it, or one of that name before it, came on a stream: no forger's datagram did that.
+    pub(super) by_stream: bool,
     pub(super) teller: Teller,
     pub(super) update: MemberUpdate,
+}
+
+impl Claim {
+    /// Whether the log may name it: it is not what anybody can forge without end.
+    pub(super) fn may_be_named(&self) -> bool {
+        self.by_stream || self.teller == Teller::Member
+    }
 }
 
 /// What is to be done about an address now.
@@ -401,7 +410,7 @@ impl Place {
             |held: &&mut Claim| held.update.id == claim.update.id && firm(held) == firm(&claim);
         if let Some(held) = self.claims.iter_mut().find(same) {
             if claim.update.incarnation >= held.update.incarnation {
-                *held = claim;
+                *held = Claim { by_stream: claim.by_stream || held.by_stream, ..claim };
             }
             return Fate::Kept { displaced: 0 };
         }
@@ -467,7 +476,7 @@ mod tests {
             address: None,
             metadata: Some(HashMap::new()),
         };
-        Claim { from: place(0), teller: Teller::Member, update }
+        Claim { from: place(0), by_stream: false, teller: Teller::Member, update }
     }
 
     /// The same, told by a stranger of that number.

@@ -359,7 +359,7 @@ fn wrong_size(file: &File, limit: usize) -> Option<String> {
     wrong_metadata(others, limit)
 }
 
-fn wrong_metadata(
+pub(super) fn wrong_metadata(
     metadata: impl IntoIterator<Item = (String, String)>,
     limit: usize,
 ) -> Option<String> {
@@ -376,8 +376,7 @@ fn wrong_metadata(
 pub(super) fn wrong_advertise(given: &str) -> Option<String> {
     let alone = given.parse::<IpAddr>();
     if let Ok(ip) = given.parse::<SocketAddr>().map(|address| address.ip()).or(alone) {
-        let why = "it stands for every address of the host, and leads others nowhere";
-        return ip.is_unspecified().then(|| why.to_owned());
+        return address::no_host(ip).map(str::to_owned);
     }
     let (name, port) = given.rsplit_once(':').unwrap_or((given, "0"));
     let wrong = name.is_empty() || name.contains(char::is_control) || port.parse::<u16>().is_err();
@@ -407,16 +406,24 @@ fn outside(file: &File) -> Vec<(&'static str, String)> {
     let allowed = |ip: &IpAddr| networks.is_empty() || networks.iter().any(|net| net.contains(*ip));
     let joins = file.join.iter().flatten().map(|seed| ("join", seed));
     let named = joins.chain(file.advertise.iter().map(|given| ("advertise", given)));
-    let of = |(key, text): (&'static str, &String)| {
-        let ip = ip(text).filter(|ip| !allowed(ip))?;
-        Some((key, format!("{ip} is outside of the networks that are allowed (allow)")))
-    };
-    named.filter_map(of).collect()
+    let named = named.filter_map(|(key, text)| Some((key, ip(text)?)));
+    // Where it is bound is advertised unless something else is, or it is bound to all that the host has.
+    let bound = file.bind.filter(|bound| file.advertise.is_none() && !bound.ip().is_unspecified());
+    let named = named.chain(bound.map(|bound| ("bind", bound.ip())));
+    let of = |ip| format!("{ip} is outside of the networks that are allowed (allow)");
+    named.filter(|(_, ip)| !allowed(ip)).map(|(key, ip)| (key, of(ip))).collect()
 }
+
+/// Nobody has room for more: an agent takes some 600 bytes for each.
+const MOST_MEMBERS: usize = 1 << 24;
 
 /// What is wrong with so many members.
 pub(super) fn wrong_room(most: usize) -> Option<String> {
-    (most == 0).then(|| "expected at least 1, the agent itself".to_owned())
+    match most {
+        0 => Some("expected at least 1, the agent itself".to_owned()),
+        1..=MOST_MEMBERS => None,
+        _ => Some("expected at most 16,777,216, which is 10 GB".to_owned()),
+    }
 }
 
 /// `--max-members`.

@@ -23,7 +23,7 @@ use crate::cli::failure::Failure;
 #[serde(deny_unknown_fields)]
 pub(super) struct File {
     pub(super) name: Option<String>,
-    #[serde(default, deserialize_with = "value::ip_port")]
+    #[serde(default, deserialize_with = "value::bind")]
     pub(super) bind: Option<SocketAddr>,
     pub(super) advertise: Option<String>,
     #[serde(default, deserialize_with = "value::list")]

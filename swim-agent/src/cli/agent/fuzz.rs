@@ -1,6 +1,7 @@
 //! For fuzzers: whatever a configuration file says, the agent and `swim check-config` agree on whether
 //! it can be run on, and say so in lines that name a place in it.
 
+use std::net::{IpAddr, SocketAddr};
 use std::sync::OnceLock;
 
 use clap::Parser;
@@ -40,13 +41,30 @@ fn accepted(text: &str, lines: usize) -> Result<(), String> {
         assert!(number.is_some_and(|line| (1..=lines).contains(&line)), "no such line: {why:?}");
         assert!(!why.contains('\n'), "more than a line: {why:?}");
     })?;
+    let is_bound = file.bind.is_some();
     let settings = Settings::merge(flags(), file).map_err(|(_, why)| why)?;
     assert_eq!(settings.later(&settings), Vec::<&str>::new(), "read again, it changes something");
+    within(&settings, is_bound)?;
     let name = settings.name.clone().unwrap_or_else(|| "node".to_owned());
     let builder = GossipProtocol::builder(MemberId(name), settings.bind);
     let builder =
         builder.options(settings.options).metadata(settings.metadata.into_iter().collect());
     builder.build().map(drop).map_err(|error| error.to_string())
+}
+
+/// Whether it lives, and asks to be let in, in the networks that it allows; as far as the file says addresses.
+fn within(settings: &Settings, is_bound: bool) -> Result<(), String> {
+    let nets = &settings.allow;
+    let has = |at: &SocketAddr| nets.is_empty() || nets.iter().any(|net| net.contains(at.ip()));
+    let literal = |given: &String| {
+        let alone = |_| given.parse::<IpAddr>().map(|ip| (ip, 0).into());
+        given.parse::<SocketAddr>().or_else(alone).ok()
+    };
+    let bound = Some(settings.bind).filter(|at| is_bound && !at.ip().is_unspecified());
+    let lives = settings.advertise.as_ref().map_or(bound, literal);
+    let seeds = settings.join.iter().filter_map(|seed| seed.parse().ok());
+    let outside = seeds.chain(lives).find(|at| !has(at));
+    outside.map_or(Ok(()), |at| Err(format!("{at} is outside of what is allowed")))
 }
 
 /// Those of a command line that has none.

@@ -53,7 +53,7 @@ pub(super) struct Args {
     #[arg(long, value_parser = check::name)]
     name: Option<String>,
     /// Where to receive gossip, UDP and TCP; port 0 takes a free one [default: 127.0.0.1:7946].
-    #[arg(long, value_name = "IP:PORT", value_parser = address::ip_port)]
+    #[arg(long, value_name = "IP:PORT", value_parser = address::bind)]
     bind: Option<SocketAddr>,
     /// Where others reach it, if not where it is bound: an IP address, an interface or a host, each
     /// with or without :PORT.

@@ -46,8 +46,9 @@ impl Reload {
             let file = file.display();
             match self.reload(&handle, &handlers).await {
                 Ok(()) => {
+                    let sealing = if handle.sealing().is_some() { ", sealing" } else { "" };
                     info!(
-                        "SIGHUP: {file} was read again: log level, metadata, event handlers, sealing"
+                        "SIGHUP: {file} was read again: log level, metadata, event handlers{sealing}"
                     );
                 }
                 Err(why) => error!("SIGHUP: nothing was changed: {why}"),

@@ -167,8 +167,7 @@ impl Settings {
             handlers.push(table.handler(patience).map_err(culprit)?);
         }
         let socket = args.http_socket_mode.or(file.http_socket_mode);
-        let mut metadata = file.metadata;
-        metadata.extend(args.meta);
+        let metadata = merged_metadata(args.meta, file.metadata, &path, options.metadata_limit)?;
         let token = file.http_token_file.as_deref();
         let http_token = given(args.http_token_file, &path, "http_token_file", token)?;
         let keys = file.keyring_file.as_deref();
@@ -208,6 +207,23 @@ impl Settings {
             log_format: args.log_format.or(file.log_format).unwrap_or(LogFormat::Text),
         })
     }
+}
+
+/// Metadata of the flags over that of the file at `path`, no larger than the limit.
+fn merged_metadata(
+    flags: Vec<(String, String)>,
+    file: BTreeMap<String, String>,
+    path: &str,
+    limit: usize,
+) -> Result<BTreeMap<String, String>, (String, String)> {
+    let source = match check::wrong_metadata(file.clone(), limit) {
+        Some(_) => path,
+        None => "--meta",
+    };
+    let mut metadata = file;
+    metadata.extend(flags);
+    let wrong = check::wrong_metadata(metadata.clone(), limit);
+    wrong.map_or(Ok(metadata), |why| Err((source.to_owned(), why)))
 }
 
 /// How much one source may send: flags over file over defaults.

@@ -26,9 +26,21 @@ pub(super) fn number<'de, D: Deserializer<'de>, T: TryFrom<u64>>(
 
 /// `IP:PORT`, which is no name.
 pub(super) fn ip_port<'de, D: Deserializer<'de>>(from: D) -> Result<Option<SocketAddr>, D::Error> {
+    parsed(from, address::ip_port)
+}
+
+/// `IP:PORT` of an agent.
+pub(super) fn bind<'de, D: Deserializer<'de>>(from: D) -> Result<Option<SocketAddr>, D::Error> {
+    parsed(from, address::bind)
+}
+
+fn parsed<'de, D: Deserializer<'de>, T>(
+    from: D,
+    parse: impl FnOnce(&str) -> Result<T, String>,
+) -> Result<Option<T>, D::Error> {
     let text = String::deserialize(from)?;
     let wrong = |why| D::Error::custom(format!("{why}, not {text:?}"));
-    address::ip_port(&text).map(Some).map_err(wrong)
+    parse(&text).map(Some).map_err(wrong)
 }
 
 /// One of the words that the flag of this name takes.
