@@ -15,6 +15,7 @@ use swim_core::{
 };
 
 mod clock;
+pub mod events;
 pub mod lone;
 mod network;
 mod users;
